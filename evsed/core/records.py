@@ -1,0 +1,143 @@
+"""What the disk must keep. Each record type says its key; the store writes each in its own versioned form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evsed.core.events import Binding
+from evsed.core.reports import Report
+from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value."""
+
+    id: str
+    evse: int
+    token: Token
+    group: str | None
+    started: Stamp
+    start_wh: int
+    last_wh: int
+    deauthorized: bool = False
+    samples: tuple[MeterSet, ...] = ()
+    ended: Stamp | None = None
+    end_wh: int | None = None
+    reason: StopReason | None = None
+
+    @property
+    def key(self) -> str:
+        """Its id."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedReport:
+    """A row of the outbox: a report whose delivery must not be lost. `seq` is its place in the queue."""
+
+    id: str
+    seq: int
+    report: Report
+    attempts: int = 0
+
+    @property
+    def key(self) -> str:
+        """Its identity on the wire."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A line of the authorization cache."""
+
+    token: Token
+    status: TokenStatus
+    expires_ms: int | None
+    group: str | None
+    seen: Stamp
+
+    @property
+    def key(self) -> str:
+        """The token without regard to case."""
+        return self.token.key
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A variable that someone has written."""
+
+    component: str
+    name: str
+    value: str
+
+    @property
+    def key(self) -> str:
+        """Component.Name."""
+        return f"{self.component}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inoperative:
+    """An outlet (0 = the station) that was made unavailable."""
+
+    evse: int
+
+    @property
+    def key(self) -> str:
+        """Its number."""
+        return str(self.evse)
+
+
+@dataclass(frozen=True, slots=True)
+class BootClock:
+    """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps."""
+
+    boot: str
+    offset_ms: int
+
+    @property
+    def key(self) -> str:
+        """The boot id."""
+        return self.boot
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A Binding, kept."""
+
+    binding: Binding
+
+    @property
+    def key(self) -> str:
+        """Dialect and thing."""
+        return f"{self.binding.dialect}:{self.binding.thing}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNote:
+    """Why the last process ended on purpose, so that the next one can say it."""
+
+    reason: StopReason
+
+    @property
+    def key(self) -> str:
+        """There is one."""
+        return "restart"
+
+
+Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | BootClock | Bound | RestartNote
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """All that the journal held at start, in the order in which it was written. Ended transactions stay on disk."""
+
+    transactions: tuple[Transaction, ...] = ()
+    queue: tuple[QueuedReport, ...] = ()
+    tokens: tuple[KnownToken, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    inoperative: tuple[Inoperative, ...] = ()
+    clocks: tuple[BootClock, ...] = ()
+    bindings: tuple[Bound, ...] = ()
+    restart: RestartNote | None = None

@@ -1,0 +1,15 @@
+"""How the versions of OCPP differ in behaviour, as named values. Each dialect answers every field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A new field makes all dialects answer."""
+
+    unlock_stops_transaction: bool
+    boot_trigger_after_accepted: bool
+    answers_while_rejected: bool
+    remote_start_while_pending: bool

@@ -1,0 +1,192 @@
+"""The words of the core: small values that every other room uses. Wire spellings live in the dialects.
+
+Status, stop reasons, measurands and contexts carry the field's standard names, which all OCPP versions share in
+meaning; a dialect maps those that it spells or splits differently.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When something happened: monotonic time of one boot, and wall time if it was trusted then."""
+
+    boot: str
+    mono_ms: int
+    wall_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time as the shell hands it in. Durations come from `mono_ms`, stamps from `wall_ms` (UTC, since 1970)."""
+
+    boot: str
+    mono_ms: int
+    wall_ms: int | None
+
+    def stamp(self) -> Stamp:
+        """This moment as a record keeps it."""
+        return Stamp(self.boot, self.mono_ms, self.wall_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a driver shows: up to 20 characters of any content, compared without regard to case (1.6 idToken)."""
+
+    value: str
+
+    @property
+    def key(self) -> str:
+        """The form in which two tokens are compared and kept."""
+        return self.value.casefold()
+
+
+class Status(StrEnum):
+    """State of an outlet as a driver would see it; 2.x dialects narrow it to their connector status."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    FINISHING = "Finishing"
+    RESERVED = "Reserved"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
+class StopReason(StrEnum):
+    """Why a transaction ended."""
+
+    LOCAL = "Local"
+    REMOTE = "Remote"
+    EV_DISCONNECTED = "EVDisconnected"
+    DEAUTHORIZED = "DeAuthorized"
+    EMERGENCY_STOP = "EmergencyStop"
+    HARD_RESET = "HardReset"
+    SOFT_RESET = "SoftReset"
+    POWER_LOSS = "PowerLoss"
+    REBOOT = "Reboot"
+    UNLOCK_COMMAND = "UnlockCommand"
+    OTHER = "Other"
+
+
+class TokenStatus(StrEnum):
+    """What a central system, list or cache says of a token."""
+
+    ACCEPTED = "Accepted"
+    BLOCKED = "Blocked"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+    CONCURRENT_TX = "ConcurrentTx"
+
+
+class Registration(StrEnum):
+    """What the central system said to our boot."""
+
+    ACCEPTED = "Accepted"
+    PENDING = "Pending"
+    REJECTED = "Rejected"
+
+
+class Verdict(StrEnum):
+    """The short answers to requests."""
+
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    SCHEDULED = "Scheduled"
+    REBOOT_REQUIRED = "RebootRequired"
+    NOT_SUPPORTED = "NotSupported"
+    NOT_IMPLEMENTED = "NotImplemented"
+    UNLOCKED = "Unlocked"
+    UNLOCK_FAILED = "UnlockFailed"
+    UNKNOWN_VENDOR = "UnknownVendorId"
+    UNKNOWN_MESSAGE = "UnknownMessageId"
+
+
+class Context(StrEnum):
+    """Why a meter sample was taken."""
+
+    TRANSACTION_BEGIN = "Transaction.Begin"
+    TRANSACTION_END = "Transaction.End"
+    SAMPLE_PERIODIC = "Sample.Periodic"
+    SAMPLE_CLOCK = "Sample.Clock"
+    TRIGGER = "Trigger"
+    INTERRUPTION_BEGIN = "Interruption.Begin"
+    INTERRUPTION_END = "Interruption.End"
+    OTHER = "Other"
+
+
+class Measurand(StrEnum):
+    """What this station can measure or knows; the integer unit of each is in `SampledValue`."""
+
+    ENERGY_IMPORT = "Energy.Active.Import.Register"
+    ENERGY_EXPORT = "Energy.Active.Export.Register"
+    ENERGY_IMPORT_INTERVAL = "Energy.Active.Import.Interval"
+    POWER_IMPORT = "Power.Active.Import"
+    POWER_OFFERED = "Power.Offered"
+    POWER_FACTOR = "Power.Factor"
+    CURRENT_IMPORT = "Current.Import"
+    CURRENT_OFFERED = "Current.Offered"
+    VOLTAGE = "Voltage"
+    FREQUENCY = "Frequency"
+
+
+@dataclass(frozen=True, slots=True)
+class SampledValue:
+    """One measured value. Unit: Wh for energies, W for powers, mA, mV, mHz, permille for the power factor.
+
+    `phase` is "L1", "L2", "L3" for currents and powers, "L1-N" … for voltages, None for the whole.
+    """
+
+    measurand: Measurand
+    value: int
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSet:
+    """All values of one sampling moment."""
+
+    at: Stamp
+    context: Context
+    values: tuple[SampledValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """One believed answer of the meter; per-phase tuples have 0, 1 or 3 items."""
+
+    at_ms: int
+    energy_wh: int
+    power_w: int
+    current_ma: tuple[int, ...] = ()
+    voltage_mv: tuple[int, ...] = ()
+    phase_power_w: tuple[int, ...] = ()
+    frequency_mhz: int | None = None
+    power_factor_permille: int | None = None
+    export_wh: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FaultNote:
+    """A fault as hal names it, with the words that reports need. `opens` false = a warning."""
+
+    name: str
+    opens: bool
+    latched: bool
+    code16: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nameplate:
+    """Who this station is: vendor and model ≤ 20 characters, serial ≤ 25, firmware ≤ 50."""
+
+    vendor: str
+    model: str
+    serial: str | None
+    firmware: str

@@ -1,0 +1,228 @@
+"""Every value that crosses between evse-hal and evsed, and its encoding.
+
+Rules this file upholds:
+- evsed asks, hal decides: a `Lease` is a permission that ends by itself, a `Snapshot` is what is so.
+- Times are milliseconds of CLOCK_MONOTONIC, which both processes of one machine share.
+- Units are in the names; everything is an integer.
+- One datagram is one message of at most `MAX_DATAGRAM` bytes; anything else is a `ContractViolation`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+_T = TypeVar("_T")
+
+MAX_DATAGRAM = 16_384
+MAX_EVSES = 8
+LEASE_MS = 3_000
+RENEW_MS = 1_000
+
+Evse = Annotated[int, msgspec.Meta(ge=1, le=MAX_EVSES)]
+Ms = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Milliamps = Annotated[int, msgspec.Meta(ge=0, le=80_000)]
+Word = Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class ContractViolation(ValueError):
+    """A datagram that is not a message of this contract."""
+
+
+class Cp(StrEnum):
+    """State of the control pilot as IEC 61851-1 names it."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+    D = "D"
+    E = "E"
+    F = "F"
+
+
+class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True):
+    """What evsed allows one outlet until `until_ms`; hal shortens a longer one to LEASE_MS from now.
+
+    `closes` false means: no offer (x1), then open by the 6 s rule. `max_ma` below 6 A means the same.
+    `holds_cable` keeps the plug locked in the socket; hal never unlocks under load.
+    """
+
+    evse: Evse
+    max_ma: Milliamps
+    closes: bool
+    holds_cable: bool
+    until_ms: Ms
+
+
+class ClearFaults(msgspec.Struct, tag="clear-faults", frozen=True, forbid_unknown_fields=True):
+    """A person at the box acknowledges latched faults; only those whose cause is gone are cleared."""
+
+    evse: Evse
+
+
+class SimOrder(msgspec.Struct, tag="sim", frozen=True, forbid_unknown_fields=True):
+    """A command to the simulated plant, e.g. ("plug-in", "--cable", "20"); real boards refuse it."""
+
+    evse: Evse
+    words: Annotated[tuple[Word, ...], msgspec.Meta(min_length=1, max_length=8)]
+
+
+class SimAnswer(msgspec.Struct, tag="sim-answer", frozen=True, forbid_unknown_fields=True):
+    """What the simulated plant says to a `SimOrder`."""
+
+    ok: bool
+    text: str
+
+
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One present or latched fault; the catalogue of hal/faults.py gives the texts.
+
+    `opens` tells whether it keeps the contactor open; one that doesn't is a warning.
+    """
+
+    name: str
+    opens: bool
+    latched: bool
+    code16: str
+    text: str
+    since_ms: Ms
+
+
+class MeterReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One whole, plausible, dated answer of the energy meter. Per-phase tuples have 1 or 3 items."""
+
+    at_ms: Ms
+    energy_wh: int
+    power_w: int
+    current_ma: tuple[int, ...] = ()
+    voltage_mv: tuple[int, ...] = ()
+    phase_power_w: tuple[int, ...] = ()
+    frequency_mhz: int | None = None
+    power_factor_permille: int | None = None
+    export_wh: int | None = None
+
+
+class TagSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One presentation of a card; `seq` grows by one with each."""
+
+    seq: int
+    tag: str
+    at_ms: Ms
+
+
+class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is so at one outlet now.
+
+    `closed` is what the feedback says, not the order. `reason` is the guard's reason for an open contactor,
+    None when it is allowed to be closed. `locked` and `cable_ma` are None for a fixed cable; `cable_ma` is also
+    None while no plug is in. `offered_ma` is 0 unless the PWM is on.
+    """
+
+    evse: Evse
+    cp: Cp
+    pwm: bool
+    offered_ma: Milliamps
+    board_ma: Milliamps
+    cable_ma: Milliamps | None
+    closed: bool
+    reason: str | None
+    locked: bool | None
+    faults: tuple[Fault, ...]
+    meter: MeterReading | None
+    tag: TagSeen | None
+    short_c: int
+    wake_ups: int
+    closings: int
+
+
+class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the 10 ms loop keeps its time, since start."""
+
+    ticks: int
+    overruns: int
+    late_max_us: int
+
+
+class Snapshot(msgspec.Struct, tag="snapshot", frozen=True, forbid_unknown_fields=True):
+    """What hal says is so: sent on every change and at least each second."""
+
+    seq: int
+    at_ms: Ms
+    started_ms: Ms
+    board: str
+    outlets: tuple[Outlet, ...]
+    tick: TickFigures
+    dropped_datagrams: int
+
+
+class BoardChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[board]` of site.toml: a file of hal/boards by name, or a path that ends in .toml."""
+
+    name: str
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[limits]` of site.toml: what the installer allows each outlet, with and without evsed.
+
+    `fallback_ma` is offered for `grace_s` seconds after the last lease ran out in mid-charge; 0 = stop at once.
+    """
+
+    max_ma: Annotated[int, msgspec.Meta(ge=6_000, le=80_000)] = 16_000
+    fallback_ma: Annotated[int, msgspec.Meta(ge=0, le=80_000)] = 6_000
+    grace_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 60
+
+
+class MeterChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[meter]]` of site.toml: which model counts for which outlet, on which serial line.
+
+    `port` is a device path; "sim" is the pseudo-terminal of the simulated board.
+    """
+
+    model: str
+    port: str
+    evse: Evse = 1
+    address: Annotated[int, msgspec.Meta(ge=1, le=247)] = 1
+    baud: Annotated[int, msgspec.Meta(ge=1_200, le=115_200)] = 9_600
+    parity: Literal["N", "E", "O"] = "N"
+
+
+class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tables of site.toml that hal obeys; evsed checks them too and owns all the others."""
+
+    board: BoardChoice
+    limits: Limits = Limits()
+    meter: tuple[MeterChoice, ...] = ()
+
+
+Request = Lease | ClearFaults | SimOrder
+Update = Snapshot | SimAnswer
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_updates: msgspec.msgpack.Decoder[Update] = msgspec.msgpack.Decoder(Update)
+
+
+def encode(message: Request | Update) -> bytes:
+    """The datagram of a message."""
+    return _encoder.encode(message)
+
+
+def decode_request(datagram: bytes) -> Request:
+    """What evsed or evsectl asks of hal. Raises ContractViolation."""
+    return _decode(_requests, datagram)
+
+
+def decode_update(datagram: bytes) -> Update:
+    """What hal tells. Raises ContractViolation."""
+    return _decode(_updates, datagram)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_T], datagram: bytes) -> _T:
+    if len(datagram) > MAX_DATAGRAM:
+        raise ContractViolation(f"datagram of {len(datagram)} bytes, at most {MAX_DATAGRAM} are allowed")
+    try:
+        return decoder.decode(datagram)
+    except (msgspec.DecodeError, RecursionError) as broken:
+        raise ContractViolation(str(broken)) from None

@@ -1,0 +1,94 @@
+"""What a board part must be able to do. A driver is one small class that fits one of these protocols.
+
+The tick calls `Pilot`, `Contactor`, `Enable`, `Lock`, `Proximity` and `ResidualCurrent` every 10 ms: they return
+at once and never block. The bus thread calls `Meter` and `Reader`, which may take as long as their wire does.
+A broken part raises `PartFailed`; the tick then treats its value as unsafe.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hal.contract import MeterReading
+
+
+class PartFailed(Exception):
+    """A part of the board did not do what was asked; the text names the part and the reason."""
+
+
+class NoReading(Exception):
+    """The meter gave no answer that could be believed; the text says why. Never a value instead."""
+
+
+class Pilot(Protocol):
+    """The control pilot: ±12 V behind 1 kΩ, 1 kHz."""
+
+    def offer(self, permille: float) -> None:
+        """Drive it: 1000 = constant +12 V (x1), 0 = constant −12 V (state F), between = share of the high level."""
+
+    def volts(self) -> tuple[float, float]:
+        """(high, low) plateau in volts, measured since the last call. At 1000 or 0 both are the one level."""
+
+
+class Contactor(Protocol):
+    """The power contactor with its mirror contact."""
+
+    def order(self, closed: bool) -> None:
+        """Energise or release the coil."""
+
+    def closed(self) -> bool:
+        """What the feedback contact says now."""
+
+
+class Enable(Protocol):
+    """The heartbeat-fed gate in series with the coil: without beats the hardware opens by itself."""
+
+    def beat(self) -> None:
+        """One toggle; called only by a tick that has just verified the pilot."""
+
+    def drop(self) -> None:
+        """Stop the gate at once."""
+
+
+class Lock(Protocol):
+    """The bolt that holds the plug in a socket outlet."""
+
+    def order(self, locked: bool) -> None:
+        """Drive the bolt; repeated equal orders cost nothing."""
+
+    def locked(self) -> bool:
+        """What the bolt's feedback says now."""
+
+
+class Proximity(Protocol):
+    """The resistor in the plug that tells what the cable carries (socket outlets only)."""
+
+    def ohms(self) -> float | None:
+        """Resistance PP to PE; None = open (no plug)."""
+
+
+class ResidualCurrent(Protocol):
+    """RCD or RDC-DD: its output opens the contactor in hardware, software is only told."""
+
+    def tripped(self) -> bool:
+        """Whether the fault output is active."""
+
+
+class Meter(Protocol):
+    """The energy meter of one outlet."""
+
+    def read(self) -> MeterReading:
+        """One whole set of values, dated when it was asked for. Raises NoReading."""
+
+    def close(self) -> None:
+        """Give the line back."""
+
+
+class Reader(Protocol):
+    """A card reader."""
+
+    def poll(self) -> str | None:
+        """The tag of a new presentation, once; None otherwise."""
+
+    def close(self) -> None:
+        """Give the device back."""
