@@ -310,7 +310,14 @@ Request = (
 )
 
 
-# --- people at the box ---------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class FromCentral:
+    """A request that came over the link: registration decides whether it may be answered."""
+
+    request: Request
+
+
+# --- people and programs at the box ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +332,19 @@ class VendorMessageWanted:
 @dataclass(frozen=True, slots=True)
 class RestartWanted:
     """The service manager asks evsed to end; nothing is stopped, hal keeps the charge on its lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBroken:
+    """These changes could not be kept; nothing after them in their list was done. The shell goes on trying."""
+
+    changes: tuple[object, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMended:
+    """All changes are kept again."""
 
 
 BoxEvent = (
@@ -343,4 +363,4 @@ BoxEvent = (
     | DeadlineReached
 )
 LinkEvent = LinkUp | LinkDown | Delivered | Undelivered
-Event = BoxEvent | LinkEvent | Request | VendorMessageWanted | RestartWanted
+Event = BoxEvent | LinkEvent | Request | FromCentral | VendorMessageWanted | RestartWanted | StoreBroken | StoreMended

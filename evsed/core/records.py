@@ -114,19 +114,7 @@ class Bound:
         return f"{self.binding.dialect}:{self.binding.thing}"
 
 
-@dataclass(frozen=True, slots=True)
-class RestartNote:
-    """Why the last process ended on purpose, so that the next one can say it."""
-
-    reason: StopReason
-
-    @property
-    def key(self) -> str:
-        """There is one."""
-        return "restart"
-
-
-Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | BootClock | Bound | RestartNote
+Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | BootClock | Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +128,3 @@ class Recovered:
     inoperative: tuple[Inoperative, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
-    restart: RestartNote | None = None

@@ -125,7 +125,6 @@ class Measurand(StrEnum):
 
     ENERGY_IMPORT = "Energy.Active.Import.Register"
     ENERGY_EXPORT = "Energy.Active.Export.Register"
-    ENERGY_IMPORT_INTERVAL = "Energy.Active.Import.Interval"
     POWER_IMPORT = "Power.Active.Import"
     POWER_OFFERED = "Power.Offered"
     POWER_FACTOR = "Power.Factor"
