@@ -173,17 +173,17 @@ def _allowed(outlet: OutletStatus) -> int:
 
 def _words(outlet: OutletStatus) -> dict[str, str]:
     fault = _stopping(outlet)
-    owner = outlet.limited_by or ""
+    owner = _clause(outlet.limited_by or "")
     return {
         "evse": str(outlet.evse),
         "card": _clause(outlet.token or "") or "of an unknown number",
-        "fault": fault.name if fault else "",
-        "text": (_clause(fault.text) if fault else "") or "no more is known",
+        "fault": _clause(fault.name if fault else ""),
+        "text": _clause(fault.text if fault else "") or "no more is known",
         "drawn": amps(_drawn(outlet)),
         "offered": amps(outlet.offered_ma),
         "allowed": amps(_allowed(outlet)),
-        "owner": OWNERS.get(owner, f"“{_clause(owner)}”" if owner else "a limit of unknown owner"),
-        "reason": _clause(outlet.hal_reason or ""),
+        "owner": OWNERS.get(owner, f"“{owner}”" if owner else "a limit of unknown owner"),
+        "reason": _clause(outlet.hal_reason or "") or "it names no reason",
         "refused": outlet.refused or "",
     }
 

@@ -1,0 +1,316 @@
+"""What people and other programs at the box may ask, and how the station answers; `control.py` documents the words.
+
+Rules this file upholds:
+- A request is read strictly: an unknown word, field or type is a refusal, in one sentence.
+- Nothing is decided here: what changes something becomes an event of the core, and the answer is its Reply.
+- A card number is shown only masked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import count
+from typing import Annotated, Any, Protocol
+
+import msgspec
+
+from evsed.core import events, status
+from evsed.core.catalogue import ALL, by_key16, by_path
+from evsed.core.effects import VariablesReply, VendorReply
+from evsed.core.records import Transaction
+from evsed.core.variables import Variable
+from evsed.core.words import Stamp, Token, Verdict
+
+ANSWER_S = 10
+MOST_ROWS = 1_000
+
+Evse = Annotated[int, msgspec.Meta(ge=1, le=99)]
+Rows = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
+Reply = Verdict | VariablesReply | VendorReply
+Document = dict[str, Any]
+
+
+class Desk(Protocol):
+    """What the supervisor offers to people at the box."""
+
+    def status(self) -> status.StationStatus:
+        """All of it, now."""
+
+    async def changed(self) -> None:
+        """Return when something in `status` may have changed."""
+
+    async def ask(self, request: events.Request) -> Reply:
+        """Hand a request to the station and wait for the Reply with its ref."""
+
+    def tell(self, event: events.VendorMessageWanted) -> None:
+        """Hand an event to the station that has no reply."""
+
+    def transactions(self, limit: int) -> Sequence[Transaction]:
+        """The newest transactions, newest first, running ones too."""
+
+    def wall_ms(self, stamp: Stamp) -> int | None:
+        """The wall time of a stamp, as far as it is known by now."""
+
+    def log_lines(self, most: int) -> Sequence[str]:
+        """The newest lines of the log, newest last."""
+
+    def clear_faults(self, evse: int) -> None:
+        """Tell evse-hal that a person acknowledges the outlet's faults."""
+
+
+class Refused(Exception):
+    """A request that can't be done; the text is one sentence for whoever asked."""
+
+
+# --- requests ------------------------------------------------------------------------------------------------
+
+
+class _Words(msgspec.Struct, tag_field="do", forbid_unknown_fields=True):
+    """What every request has: its word in `do`."""
+
+
+class Status(_Words, tag="status"):
+    """The state of everything."""
+
+
+class Watch(_Words, tag="watch"):
+    """The same, again and again."""
+
+
+class Get(_Words, tag="get"):
+    """Read variables."""
+
+    names: Annotated[tuple[str, ...], msgspec.Meta(max_length=len(ALL))] = ()
+
+
+class Set(_Words, tag="set"):
+    """Write a variable."""
+
+    name: str
+    value: str
+
+
+class Transactions(_Words, tag="transactions"):
+    """The newest transactions."""
+
+    limit: Rows = 20
+
+
+class LogLines(_Words, tag="log"):
+    """The newest lines of the log."""
+
+    lines: Rows = 50
+
+
+class SendData(_Words, tag="send-data"):
+    """A vendor's message to the central system; bounds of OCPP 1.6 §6.15."""
+
+    vendor: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    message: Annotated[str, msgspec.Meta(max_length=50)] | None = None
+    data: str | None = None
+
+
+class Availability(_Words, tag="availability"):
+    """Put an outlet (0 = all) in or out of service."""
+
+    evse: Annotated[int, msgspec.Meta(ge=0, le=99)]
+    operative: bool
+
+
+class ClearFaults(_Words, tag="clear-faults"):
+    """A person acknowledges the latched faults."""
+
+    evse: Evse
+
+
+class Start(_Words, tag="start"):
+    """Start a charge for a card; evse left out = the station chooses."""
+
+    tag: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    evse: Evse | None = None
+
+
+class Stop(_Words, tag="stop"):
+    """Stop the charge of an outlet."""
+
+    evse: Evse
+
+
+class Unlock(_Words, tag="unlock"):
+    """Free the cable."""
+
+    evse: Evse
+
+
+Question = (
+    Status | Watch | Get | Set | Transactions | LogLines | SendData | Availability | ClearFaults | Start | Stop | Unlock
+)
+_decoder: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
+_refs = count(1)
+
+
+# --- answers -------------------------------------------------------------------------------------------------
+
+
+def status_document(station: status.StationStatus) -> Document:
+    """The status as JSON shows it: the data classes, with the two sentences that are made of them."""
+    document: Document = msgspec.to_builtins(station)
+    document["link"]["sentence"] = status.link_sentence(station.link)
+    for shown, outlet in zip(document["outlets"], station.outlets, strict=True):
+        shown["why"] = status.why(outlet, station)
+    return {"status": document}
+
+
+async def _status(desk: Desk, _: Status | Watch) -> Document:
+    return status_document(desk.status())
+
+
+async def _get(desk: Desk, question: Get) -> Document:
+    wanted = tuple(_variable(name) for name in question.names)
+    reply = await _asked(desk, lambda ref: events.VariablesRead(ref, tuple((v.component, v.name) for v in wanted)))
+    assert isinstance(reply, VariablesReply)
+    present = {f"{view.component}.{view.name}": view for view in reply.found}
+    return {
+        "variables": [
+            {
+                "name": variable.key16 or variable.path,
+                "path": variable.path,
+                "value": present[variable.path].value,
+                "unit": variable.unit,
+                "writable": present[variable.path].writable,
+                "allowed": variable.limits_text(),
+                "help": variable.help,
+            }
+            for variable in wanted or ALL
+            if variable.path in present
+        ]
+    }
+
+
+async def _set(desk: Desk, question: Set) -> Document:
+    variable = _variable(question.name)
+    if not variable.writable:
+        raise Refused(f"{question.name} can only be read.")
+    if wrong := variable.check(question.value):
+        raise Refused(wrong)
+    return await _verdict(
+        desk, lambda ref: events.VariableWritten(ref, variable.component, variable.name, question.value)
+    )
+
+
+async def _transactions(desk: Desk, question: Transactions) -> Document:
+    return {"transactions": [_transaction(desk, t) for t in desk.transactions(question.limit)]}
+
+
+def _transaction(desk: Desk, record: Transaction) -> Document:
+    until_wh = record.last_wh if record.end_wh is None else record.end_wh
+    return {
+        "id": record.id,
+        "evse": record.evse,
+        "card": status.masked(record.token),
+        "started_ms": desk.wall_ms(record.started),
+        "ended_ms": desk.wall_ms(record.ended) if record.ended else None,
+        "running": record.ended is None,
+        "start_wh": record.start_wh,
+        "end_wh": record.end_wh,
+        "energy_wh": until_wh - record.start_wh,
+        "reason": record.reason,
+    }
+
+
+async def _log(desk: Desk, question: LogLines) -> Document:
+    return {"lines": list(desk.log_lines(question.lines))}
+
+
+async def _send_data(desk: Desk, question: SendData) -> Document:
+    if not desk.status().link.configured:
+        raise Refused("No central system is configured, so nobody could get the message.")
+    desk.tell(events.VendorMessageWanted(question.vendor, question.message, question.data))
+    return {"done": True}
+
+
+async def _availability(desk: Desk, question: Availability) -> Document:
+    if question.evse:
+        _outlet(desk, question.evse)
+    return await _verdict(desk, lambda ref: events.AvailabilityRequested(ref, question.evse, question.operative))
+
+
+async def _clear_faults(desk: Desk, question: ClearFaults) -> Document:
+    _outlet(desk, question.evse)
+    if not desk.status().hal.up:
+        raise Refused("evse-hal does not answer, so no fault can be cleared; look at 'systemctl status evse-hal'.")
+    desk.clear_faults(question.evse)
+    return {"done": True}
+
+
+async def _start(desk: Desk, question: Start) -> Document:
+    if question.evse is not None:
+        _outlet(desk, question.evse)
+    return await _verdict(desk, lambda ref: events.StartRequested(ref, question.evse, Token(question.tag)))
+
+
+async def _stop(desk: Desk, question: Stop) -> Document:
+    outlet = _outlet(desk, question.evse)
+    if outlet.tx is None:
+        raise Refused(f"No charge is running at outlet {question.evse}.")
+    return await _verdict(desk, lambda ref: events.StopRequested(ref, outlet.tx))
+
+
+async def _unlock(desk: Desk, question: Unlock) -> Document:
+    _outlet(desk, question.evse)
+    return await _verdict(desk, lambda ref: events.UnlockRequested(ref, question.evse))
+
+
+ANSWERS: dict[type, Callable[[Desk, Any], Awaitable[Document]]] = {
+    Status: _status,
+    Watch: _status,
+    Get: _get,
+    Set: _set,
+    Transactions: _transactions,
+    LogLines: _log,
+    SendData: _send_data,
+    Availability: _availability,
+    ClearFaults: _clear_faults,
+    Start: _start,
+    Stop: _stop,
+    Unlock: _unlock,
+}
+
+
+def _variable(name: str) -> Variable[Any]:
+    found = by_key16(name) or by_path(name)
+    if found is None:
+        raise Refused(f"There is no variable {name[:60]!r}; 'evsectl get' lists all.")
+    return found
+
+
+def _outlet(desk: Desk, evse: int) -> status.OutletStatus:
+    outlets = {outlet.evse: outlet for outlet in desk.status().outlets}
+    if evse not in outlets:
+        known = ", ".join(map(str, outlets)) or "none yet, since evse-hal has not answered"
+        raise Refused(f"There is no outlet {evse}; this box has {known}.")
+    return outlets[evse]
+
+
+async def _asked(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Reply:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await desk.ask(request(f"control-{next(_refs)}"))
+    except TimeoutError:
+        raise Refused(f"The station did not answer within {ANSWER_S} s; its log may say why.") from None
+
+
+async def _verdict(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Document:
+    return {"verdict": await _asked(desk, request)}
+
+
+async def answer(desk: Desk, line: bytes) -> tuple[Document, bool]:
+    """The answer to one line, and whether it asked for more of the same (watch)."""
+    try:
+        question = _decoder.decode(line)
+        return await ANSWERS[type(question)](desk, question), isinstance(question, Watch)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
+        return {"error": f"This is no request of the control socket: {broken}."}, False
+    except Refused as refused:
+        return {"error": str(refused)}, False
