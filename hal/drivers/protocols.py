@@ -7,6 +7,7 @@ A broken part raises `PartFailed`; the tick then treats its value as unsafe.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from hal.contract import MeterReading
@@ -92,3 +93,15 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Give the device back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of one outlet. None = the board has no such part: no bolt, a fixed cable, no residual-current input."""
+
+    pilot: Pilot
+    contactor: Contactor
+    enable: Enable
+    lock: Lock | None
+    proximity: Proximity | None
+    residual: ResidualCurrent | None
