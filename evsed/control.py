@@ -60,9 +60,27 @@ def may_talk(uid: int, groups: Iterable[int], own_uid: int, own_group: int) -> b
     return uid in (0, own_uid) or own_group in groups
 
 
-async def serve(desk: Desk, path: str) -> None:
-    """Answer at `path` until cancelled. Raises CannotListen; an unexpected failure of an answer ends it too."""
-    listening = _listening(path)
+def listen(path: str) -> socket.socket:
+    """Open the control socket, at start and before anything else runs. Raises CannotListen."""
+    _clear_away(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listening.bind(path)
+        os.chmod(path, MODE)  # before listen(): nobody connects under a wider mode
+        listening.listen(MAX_CLIENTS)
+    except OSError as refused:
+        listening.close()
+        raise CannotListen(
+            f"The control socket {path} can't be opened ({refused.strerror or refused}); "
+            "choose another path with --control or EVSED_CONTROL."
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+async def serve(desk: Desk, listening: socket.socket) -> None:
+    """Answer at the socket of `listen` until cancelled; an unexpected failure of an answer ends it too."""
+    path: str = listening.getsockname()
     group = os.stat(path).st_gid
     talks: set[asyncio.Task[None]] = set()
     try:
@@ -83,22 +101,6 @@ async def serve(desk: Desk, path: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(path)
-
-
-def _listening(path: str) -> socket.socket:
-    """A bound socket; its mode is set before listen(), so nobody connects under a wider one."""
-    _clear_away(path)
-    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        bound.bind(path)
-        os.chmod(path, MODE)
-    except OSError as refused:
-        bound.close()
-        raise CannotListen(
-            f"The control socket {path} can't be opened ({refused.strerror or refused}); "
-            "choose another path with --control or EVSED_CONTROL."
-        ) from None
-    return bound
 
 
 def _clear_away(path: str) -> None:

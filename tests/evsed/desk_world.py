@@ -1,0 +1,134 @@
+"""A small station behind the control socket: a world with outlets, variables, transactions and a log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from evsed import control, desk
+from evsed.core import events
+from evsed.core.catalogue import ALL
+from evsed.core.effects import VariablesReply, VariableView, VendorReply
+from evsed.core.records import Transaction
+from evsed.core.status import HalStatus, LinkStatus, OutletStatus, StationStatus, TickStatus
+from evsed.core.variables import Variables
+from evsed.core.words import FaultNote, Registration, Stamp, Status, StopReason, Token, Verdict
+
+IDLE = OutletStatus(evse=1, energy_wh=10_000_000)
+CHARGING = replace(
+    IDLE,
+    status=Status.CHARGING,
+    plugged=True,
+    ev_ready=True,
+    closed=True,
+    offered_ma=16_000,
+    drawn_ma=(15_900, 16_000, 15_800),
+    power_w=10_980,
+    session_wh=3_214,
+    tx="t2",
+    token="…B2C3",
+    limits=(("board", 32_000), ("cable", 16_000)),
+    limited_by="cable",
+)
+WARNING = FaultNote("SHORT_C", False, False, "NoError", "The car asked for less than 200 ms.")
+STATION = StationStatus(
+    identity="box-1",
+    version="0.1.0",
+    hal=HalStatus(up=True, for_s=3_700),
+    link=LinkStatus(configured=True, connected=True, for_s=61),
+    registration=Registration.ACCEPTED,
+    queue_length=2,
+    clock_trusted=True,
+    tick=TickStatus(ticks=370_000, overruns=3, late_max_us=1_234),
+    outlets=(IDLE,),
+)
+TRANSACTIONS = (
+    Transaction("t2", 1, Token("04A1B2C3"), None, Stamp("b", 9, None), 9_996_786, 10_000_000),
+    Transaction(
+        id="t1",
+        evse=1,
+        token=Token("04A1B2C3"),
+        group=None,
+        started=Stamp("b", 1, 1_800_000_000_000),
+        start_wh=9_000_000,
+        last_wh=9_000_100,
+        ended=Stamp("b", 2, 1_800_000_060_000),
+        end_wh=9_000_150,
+        reason=StopReason.LOCAL,
+    ),
+)
+
+
+class World:
+    """A Desk whose station answers at once; the tests change its state and read what reached it."""
+
+    def __init__(self) -> None:
+        self.state = STATION
+        self.variables = Variables(ALL, {})
+        self.requests: list[events.Request] = []
+        self.told: list[events.VendorMessageWanted] = []
+        self.cleared: list[int] = []
+        self.verdict = Verdict.ACCEPTED
+        self.silent = False
+        self._moved = asyncio.Event()
+
+    def becomes(self, *outlets: OutletStatus) -> None:
+        self.state = replace(self.state, outlets=outlets)
+        self._moved.set()
+
+    def status(self) -> StationStatus:
+        return self.state
+
+    async def changed(self) -> None:
+        await self._moved.wait()
+        self._moved.clear()
+
+    async def ask(self, request: events.Request) -> Verdict | VariablesReply | VendorReply:
+        self.requests.append(request)
+        if self.silent:
+            await asyncio.Event().wait()
+        if isinstance(request, events.VariablesRead):
+            return VariablesReply(tuple(self._views(request.names)))
+        if isinstance(request, events.VariableWritten):
+            variable = self.variables.find(request.component, request.name)
+            assert variable is not None
+            self.variables.write(variable, request.value)
+        return self.verdict
+
+    def _views(self, names: Sequence[tuple[str, str]]) -> list[VariableView]:
+        return [
+            VariableView(v.component, v.name, self.variables.text(v), v.writable)
+            for v in ALL
+            if not names or (v.component, v.name) in names
+        ]
+
+    def tell(self, event: events.VendorMessageWanted) -> None:
+        self.told.append(event)
+
+    def transactions(self, limit: int) -> Sequence[Transaction]:
+        return TRANSACTIONS[:limit]
+
+    def wall_ms(self, stamp: Stamp) -> int | None:
+        return stamp.wall_ms
+
+    def log_lines(self, most: int) -> Sequence[str]:
+        return ("= transaction t1 ended", "< CALL 41 Reset", "> RESULT 41 Accepted")[-most:]
+
+    def clear_faults(self, evse: int) -> None:
+        self.cleared.append(evse)
+
+
+@asynccontextmanager
+async def serving(world: World, path: Path) -> AsyncIterator[None]:
+    """The control socket of this world at `path`, until the block ends."""
+    answering: desk.Desk = world
+    server = asyncio.create_task(control.serve(answering, control.listen(str(path))))
+    try:
+        yield
+    finally:
+        server.cancel()
+        with suppress(asyncio.CancelledError):
+            await server
