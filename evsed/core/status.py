@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evsed.core.figures import amps, duration
 from evsed.core.words import FaultNote, Registration, Status, Token, TokenStatus
 
 LEAST_OFFER_MA = 6_000  # IEC 61851-1 A.7: no lower current can be offered
@@ -111,20 +112,6 @@ def masked(token: Token | None) -> str | None:
         return None
     shown = min(4, len(token.value) // 2)
     return "…" + token.value[len(token.value) - shown :]
-
-
-def amps(ma: int) -> str:
-    """Milliamps as people read them: 16000 → "16.0 A"."""
-    return f"{ma // 1_000}.{ma % 1_000 // 100} A"
-
-
-def duration(seconds: int) -> str:
-    """A stretch of time in its two largest units: 3725 → "1 h 2 min"."""
-    minutes, s = divmod(max(seconds, 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (s, "s")) if n]
-    return " ".join(parts[:2]) or "0 s"
 
 
 def link_sentence(link: LinkStatus) -> str:

@@ -18,8 +18,6 @@ from evsed.core.status import (
     LinkStatus,
     OutletStatus,
     StationStatus,
-    amps,
-    duration,
     link_sentence,
     masked,
     why,
@@ -216,16 +214,3 @@ def test_a_card_shows_at_most_half_of_itself(tag: str, shown: str) -> None:
 
 def test_no_card_is_none() -> None:
     assert masked(None) is None
-
-
-@pytest.mark.parametrize(("ma", "shown"), [(0, "0.0 A"), (5_999, "5.9 A"), (16_000, "16.0 A"), (80_000, "80.0 A")])
-def test_currents_are_never_rounded_up(ma: int, shown: str) -> None:
-    assert amps(ma) == shown
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_061, "1 d 1 h"), (-1, "0 s")],
-)
-def test_durations_have_two_units_at_most(seconds: int, shown: str) -> None:
-    assert duration(seconds) == shown

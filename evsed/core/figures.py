@@ -1,0 +1,27 @@
+"""Figures as people read them. Integers only; what is cut off is cut off, never rounded up."""
+
+from __future__ import annotations
+
+
+def amps(ma: int) -> str:
+    """Milliamps: 16000 → "16.0 A"."""
+    return f"{ma // 1_000}.{ma % 1_000 // 100} A"
+
+
+def kilowatts(w: int) -> str:
+    """Watts: 10980 → "10.98 kW"."""
+    return f"{w // 1_000}.{w % 1_000 // 10:02} kW"
+
+
+def kilowatt_hours(wh: int) -> str:
+    """Watt-hours: 3214 → "3.214 kWh"."""
+    return f"{wh // 1_000}.{wh % 1_000:03} kWh"
+
+
+def duration(seconds: int) -> str:
+    """A stretch of time in its two largest units: 3725 → "1 h 2 min"."""
+    minutes, s = divmod(max(seconds, 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min"), (s, "s")) if n]
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,30 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts
+
+
+@pytest.mark.parametrize(("ma", "shown"), [(0, "0.0 A"), (5_999, "5.9 A"), (16_000, "16.0 A"), (80_000, "80.0 A")])
+def test_currents_are_never_rounded_up(ma: int, shown: str) -> None:
+    assert amps(ma) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"), (90_061, "1 d 1 h"), (-1, "0 s")],
+)
+def test_durations_have_two_units_at_most(seconds: int, shown: str) -> None:
+    assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(("w", "shown"), [(0, "0.00 kW"), (9, "0.00 kW"), (10_989, "10.98 kW"), (3_050, "3.05 kW")])
+def test_powers(w: int, shown: str) -> None:
+    assert kilowatts(w) == shown
+
+
+@pytest.mark.parametrize(("wh", "shown"), [(0, "0.000 kWh"), (7, "0.007 kWh"), (10_003_214, "10003.214 kWh")])
+def test_energies(wh: int, shown: str) -> None:
+    assert kilowatt_hours(wh) == shown
