@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evsed.core.figures import amps, duration
+from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.words import FaultNote, Registration, Status, Token, TokenStatus
 
-LEAST_OFFER_MA = 6_000  # IEC 61851-1 A.7: no lower current can be offered
 DRAWS_MA = 500  # below it a car takes nothing worth the name of charging
 SLACK_MA = 1_000  # a car that takes this much less than offered limits itself
 
@@ -35,6 +35,7 @@ class OutletStatus:
 
     `limits` are all ceilings with their owners, `limited_by` is the owner of the least one. `hal_reason` is the
     guard's reason to keep the contactor open. `refused` is what became of the last card, until something newer.
+    `ending` = the transaction is over as soon as the contactor is open.
     """
 
     evse: int
@@ -59,6 +60,7 @@ class OutletStatus:
     waiting_for_meter: bool = False
     deauthorized: bool = False
     refused: TokenStatus | None = None
+    ending: bool = False
     access: Access = Access.AUTHORIZED
 
 
@@ -92,7 +94,7 @@ class TickStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationStatus:
-    """The whole box now. `store` is one sentence about the journal, "" when all is well."""
+    """The whole box now. `store` says what keeps the journal from being written, "" when all is well."""
 
     identity: str
     version: str
@@ -103,6 +105,7 @@ class StationStatus:
     clock_trusted: bool = False
     tick: TickStatus | None = None
     store: str = ""
+    restarting: bool = False
     outlets: tuple[OutletStatus, ...] = ()
 
 
@@ -128,7 +131,7 @@ def link_sentence(link: LinkStatus) -> str:
 def why(outlet: OutletStatus, station: StationStatus) -> str:
     """Why this outlet charges as it does, or doesn't: exactly one sentence."""
     row = next(row for row in REASONS if row.applies(outlet, station))
-    return row.sentence.format_map(_words(outlet))
+    return row.sentence.format_map(_words(outlet, station))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def _allowed(outlet: OutletStatus) -> int:
     return min((ma for _, ma in outlet.limits), default=outlet.offered_ma)
 
 
-def _words(outlet: OutletStatus) -> dict[str, str]:
+def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
     fault = _stopping(outlet)
     owner = _clause(outlet.limited_by or "")
     return {
@@ -172,6 +175,7 @@ def _words(outlet: OutletStatus) -> dict[str, str]:
         "owner": OWNERS.get(owner, f"“{owner}”" if owner else "a limit of unknown owner"),
         "reason": _clause(outlet.hal_reason or "") or "it names no reason",
         "refused": outlet.refused or "",
+        "store": _clause(station.store) or "it does not say why",
     }
 
 
@@ -179,8 +183,6 @@ OWNERS = {
     "board": "the board",
     "cable": "the cable",
     "installer": "the installer's limit",
-    "site": "the site's limit",
-    "csms": "the central system",
 }
 
 # The guard's reasons that tell a person more than the state of the car does, by their names in evse-hal.
@@ -213,6 +215,11 @@ REASONS: tuple[Row, ...] = (
         "The contactor is closed although no charge is running; it is about to open.",
     ),
     Row(
+        "ending",
+        lambda outlet, _: outlet.ending,
+        "The charge is ending; the contactor opens as soon as the car lets go.",
+    ),
+    Row(
         "charging unmeasured",
         lambda outlet, _: outlet.closed and not outlet.drawn_ma,
         "Charging with up to {offered}, limited by {owner}.",
@@ -231,6 +238,16 @@ REASONS: tuple[Row, ...] = (
         "charging",
         lambda outlet, _: outlet.closed,
         "Charging at {drawn}, limited by {owner}.",
+    ),
+    Row(
+        "restarting",
+        lambda _, station: station.restarting,
+        "The box is about to restart; wait a minute.",
+    ),
+    Row(
+        "journal in trouble",
+        lambda _, station: bool(station.store),
+        "The journal can't be written, and without it nothing may charge: {store}.",
     ),
     Row(
         "out of service",

@@ -55,6 +55,10 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         replace(CHARGING, tx=None),
         "The contactor is closed although no charge is running; it is about to open.",
     ),
+    "ending": (
+        replace(CHARGING, ending=True),
+        "The charge is ending; the contactor opens as soon as the car lets go.",
+    ),
     "charging unmeasured": (replace(CHARGING, drawn_ma=()), "Charging with up to 16.0 A, limited by the cable."),
     "closed but idle": (
         replace(CHARGING, drawn_ma=(200,)),
@@ -108,8 +112,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     ),
     "no card": (PLUGGED, "Show a card to start the charge."),
     "paused by a limit": (
-        replace(RUNNING, offered_ma=0, limits=(("csms", 0), ("board", 16_000)), limited_by="csms"),
-        "Paused by the central system: 0.0 A are allowed, and a car needs at least 6.0 A.",
+        replace(RUNNING, offered_ma=0, limits=(("installer", 0), ("board", 16_000)), limited_by="installer"),
+        "Paused by the installer's limit: 0.0 A are allowed, and a car needs at least 6.0 A.",
     ),
     "car not ready": (
         replace(RUNNING, ev_ready=False, hal_reason="PILOT_B"),
@@ -140,9 +144,21 @@ def test_a_silent_hal_is_the_cause_of_everything() -> None:
     assert why(CHARGING, gone).startswith("The hardware process evse-hal does not answer;")
 
 
+@pytest.mark.parametrize("outlet", [IDLE, PLUGGED, RUNNING], ids=["idle", "plugged", "running"])
+def test_what_the_whole_box_lacks_is_the_cause_while_nothing_flows(outlet: OutletStatus) -> None:
+    full = replace(STATION, store="No space left on device.")
+    assert (
+        why(outlet, full) == "The journal can't be written, and without it nothing may charge: No space left on device."
+    )
+    assert why(outlet, replace(STATION, restarting=True)) == "The box is about to restart; wait a minute."
+    assert why(CHARGING, full).startswith("Charging")
+
+
 def test_no_row_is_without_a_case() -> None:
     rows = {row.name for row in REASONS}
-    assert rows == CASES.keys() | {"hal down"} | {f"hal {reason}" for reason in HAL_REASONS}
+    assert rows == CASES.keys() | {"hal down", "restarting", "journal in trouble"} | {
+        f"hal {reason}" for reason in HAL_REASONS
+    }
     assert len(rows) == len(REASONS)
 
 
@@ -170,6 +186,8 @@ stations = st.builds(
     StationStatus,
     identity=text,
     version=text,
+    store=st.just("") | text,
+    restarting=st.sampled_from([False, False, False, True]),
     hal=st.builds(HalStatus, up=st.sampled_from([True, True, True, False])),
 )
 
