@@ -283,7 +283,7 @@ PHASE_ROTATION = Variable(
     default=("0.RST", "1.RST"),
     choices=tuple(f"{c}.{rotation}" for c in range(CONNECTORS_AT_MOST + 1) for rotation in ROTATIONS),
     most=CONNECTORS_AT_MOST + 1,
-    help="How each connector's phases are wired to its meter; decides which phase a sample names.",
+    help="How each connector's phases are wired to its meter; told to the central system, which balances phases by it.",
 )
 NUMBER_OF_CONNECTORS = Variable(
     component="ChargingStation",

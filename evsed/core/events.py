@@ -166,11 +166,14 @@ Answer = BootAnswer | TimeAnswer | TokenAnswer | Noted
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What only one peer knows of one of our things, e.g. its number for a transaction. Kept by the store."""
+    """What only one peer knows of one of our things, e.g. its number for a transaction. Kept by the store.
+
+    `value` None: it is not needed any more.
+    """
 
     dialect: str
     thing: str
-    value: str
+    value: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +320,7 @@ class FromCentral:
     request: Request
 
 
-# --- people and programs at the box ---------------------------------------------------------------------------------------
+# --- people and programs at the box --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value."""
+    """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value,
+    `refused_wh` the register when the central system refused the token of the running transaction."""
 
     id: str
     evse: int
@@ -20,7 +21,7 @@ class Transaction:
     started: Stamp
     start_wh: int
     last_wh: int
-    deauthorized: bool = False
+    refused_wh: int | None = None
     samples: tuple[MeterSet, ...] = ()
     ended: Stamp | None = None
     end_wh: int | None = None

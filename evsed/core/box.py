@@ -1,0 +1,50 @@
+"""What all outlets of a station share: variables, tokens, the outbox, and how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evsed.core import catalogue
+from evsed.core.authorization import Opinion, Policy, TokenBook
+from evsed.core.outbox import Outbox
+from evsed.core.rules import Rules
+from evsed.core.variables import Variables
+from evsed.core.words import Now, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`[access]` of site.toml: with `free_token` everyone may charge and that token is reported."""
+
+    free_token: Token | None
+    local_tokens: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Box:
+    """Shared by the outlets; only the station changes `online`, `may_start` and `resetting`."""
+
+    variables: Variables
+    tokens: TokenBook
+    outbox: Outbox
+    rules: Rules
+    access: Access
+    new_id: Callable[[], str]
+    installer_ma: int
+    online: bool = False
+    durable: bool = True
+    resetting: bool = False
+
+    def opinion(self, token: Token, now: Now) -> Opinion | None:
+        """What the box itself knows of a token."""
+        return self.tokens.opinion(token, now.wall_ms, use_cache=self.variables[catalogue.AUTH_CACHE_ENABLED])
+
+    def policy(self, *, online: bool) -> Policy:
+        """The authorization rules as they stand."""
+        return Policy(
+            online=online,
+            pre_authorize=self.variables[catalogue.LOCAL_PRE_AUTHORIZE],
+            authorize_offline=self.variables[catalogue.LOCAL_AUTHORIZE_OFFLINE],
+            unknown_offline=self.variables[catalogue.OFFLINE_TX_FOR_UNKNOWN],
+        )

@@ -1,0 +1,136 @@
+"""What the central system's answers lead to, and the coming and going of the link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from evsed.core import catalogue
+from evsed.core.effects import AdoptTime
+from evsed.core.events import (
+    BootAnswer,
+    Delivered,
+    LinkDown,
+    LinkUp,
+    TimeAnswer,
+    TokenAnswer,
+    Undelivered,
+)
+from evsed.core.records import Bound, Setting
+from evsed.core.reports import (
+    AuthorizationAsked,
+    Booted,
+    Report,
+    StatusChanged,
+    TransactionEnded,
+    TransactionStarted,
+)
+from evsed.core.turn import Turn
+from evsed.core.words import Registration as State
+from evsed.core.words import Token
+
+if TYPE_CHECKING:
+    from evsed.core.station import Station
+
+
+def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
+    """A plain reconnect needs no boot; the present state goes out before the backlog."""
+    station.registration.connected()
+    station.said_ms = turn.now.mono_ms
+
+
+def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
+    """Questions to the central system are decided here now; statuses on their way may be lost."""
+    station.registration.disconnected()
+    lost = station.box.outbox.disconnected()
+    station.box.online = False
+    for outlet in station.outlets.values():
+        outlet.unanswered(turn)
+    if any(isinstance(report, StatusChanged) for report in lost):
+        station.reset_told()
+
+
+def backlog_follows(station: Station) -> None:
+    """Once after the link came up and we are accepted, when the present statuses have been put."""
+    if station.registration.flush_begins():
+        station.box.outbox.settle_backlog()
+
+
+def delivered(station: Station, event: Delivered, turn: Turn) -> None:
+    """An item was answered."""
+    report = station.box.outbox.answered(event.item, turn)
+    if report is None:
+        return
+    station.said_ms = turn.now.mono_ms
+    for binding in event.bindings:
+        bound = Bound(binding)
+        if binding.value is None:
+            turn.drop(Bound, bound.key)
+        else:
+            turn.put(bound)
+    if isinstance(event.answer, BootAnswer):
+        _registered(station, event.answer, turn)
+    elif isinstance(event.answer, TimeAnswer):
+        turn.tell(AdoptTime(event.answer.wall_ms))
+    elif isinstance(event.answer, TokenAnswer):
+        _judged(station, event.item, report, event.answer, turn)
+
+
+def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
+    """The central system failed to process an item, or said nothing."""
+    variables = station.box.variables
+    outcome = station.box.outbox.failed(
+        event.item, variables[catalogue.MESSAGE_ATTEMPTS], variables[catalogue.MESSAGE_ATTEMPT_INTERVAL], turn
+    )
+    if outcome is None:
+        return
+    report, given_up = outcome
+    why = f"{event.code} {event.text}".strip() if event.code else "no answer"
+    turn.log(f"! {type(report).__name__} not delivered ({why}){', given up' if given_up else ''}")
+    if isinstance(report, Booted):
+        station.registration.unanswered(turn.now.mono_ms)
+    elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
+        station.outlets[report.evse].unanswered(turn)
+
+
+def _registered(station: Station, answer: BootAnswer, turn: Turn) -> None:
+    station.registration.answered(answer, turn.now.mono_ms)
+    turn.log(f"= central system says {answer.status}, interval {answer.interval_s} s")
+    if answer.wall_ms is not None:
+        turn.tell(AdoptTime(answer.wall_ms))
+    if answer.status is State.ACCEPTED:
+        station.reset_told()
+        _take_interval(station, answer.interval_s, turn)
+
+
+def _take_interval(station: Station, interval_s: int, turn: Turn) -> None:
+    """OCPP 1.6 §4.2: an accepted boot sets the heartbeat interval; 0 leaves it."""
+    variable, text = catalogue.HEARTBEAT_INTERVAL, str(interval_s)
+    if interval_s > 0 and variable.check(text) is None and text != station.box.variables.text(variable):
+        station.box.variables.write(variable, text)
+        turn.put(Setting(variable.component, variable.name, text), urgent=False)
+
+
+def _judged(station: Station, item: str, report: Report, answer: TokenAnswer, turn: Turn) -> None:
+    token = _token_of(report)
+    if token is not None and station.box.variables[catalogue.AUTH_CACHE_ENABLED]:
+        station.box.tokens.learn(token, answer, turn.now.stamp(), turn)
+    if isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
+        station.outlets[report.evse].answered(item, answer, turn)
+    elif isinstance(report, TransactionStarted) and report.evse in station.outlets:
+        charging = station.outlets[report.evse].charging
+        if charging.tx is not None and charging.tx.id == report.tx:
+            charging.judged(answer, turn)
+
+
+def _token_of(report: Report) -> Token | None:
+    return report.token if isinstance(report, AuthorizationAsked | TransactionStarted | TransactionEnded) else None
+
+
+# Each function takes exactly the event type that it is entered under.
+HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
+    LinkUp: link_up,
+    LinkDown: link_down,
+    Delivered: delivered,
+    Undelivered: undelivered,
+}

@@ -1,0 +1,30 @@
+"""Who limits the current of an outlet. A limit has an owner; the offer is the least of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LEAST_OFFER_MA = 6_000
+"""The pilot cannot say less (IEC 61851-1 table A.8); below it nothing is offered."""
+
+
+class Limits:
+    """Slots by owner, in milliamperes."""
+
+    def __init__(self, slots: Mapping[str, int]) -> None:
+        self._slots = dict(slots)
+
+    def put(self, owner: str, max_ma: int | None) -> None:
+        """Set or (None) lift the limit of one owner."""
+        if max_ma is None:
+            self._slots.pop(owner, None)
+        else:
+            self._slots[owner] = max_ma
+
+    def least(self) -> tuple[int, str]:
+        """The lowest limit and its owner."""
+        return min((max_ma, owner) for owner, max_ma in self._slots.items())
+
+    def all(self) -> tuple[tuple[str, int], ...]:
+        """Every owner with its limit, lowest first."""
+        return tuple(sorted(self._slots.items(), key=lambda slot: slot[1]))

@@ -1,0 +1,106 @@
+"""Meter samples: which values a set holds, and when the next set is due.
+
+Samples of a transaction come at fixed distances from its start, on the monotonic clock. Clock-aligned ones come at
+multiples of their interval since midnight UTC, and only when the wall clock is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from evsed.core.words import Context, Measurand, MeterReading, MeterSet, Now, SampledValue, Stamp
+
+DAY_MS = 86_400_000
+# As the meter counts them, whatever the rotation of the connector is (OCPP 1.6 §4.7).
+PHASES = ("L1", "L2", "L3")
+FRESH_MS = 5_000
+STEP_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the pilot offers, for the measurands that say so."""
+
+    offered_ma: int
+    phases: int
+
+
+def _one(measurand: Measurand, value: int | None) -> list[SampledValue]:
+    return [] if value is None else [SampledValue(measurand, value)]
+
+
+def _each(measurand: Measurand, values: tuple[int, ...], phases: tuple[str, ...] = PHASES) -> list[SampledValue]:
+    return [SampledValue(measurand, value, phase) for value, phase in zip(values, phases, strict=False)]
+
+
+def _voltages(reading: MeterReading) -> list[SampledValue]:
+    return _each(Measurand.VOLTAGE, reading.voltage_mv, tuple(f"{phase}-N" for phase in PHASES))
+
+
+def _power_offered(reading: MeterReading, offer: Offer) -> int:
+    volts_mv = reading.voltage_mv[: offer.phases] or (230_000,) * offer.phases
+    return sum(volts_mv) * offer.offered_ma // 1_000_000
+
+
+Source = Callable[[MeterReading, Offer], list[SampledValue]]
+SOURCES: dict[str, Source] = {
+    Measurand.ENERGY_IMPORT: lambda r, o: _one(Measurand.ENERGY_IMPORT, r.energy_wh),
+    Measurand.ENERGY_EXPORT: lambda r, o: _one(Measurand.ENERGY_EXPORT, r.export_wh),
+    Measurand.POWER_IMPORT: lambda r, o: _one(Measurand.POWER_IMPORT, r.power_w),
+    Measurand.POWER_OFFERED: lambda r, o: _one(Measurand.POWER_OFFERED, _power_offered(r, o)),
+    Measurand.POWER_FACTOR: lambda r, o: _one(Measurand.POWER_FACTOR, r.power_factor_permille),
+    Measurand.CURRENT_IMPORT: lambda r, o: _each(Measurand.CURRENT_IMPORT, r.current_ma),
+    Measurand.CURRENT_OFFERED: lambda r, o: _one(Measurand.CURRENT_OFFERED, o.offered_ma),
+    Measurand.VOLTAGE: lambda r, o: _voltages(r),
+    Measurand.FREQUENCY: lambda r, o: _one(Measurand.FREQUENCY, r.frequency_mhz),
+}
+
+
+def sample(reading: MeterReading, offer: Offer, measurands: Iterable[str], at: Stamp, why: Context) -> MeterSet | None:
+    """One set of what is wanted and measured; None when nothing of it is there."""
+    values = tuple(value for name in measurands for value in SOURCES[name](reading, offer))
+    return MeterSet(at, why, values) if values else None
+
+
+def fresh(reading: MeterReading | None, now_ms: int, max_age_ms: int = FRESH_MS) -> MeterReading | None:
+    """Old data is no data."""
+    return reading if reading is not None and now_ms - reading.at_ms <= max_age_ms else None
+
+
+def next_sampled_ms(started_ms: int, interval_s: int, now_ms: int) -> int | None:
+    """The next sample of a transaction, on the monotonic clock; None when switched off."""
+    if interval_s == 0:
+        return None
+    interval_ms = interval_s * 1_000
+    return started_ms + ((now_ms - started_ms) // interval_ms + 1) * interval_ms
+
+
+class Aligned:
+    """The clock-aligned moments (OCPP 1.6 §3.16.2: counted from midnight); none while the wall clock is not trusted."""
+
+    def __init__(self) -> None:
+        self.at_ms: int | None = None
+        self._basis: tuple[int, int] | None = None
+
+    def due(self, now: Now, interval_s: int) -> bool:
+        """Whether such a moment has come; a changed interval or a stepped clock only moves the next one."""
+        if interval_s == 0 or now.wall_ms is None:
+            self.at_ms, self._basis = None, None
+            return False
+        offset_ms = now.wall_ms - now.mono_ms
+        same = self._basis is not None and self._basis[0] == interval_s and abs(self._basis[1] - offset_ms) < STEP_MS
+        due = same and self.at_ms is not None and now.mono_ms >= self.at_ms
+        if due or not same:
+            self._basis = interval_s, offset_ms
+            of_day, interval_ms = now.wall_ms % DAY_MS, interval_s * 1_000
+            self.at_ms = now.mono_ms + min((of_day // interval_ms + 1) * interval_ms, DAY_MS) - of_day
+        return due
+
+
+def thin(samples: tuple[MeterSet, ...], most: int) -> tuple[MeterSet, ...]:
+    """Drop every second of those in between until it fits; first and last stay (OCPP 1.6 errata 9.1.23)."""
+    while len(samples) > most:
+        between = samples[1:-1]
+        samples = (samples[0], *between[1::2], samples[-1]) if len(between) > 1 else (samples[0], samples[-1])
+    return samples

@@ -1,0 +1,106 @@
+"""What evse-hal says is so at one outlet, as far as the core needs it. Nothing here is a wish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evsed.core.events import (
+    CablePlugged,
+    CableUnplugged,
+    ContactorMoved,
+    Event,
+    EvReady,
+    EvStoppedDrawing,
+    FaultsChanged,
+    LockMoved,
+    MeterRead,
+    OfferMoved,
+)
+from evsed.core.words import FaultNote, MeterReading
+
+
+@dataclass(slots=True)
+class Seen:
+    """The last word of hal. `known` is false until hal told whether a cable is in."""
+
+    up: bool = False
+    known: bool = False
+    plugged: bool = False
+    ev_ready: bool = False
+    closed: bool = False
+    opened_ms: int | None = None
+    offered_ma: int = 0
+    board_ma: int | None = None
+    cable_ma: int | None = None
+    reason: str | None = None
+    locked: bool | None = None
+    faults: tuple[FaultNote, ...] = ()
+    meter: MeterReading | None = None
+
+    def take(self, event: Event, now_ms: int) -> bool:
+        """Note an event of the box; False if it is none of these."""
+        note = NOTES.get(type(event))
+        if note is not None:
+            note(self, event, now_ms)
+        return note is not None
+
+    def lost(self) -> None:
+        """Hal is silent: nothing of it may be believed until it speaks again."""
+        self.up, self.known, self.offered_ma, self.meter = False, False, 0, None
+
+    @property
+    def opening_fault(self) -> FaultNote | None:
+        """The first fault that keeps the contactor open."""
+        return next((fault for fault in self.faults if fault.opens), None)
+
+
+def _plugged(seen: Seen, event: CablePlugged, now_ms: int) -> None:
+    seen.known, seen.plugged, seen.cable_ma = True, True, event.cable_ma
+
+
+def _unplugged(seen: Seen, event: CableUnplugged, now_ms: int) -> None:
+    seen.known, seen.plugged, seen.ev_ready, seen.cable_ma = True, False, False, None
+
+
+def _ready(seen: Seen, event: EvReady, now_ms: int) -> None:
+    seen.ev_ready = True
+
+
+def _stopped(seen: Seen, event: EvStoppedDrawing, now_ms: int) -> None:
+    seen.ev_ready = False
+
+
+def _contactor(seen: Seen, event: ContactorMoved, now_ms: int) -> None:
+    seen.opened_ms = now_ms if seen.closed and not event.closed else seen.opened_ms
+    seen.closed = event.closed
+
+
+def _offer(seen: Seen, event: OfferMoved, now_ms: int) -> None:
+    seen.offered_ma, seen.board_ma, seen.reason = event.offered_ma, event.board_ma, event.reason
+
+
+def _lock(seen: Seen, event: LockMoved, now_ms: int) -> None:
+    seen.locked = event.locked
+
+
+def _faults(seen: Seen, event: FaultsChanged, now_ms: int) -> None:
+    seen.faults = event.faults
+
+
+def _meter(seen: Seen, event: MeterRead, now_ms: int) -> None:
+    seen.meter = event.reading
+
+
+# Each function takes exactly the event type that it is entered under.
+NOTES: dict[type, Callable[..., None]] = {
+    CablePlugged: _plugged,
+    CableUnplugged: _unplugged,
+    EvReady: _ready,
+    EvStoppedDrawing: _stopped,
+    ContactorMoved: _contactor,
+    OfferMoved: _offer,
+    LockMoved: _lock,
+    FaultsChanged: _faults,
+    MeterRead: _meter,
+}

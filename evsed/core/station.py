@@ -1,0 +1,248 @@
+"""The station: takes one event at a time and says what is to be done. The whole core behind one function.
+
+`handle` notes the event, lets every outlet settle, and ends with at most one report to send. It reads no clock and
+touches nothing; `next_deadline` says when it wants to be called again without an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evsed.core import catalogue, central, requests
+from evsed.core.authorization import TokenBook
+from evsed.core.box import Access, Box
+from evsed.core.effects import Effect, Put, Send
+from evsed.core.events import Event, HalDown, HalUp, StoreBroken, StoreMended, TagPresented, VendorMessageWanted
+from evsed.core.metering import Aligned
+from evsed.core.outbox import Outbox
+from evsed.core.outlet import HAL_SILENT, Outlet
+from evsed.core.records import BootClock, QueuedReport, Recovered, Transaction
+from evsed.core.registration import Registration
+from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
+from evsed.core.resetting import Resetting
+from evsed.core.rules import Rules
+from evsed.core.turn import Turn
+from evsed.core.variables import Variables
+from evsed.core.words import Now, Stamp, Status
+
+HAL_PATIENCE_MS = 5_000
+"""The first boot waits this long for the board, so that it can tell all outlets at once."""
+
+
+class Station:
+    """One wallbox: all its outlets and what it owes the central system."""
+
+    def __init__(
+        self,
+        recovered: Recovered,
+        now: Now,
+        *,
+        rules: Rules,
+        access: Access,
+        installer_ma: int,
+        new_id: Callable[[], str],
+        presets: Mapping[str, str] | None = None,
+    ) -> None:
+        written = {setting.key: setting.value for setting in recovered.settings}
+        self.box = Box(
+            variables=Variables(catalogue.ALL, presets or {}, written),
+            tokens=TokenBook(access.local_tokens, recovered.tokens),
+            outbox=Outbox(recovered.queue, new_id),
+            rules=rules,
+            access=access,
+            new_id=new_id,
+            installer_ma=installer_ma,
+        )
+        self.outlets: dict[int, Outlet] = {}
+        self.registration = Registration()
+        self.resetting = Resetting()
+        self.operative = "0" not in {record.key for record in recovered.inoperative}
+        self.hal_up = False
+        self.said_ms = now.mono_ms
+        self.store_trouble = ""
+        self._recovered = recovered
+        self._boots = {clock.boot: clock.offset_ms for clock in recovered.clocks}
+        self._started = now
+        self._aligned = Aligned()
+        self._told: tuple[Status, str | None] | None = None
+        self._now_ms = now.mono_ms
+
+    def handle(self, event: Event, now: Now) -> list[Effect]:
+        """Everything that follows from one event, in the order in which it must be done."""
+        turn = Turn(now)
+        self._now_ms = now.mono_ms
+        self._date_this_boot(turn)
+        self._take(event, turn)
+        self.box.online = self.registration.online
+        self.box.resetting = self.resetting.kind is not None
+        self._station_status(turn)
+        for outlet in self.outlets.values():
+            outlet.settle(turn)
+        self._aligned_values(turn)
+        self.resetting.settle(self, turn)
+        self._say(turn)
+        return turn.effects()
+
+    def next_deadline(self) -> int | None:
+        """When to call again without an event, on the monotonic clock."""
+        now_ms = self._now_ms
+        times = (
+            *(outlet.next_deadline(now_ms) for outlet in self.outlets.values()),
+            self.registration.next_deadline(now_ms),
+            self.box.outbox.next_deadline(now_ms) if self.box.online else None,
+            self._heartbeat_ms() if self.box.online else None,
+            self._aligned.at_ms,
+            self.resetting.next_deadline(),
+            self._started.mono_ms + HAL_PATIENCE_MS,
+        )
+        return min((at for at in times if at is not None and at > now_ms), default=None)
+
+    def date(self, stamp: Stamp, now: Now) -> int | None:
+        """The wall time of a stamp, as far as it is known by now; None if its boot never learnt the time."""
+        if stamp.wall_ms is not None:
+            return stamp.wall_ms
+        offset = self._boots.get(stamp.boot)
+        if offset is None and stamp.boot == now.boot and now.wall_ms is not None:
+            offset = now.wall_ms - now.mono_ms
+        return None if offset is None else stamp.mono_ms + offset
+
+    def reset_told(self) -> None:
+        """All statuses are reported again (OCPP 1.6 errata 3.22: after each accepted boot)."""
+        self._told = None
+        for outlet in self.outlets.values():
+            outlet.reset_told()
+
+    def report_status(self, turn: Turn, evse: int) -> None:
+        """Report the status of an outlet or (0) the station, asked for."""
+        outlet = self.outlets.get(evse)
+        report = outlet.status_report(turn) if outlet else self._status_report(turn)
+        self.box.outbox.put(report, turn, asked_for=True)
+
+    def _take(self, event: Event, turn: Turn) -> None:
+        handler = HANDLERS.get(type(event))
+        if handler is not None:
+            handler(self, event, turn)
+            return
+        outlet = self.outlets.get(getattr(event, "evse", 0))
+        if outlet is not None:
+            outlet.seen.take(event, turn.now.mono_ms)
+
+    def hal_came(self, event: HalUp, turn: Turn) -> None:
+        """The board is known; outlets come into being with what the journal knows of them."""
+        self.hal_up = True
+        open_now = {tx.evse: tx for tx in self._recovered.transactions if tx.ended is None}
+        off = {record.key for record in self._recovered.inoperative}
+        for evse in event.outlets:
+            if evse not in self.outlets:
+                adopted = open_now.get(evse)
+                same_boot = adopted is not None and adopted.started.boot == turn.now.boot
+                self.outlets[evse] = Outlet(evse, self.box, adopted, str(evse) not in off, same_boot)
+            self.outlets[evse].seen.up = True
+        self._recovered = Recovered(transactions=self._orphans(turn))
+        self.box.variables.write(catalogue.NUMBER_OF_CONNECTORS, str(len(self.outlets)))
+
+    def hal_went(self, event: HalDown, turn: Turn) -> None:
+        """Nothing that hal said may be believed any more."""
+        self.hal_up = False
+        for outlet in self.outlets.values():
+            outlet.seen.lost()
+        turn.log("! evse-hal is silent")
+
+    def _orphans(self, turn: Turn) -> tuple[Transaction, ...]:
+        """Transactions of outlets that this board does not have stay open on disk until a board has them."""
+        orphans = tuple(tx for tx in self._recovered.transactions if tx.evse not in self.outlets)
+        for tx in orphans:
+            turn.log(f"! transaction {tx.id} belongs to outlet {tx.evse}, which this board does not have")
+        return orphans
+
+    def presented(self, event: TagPresented, turn: Turn) -> None:
+        """A card at an outlet's reader."""
+        if event.evse in self.outlets:
+            self.outlets[event.evse].present(event.token, turn)
+
+    def store_broke(self, event: StoreBroken, turn: Turn) -> None:
+        """The disk takes nothing: nothing new begins; what just began never did."""
+        if self.box.durable:
+            turn.log(f"! the journal can't be written: {event.why}")
+        self.box.durable, self.store_trouble = False, event.why
+        rows = (change.record for change in event.changes if isinstance(change, Put))
+        starts = frozenset(
+            row.report.tx
+            for row in rows
+            if isinstance(row, QueuedReport) and isinstance(row.report, TransactionStarted)
+        )
+        for outlet in self.outlets.values():
+            for tx in outlet.store_broken(starts):
+                self.box.outbox.discard(tx, turn)
+                turn.drop(Transaction, tx)
+
+    def store_mended(self, event: StoreMended, turn: Turn) -> None:
+        """All is on the disk again."""
+        self.box.durable, self.store_trouble = True, ""
+        turn.log("= the journal is written again")
+
+    def vendor_message(self, event: VendorMessageWanted, turn: Turn) -> None:
+        """Something at the box wants to tell the central system something of its own."""
+        self.box.outbox.put(VendorMessage(event.vendor, event.message, event.data), turn)
+
+    def _date_this_boot(self, turn: Turn) -> None:
+        now = turn.now
+        if now.wall_ms is not None and now.boot not in self._boots:
+            self._boots[now.boot] = now.wall_ms - now.mono_ms
+            turn.put(BootClock(now.boot, self._boots[now.boot]), urgent=False)
+
+    def _fault(self) -> str | None:
+        waited = self._now_ms - self._started.mono_ms >= HAL_PATIENCE_MS
+        return HAL_SILENT.name if not self.hal_up and waited else None
+
+    def _status_now(self) -> tuple[Status, str | None]:
+        fault = self._fault()
+        if fault is not None:
+            return Status.FAULTED, fault
+        return (Status.AVAILABLE if self.operative else Status.UNAVAILABLE), None
+
+    def _status_report(self, turn: Turn) -> StatusChanged:
+        status, fault = self._status_now()
+        return StatusChanged(0, status, turn.now.stamp(), HAL_SILENT if fault else None)
+
+    def _station_status(self, turn: Turn) -> None:
+        if self.box.online and self._told != self._status_now():
+            self._told = self._status_now()
+            self.box.outbox.put(self._status_report(turn), turn)
+
+    def _aligned_values(self, turn: Turn) -> None:
+        if self._aligned.due(turn.now, self.box.variables[catalogue.ALIGNED_INTERVAL]):
+            for outlet in self.outlets.values():
+                outlet.charging.aligned(turn)
+
+    def _heartbeat_ms(self) -> int:
+        return self.said_ms + self.box.variables[catalogue.HEARTBEAT_INTERVAL] * 1_000
+
+    def _board_known(self, now_ms: int) -> bool:
+        return bool(self.outlets) or now_ms - self._started.mono_ms >= HAL_PATIENCE_MS
+
+    def _say(self, turn: Turn) -> None:
+        """At most one report leaves; what was queued before a fresh registration follows the present state."""
+        now_ms, outbox = turn.now.mono_ms, self.box.outbox
+        central.backlog_follows(self)
+        if self.registration.boot_due(now_ms) and self._board_known(now_ms) and not outbox.has(Booted):
+            outbox.put(Booted(), turn)
+        if self.box.online and now_ms >= self._heartbeat_ms() and not outbox.has(HeartbeatDue):
+            outbox.put(HeartbeatDue(), turn)
+        row = outbox.next(self.registration.stage(now_ms), now_ms)
+        if row is not None:
+            turn.tell(Send(row.id, row.report, self.box.variables[catalogue.MESSAGE_TIMEOUT] * 1_000))
+
+
+# Each function takes exactly the event type that it is entered under.
+HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
+    HalUp: Station.hal_came,
+    HalDown: Station.hal_went,
+    TagPresented: Station.presented,
+    StoreBroken: Station.store_broke,
+    StoreMended: Station.store_mended,
+    VendorMessageWanted: Station.vendor_message,
+    **central.HANDLERS,
+    **requests.HANDLERS,
+}
