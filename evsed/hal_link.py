@@ -23,6 +23,9 @@ from hal.contract import (
     encode,
 )
 
+PATIENCE = 1_000
+"""Snapshots that may come before an answer; with an edge in each tick these are 10 s."""
+
 
 class HalSilent(Exception):
     """evse-hal can't be asked; the text says why and what to do."""
@@ -37,6 +40,9 @@ class HalClient:
         self._socket.settimeout(timeout_s)
         try:
             self._socket.connect(path)
+        except PermissionError:
+            self._socket.close()
+            raise HalSilent(f"You may not use {path}; become a member of its group, or ask with sudo.") from None
         except OSError as refused:
             self._socket.close()
             raise HalSilent(
@@ -67,9 +73,10 @@ class HalClient:
             self._socket.send(encode(order))
         except OSError as broken:
             raise self._lost(broken) from None
-        while not isinstance(update := self._receive(), SimAnswer):
-            pass
-        return update
+        for _ in range(PATIENCE):
+            if isinstance(update := self._receive(), SimAnswer):
+                return update
+        raise HalSilent(f"evse-hal at {self._path} gives no answer to this; look at its log.")
 
     def snapshot(self) -> Snapshot:
         """The next snapshot; hal sends one at least each second. Raises HalSilent."""

@@ -1,0 +1,318 @@
+"""evsectl: ask and tell the wallbox of this machine, from a shell.
+
+Rules this file upholds:
+- Exit code 0 = done, 1 = it could not be done (one sentence on stderr says why), 2 = wrong usage.
+- The words of `evsectl sim` go to evse-hal, all others to evsed; both sockets by option or environment.
+- It starts fast: no asyncio, and msgspec only where evse-hal is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from evsed.ctl_text import (
+    Paint,
+    in_colours,
+    plainly,
+    printable,
+    status_text,
+    transactions_text,
+    value_text,
+    variables_text,
+)
+
+CONTROL = "/run/evsed/control.sock"
+HAL = "/run/evse-hal/hal.sock"
+PATIENCE_S = 15
+SIM_HELP = """\
+Orders to the simulated plant (evse-hal --board sim):
+  plug-in [--cable A]   a car with a cable for A amperes is plugged in
+  unplug                and out
+  swipe TAG             a card is shown
+  car drive|stop|resume|full
+  fault NAME, clear NAME
+  state                 what the plant looks like
+"""
+# What a verdict means to a person; those of the first kind are successes.
+DONE = {
+    "Accepted": "",
+    "Unlocked": "",
+    "Scheduled": "It takes effect when the running charge has ended.",
+    "RebootRequired": "It takes effect when evsed is restarted.",
+}
+NOT_DONE = {
+    "Rejected": "The station rejected it; 'evsectl log' and 'evsectl status' may say why.",
+    "UnlockFailed": "The plug could not be unlocked; pull and push it a little, then try again.",
+    "NotSupported": "This outlet has no lock: its cable is fixed, or it has no bolt.",
+}
+
+
+class Trouble(Exception):
+    """It can't be done; the text is one sentence for the person at the shell."""
+
+
+class Control:
+    """A connection to the control socket of evsed. Use it in a `with` block; raises Trouble."""
+
+    def __init__(self, path: str, patience_s: float = PATIENCE_S) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(patience_s)
+        try:
+            self._socket.connect(path)
+        except PermissionError:
+            self._socket.close()
+            raise Trouble(f"You may not use {path}; become a member of its group, or ask with sudo.") from None
+        except OSError as refused:
+            self._socket.close()
+            raise Trouble(
+                f"Nobody answers at {path} ({refused.strerror or refused}); start evsed, or name its socket with "
+                "--control or EVSED_CONTROL."
+            ) from None
+        self._lines = self._socket.makefile("rb")
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def ask(self, do: str, **details: object) -> dict[str, Any]:
+        """The answer to one question; details that are None are left out."""
+        said = {"do": do, **{name: value for name, value in details.items() if value is not None}}
+        try:
+            self._socket.sendall(json.dumps(said).encode() + b"\n")
+        except OSError as broken:
+            raise self._lost(broken) from None
+        return self._hear()
+
+    def watch(self) -> Iterator[dict[str, Any]]:
+        """The status now and at each change, for ever."""
+        yield self.ask("watch")["status"]
+        while True:
+            yield self._hear()["status"]
+
+    def _hear(self) -> dict[str, Any]:
+        try:
+            line = self._lines.readline()
+        except OSError as broken:
+            raise self._lost(broken) from None
+        if not line.endswith(b"\n"):
+            raise Trouble(f"evsed at {self._path} hung up; its log says why, or it restarts: try again.")
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Trouble(f"What answers at {self._path} is not evsed; check --control or EVSED_CONTROL.")
+        if "error" in answer:
+            raise Trouble(str(answer["error"]))
+        return answer
+
+    def _lost(self, error: OSError) -> Trouble:
+        if isinstance(error, TimeoutError):
+            return Trouble(f"evsed at {self._path} does not answer; look at 'systemctl status evsed'.")
+        return Trouble(f"The connection to evsed at {self._path} broke ({error.strerror or error}); try again.")
+
+
+# --- the words -----------------------------------------------------------------------------------------------
+
+
+def _status(args: argparse.Namespace) -> None:
+    with Control(args.control) as evsed:
+        if not args.watch:
+            return _show(evsed.ask("status")["status"], args)
+        shown = None
+        for status in evsed.watch():
+            if status != shown:
+                _show(shown := status, args)
+
+
+def _show(status: dict[str, Any], args: argparse.Namespace) -> None:
+    if args.json:
+        return _print_json(status, indent=None if args.watch else 2)
+    text = status_text(status, _paint())
+    if args.watch:
+        text = f"\x1b[H\x1b[J{text}" if sys.stdout.isatty() else f"{text}\n"
+    print(text, flush=True)
+
+
+def _get(args: argparse.Namespace) -> None:
+    with Control(args.control) as evsed:
+        variables = evsed.ask("get", names=args.names)["variables"]
+    if args.json:
+        _print_json(variables)
+    elif len(args.names) == 1:
+        print(value_text(variables[0]))
+    else:
+        print(variables_text(variables))
+
+
+def _transactions(args: argparse.Namespace) -> None:
+    with Control(args.control) as evsed:
+        transactions = evsed.ask("transactions", limit=args.limit)["transactions"]
+    _print_json(transactions) if args.json else print(transactions_text(transactions))
+
+
+def _log(args: argparse.Namespace) -> None:
+    with Control(args.control) as evsed:
+        for line in evsed.ask("log", lines=args.lines)["lines"]:
+            print(printable(line))
+
+
+def _tell(do: str, *details: str) -> Callable[[argparse.Namespace], None]:
+    """A word that changes something: its details are arguments of the same names."""
+
+    def tell(args: argparse.Namespace) -> None:
+        with Control(args.control) as evsed:
+            _verdict(evsed.ask(do, **{name: getattr(args, name) for name in details}))
+
+    return tell
+
+
+def _availability(args: argparse.Namespace) -> None:
+    with Control(args.control) as evsed:
+        _verdict(evsed.ask("availability", evse=args.evse, operative=args.state == "operative"))
+
+
+def _verdict(answer: dict[str, Any]) -> None:
+    verdict = answer.get("verdict", "Accepted")
+    if verdict not in DONE:
+        raise Trouble(NOT_DONE.get(verdict, f"The station answers {verdict}."))
+    if DONE[verdict]:
+        print(DONE[verdict])
+
+
+def _sim(args: argparse.Namespace) -> None:
+    from evsed.hal_link import HalClient, HalSilent
+
+    try:
+        with HalClient(args.hal) as hal:
+            answer = hal.sim(args.evse, tuple(args.words))
+    except HalSilent as silent:
+        raise Trouble(str(silent)) from None
+    if not answer.ok:
+        raise Trouble(printable(answer.text))
+    if answer.text:
+        print("\n".join(map(printable, answer.text.splitlines())))
+
+
+def _paint() -> Paint:
+    return in_colours if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else plainly
+
+
+def _print_json(document: object, indent: int | None = 2) -> None:
+    print(json.dumps(document, indent=indent, ensure_ascii=False), flush=True)
+
+
+# --- the command line ----------------------------------------------------------------------------------------
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+_natural.__name__ = "number from 1 on"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="evsectl", description="Ask and tell the wallbox of this machine.")
+    sockets = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    for target in (parser, sockets):
+        target.add_argument("--control", metavar="PATH", help=f"socket of evsed (or EVSED_CONTROL; default {CONTROL})")
+        target.add_argument("--hal", metavar="PATH", help=f"socket of evse-hal (or EVSE_HAL_SOCKET; default {HAL})")
+    parser.set_defaults(control=os.environ.get("EVSED_CONTROL") or CONTROL)
+    parser.set_defaults(hal=os.environ.get("EVSE_HAL_SOCKET") or HAL)
+    words = parser.add_subparsers(metavar="WORD", required=True)
+
+    def word(name: str, run: Callable[[argparse.Namespace], None], help_: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = words.add_parser(
+            name, help=help_, description=help_, parents=[sockets], allow_abbrev=False
+        )
+        added.set_defaults(run=run)
+        return added
+
+    _reading_words(word)
+    _changing_words(word)
+    sim = word("sim", _sim, "drive the simulated car and board")
+    sim.usage = "evsectl sim [--evse N] ORDER..."
+    sim.formatter_class = argparse.RawDescriptionHelpFormatter
+    sim.epilog = SIM_HELP
+    sim.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
+    return parser
+
+
+Word = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
+
+
+def _reading_words(word: Word) -> None:
+    status = word("status", _status, "what the box does, and why it does or does not charge")
+    status.add_argument("--json", action="store_true", help="as JSON; with --watch one document a line")
+    status.add_argument("--watch", action="store_true", help="again at each change, until Ctrl-C")
+    get = word("get", _get, "read variables; one name gives its bare value, none gives all")
+    get.add_argument("names", nargs="*", metavar="NAME", help="OCPP 1.6 key or Component.Variable")
+    get.add_argument("--json", action="store_true", help="as JSON")
+    transactions = word("transactions", _transactions, "the newest charges")
+    transactions.add_argument("--json", action="store_true", help="as JSON")
+    transactions.add_argument("--limit", type=_natural, default=20, metavar="N", help="how many (default 20)")
+    log = word("log", _log, "the newest lines of the log of evsed")
+    log.add_argument("-n", "--lines", type=_natural, default=50, metavar="N", help="how many (default 50)")
+
+
+def _changing_words(word: Word) -> None:
+    write = word("set", _tell("set", "name", "value"), "write a variable")
+    write.add_argument("name", metavar="NAME", help="OCPP 1.6 key or Component.Variable")
+    write.add_argument("value", metavar="VALUE")
+    send = word("send-data", _tell("send-data", "vendor", "message", "data"), "send a vendor's message (DataTransfer)")
+    send.add_argument("vendor", metavar="VENDOR")
+    send.add_argument("message", nargs="?", metavar="MESSAGE")
+    send.add_argument("data", nargs="?", metavar="DATA")
+    start = word("start", _tell("start", "tag", "evse"), "start a charge, as the central system would")
+    start.add_argument("tag", metavar="TAG", help="the card that it is for")
+    start.add_argument("--evse", type=_natural, metavar="N", help="outlet (default: the station chooses)")
+    for name, help_ in (
+        ("stop", "end the running charge"),
+        ("unlock", "free the cable, ending a charge"),
+        ("clear-faults", "acknowledge latched faults whose cause has been removed"),
+    ):
+        added = word(name, _tell(name, "evse"), help_)
+        added.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
+    availability = word("availability", _availability, "put outlets in or out of service")
+    availability.add_argument("state", choices=("operative", "inoperative"))
+    availability.add_argument("--evse", type=_natural, default=0, metavar="N", help="outlet (default: the whole box)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one word; returns the exit code."""
+    parser = _parser()
+    args, rest = parser.parse_known_args(argv)
+    if args.run is _sim and not rest:
+        parser.error("sim needs an order; 'evsectl sim --help' lists them")
+    if args.run is not _sim and rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    args.words = rest
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except Trouble as trouble:
+        print(f"evsectl: {printable(str(trouble))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

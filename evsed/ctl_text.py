@@ -1,0 +1,129 @@
+"""The answers of evsed as people read them: plain text, coloured where `paint` says so.
+
+Rules this file upholds:
+- Text that came from outside (logs, faults, names) can't move the cursor: only printable characters pass.
+- Nothing heavy is imported; evsectl starts on the smallest Pi without a wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts
+
+Document = dict[str, Any]
+Paint = Callable[[str, str], str]
+
+CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
+COLOURS = {"Charging": "green", "Faulted": "red", "Unavailable": "red", "Available": "bold"}
+
+
+def plainly(_: str, text: str) -> str:
+    """A paint without colours."""
+    return text
+
+
+def in_colours(colour: str, text: str) -> str:
+    """A paint for terminals."""
+    return f"\x1b[{CODES[colour]}m{text}\x1b[0m"
+
+
+def printable(text: str) -> str:
+    """The text with whatever could steer a terminal made visible as "?"."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def status_text(status: Document, paint: Paint) -> str:
+    """Everything of `status` on one page."""
+    lines = [paint("bold", printable(f"{status['identity']}, evsed {status['version']}")), *_rows(_station(status))]
+    for outlet in status["outlets"]:
+        name = paint("bold", f"outlet {outlet['evse']}")
+        state = paint(COLOURS.get(outlet["status"], "yellow"), outlet["status"])
+        lines += ["", f"{name}  {state}", *_rows(_outlet(outlet))]
+    return "\n".join(lines)
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"  {name:<15} {printable(text)}" for name, text in rows if text]
+
+
+def _station(status: Document) -> Iterable[tuple[str, str]]:
+    hal, tick, waiting = status["hal"], status["tick"], status["queue_length"]
+    yield "central system", status["link"]["sentence"]
+    if status["link"]["configured"]:
+        yield "registration", status["registration"] or "not answered yet"
+        yield "queue", f"{waiting} report{'' if waiting == 1 else 's'} to deliver"
+    yield "hardware", f"evse-hal {'answers' if hal['up'] else 'is silent'} for {duration(hal['for_s'])}"
+    if tick:
+        worst = f"the worst by {tick['late_max_us'] // 1_000}.{tick['late_max_us'] % 1_000 // 100} ms"
+        yield "tick", f"{tick['overruns']} of {tick['ticks']} late, {worst}"
+    yield "clock", "" if status["clock_trusted"] else "not known yet; records are dated once it is"
+    yield "journal", status["store"]
+
+
+def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
+    drawn = " / ".join(amps(ma) for ma in outlet["drawn_ma"]) or "unknown"
+    session, register = outlet["session_wh"], outlet["energy_wh"]
+    yield "why", outlet["why"]
+    yield "current", f"{amps(outlet['offered_ma'])} offered, {drawn} drawn"
+    yield "limits", ", ".join(f"{owner} {amps(ma)}" for owner, ma in outlet["limits"])
+    yield "power", "unknown" if outlet["power_w"] is None else kilowatts(outlet["power_w"])
+    yield "this charge", "" if session is None else kilowatt_hours(session)
+    yield "register", "unknown" if register is None else kilowatt_hours(register)
+    yield "card", outlet["token"] or ""
+    yield "transaction", outlet["tx"] or ""
+    for fault in outlet["faults"]:
+        weight = "warning" if not fault["opens"] else "latched fault" if fault["latched"] else "fault"
+        yield weight, f"{fault['name']}: {fault['text']}"
+
+
+def transactions_text(transactions: Sequence[Document]) -> str:
+    """One line a transaction."""
+    return table(
+        ("TRANSACTION", "OUTLET", "CARD", "STARTED", "ENDED", "ENERGY", "REASON"),
+        [
+            (
+                t["id"],
+                str(t["evse"]),
+                t["card"] or "-",
+                _moment(t["started_ms"]),
+                "running" if t["running"] else _moment(t["ended_ms"]),
+                kilowatt_hours(t["energy_wh"]),
+                t["reason"] or "-",
+            )
+            for t in transactions
+        ],
+    )
+
+
+def variables_text(variables: Sequence[Document]) -> str:
+    """One line a variable: how it is named, what it is, whether it can be written."""
+    return table(
+        ("NAME", "VALUE", "UNIT", "MEANING"),
+        [
+            (v["name"], value_text(v), v["unit"] or "-", v["help"] + ("" if v["writable"] else " (read-only)"))
+            for v in variables
+        ],
+    )
+
+
+def value_text(variable: Document) -> str:
+    """The value alone, as scripts want it."""
+    return printable("" if variable["value"] is None else variable["value"])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns side by side, each as wide as its widest cell; the last one as it comes."""
+    cells = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def _moment(wall_ms: int | None) -> str:
+    if wall_ms is None:
+        return "not dated yet"
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ms / 1_000))
