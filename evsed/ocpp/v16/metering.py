@@ -1,0 +1,80 @@
+"""MeterValues, and the meter values that StopTransaction carries.
+
+Rules this file upholds:
+- Measurand and unit are always told; of the other fields only what differs from its default (OCPP 1.6 §7.43).
+- Samples of a transaction bear its number, always: central systems find the transaction by it.
+- A set that is empty or can't be dated is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from evsed.core.reports import MetersSampled, TransactionUpdated
+from evsed.core.words import Context, Measurand, MeterSet, SampledValue
+from evsed.ocpp.dialect import Lookups
+from evsed.ocpp.frames import Payload
+from evsed.ocpp.times import write_date
+from evsed.ocpp.v16.numbers import number_of
+from evsed.ocpp.violations import LocalViolation
+
+
+def _thousandths(value: int) -> str:
+    """12345 is "12.345", 16000 is "16.0"."""
+    whole, rest = divmod(abs(value), 1000)
+    return f"{'-' if value < 0 else ''}{whole}.{f'{rest:03}'.rstrip('0') or '0'}"
+
+
+_WIRE: dict[Measurand, tuple[Callable[[int], str], str | None]] = {
+    Measurand.ENERGY_IMPORT: (str, "Wh"),
+    Measurand.ENERGY_EXPORT: (str, "Wh"),
+    Measurand.POWER_IMPORT: (str, "W"),
+    Measurand.POWER_OFFERED: (str, "W"),
+    Measurand.POWER_FACTOR: (_thousandths, None),
+    Measurand.CURRENT_IMPORT: (_thousandths, "A"),
+    Measurand.CURRENT_OFFERED: (_thousandths, "A"),
+    Measurand.VOLTAGE: (_thousandths, "V"),
+    Measurand.FREQUENCY: (_thousandths, None),  # errata 3.86: hertz, without a unit
+}
+
+
+def encode_updated(report: TransactionUpdated, lookups: Lookups) -> Payload:
+    """OCPP 1.6 §6.31, within a transaction."""
+    number = number_of(report.tx, lookups)
+    return {"connectorId": report.evse, "transactionId": number, **_sampled(report, lookups)}
+
+
+def encode_sampled(report: MetersSampled, lookups: Lookups) -> Payload:
+    """OCPP 1.6 §6.31, outside a transaction."""
+    return {"connectorId": report.evse, **_sampled(report, lookups)}
+
+
+def meter_values(samples: Iterable[MeterSet], evse: int, lookups: Lookups) -> list[Payload]:
+    """The sets that have a date and values (OCPP 1.6 §7.33)."""
+    dated = ((lookups.date(sample.at), sample) for sample in samples if sample.values)
+    return [
+        {"timestamp": write_date(wall_ms), "sampledValue": [_value(v, sample.context, evse) for v in sample.values]}
+        for wall_ms, sample in dated
+        if wall_ms is not None
+    ]
+
+
+def _sampled(report: TransactionUpdated | MetersSampled, lookups: Lookups) -> Payload:
+    values = meter_values(report.samples, report.evse, lookups)
+    if not values:
+        raise LocalViolation("no sample has both a known time and values")
+    return {"meterValue": values}
+
+
+def _value(sampled: SampledValue, context: Context, evse: int) -> Payload:
+    text, unit = _WIRE[sampled.measurand]
+    value = {"value": text(sampled.value), "measurand": sampled.measurand.value}
+    if context is not Context.SAMPLE_PERIODIC:
+        value["context"] = context.value
+    if sampled.phase is not None:
+        value["phase"] = sampled.phase
+    if evse == 0:
+        value["location"] = "Inlet"  # errata 3.14.3: the station's main meter
+    if unit is not None:
+        value["unit"] = unit
+    return value
