@@ -1,0 +1,81 @@
+#!/bin/sh
+# Make this machine a wallbox, or bring one up to this checkout: Debian 12 or Raspberry Pi OS 12 or newer, 64-bit.
+#   deploy/install.sh              users, /opt/evsed, units; needs root, a network, and may be run again at any time
+#   deploy/install.sh --root DIR   only lays the files out below DIR, e.g. to look at them or for an image
+# site.toml is written once as an example and never touched again. Nothing is started before it has been edited.
+set -eu
+here=$(CDPATH='' cd -P -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
+
+say() { printf 'install: %s\n' "$*"; }
+
+die() {
+    printf 'install: %s\n' "$*" >&2
+    exit 1
+}
+
+lay_out() { # below $1
+    say "units and rules below ${1:-/}"
+    while read -r source target mode; do
+        install -D -m "$mode" "$here/$source" "$1/$target"
+    done <<'FILES'
+systemd/evse.target             etc/systemd/system/evse.target              0644
+systemd/evse-hal.service        etc/systemd/system/evse-hal.service         0644
+systemd/evsed.service           etc/systemd/system/evsed.service            0644
+systemd/evse-again@.service     etc/systemd/system/evse-again@.service      0644
+systemd/evse-hard-reset.path    etc/systemd/system/evse-hard-reset.path     0644
+systemd/evse-hard-reset.service etc/systemd/system/evse-hard-reset.service  0644
+systemd/evse-watchdog.conf      etc/systemd/system.conf.d/evse-watchdog.conf 0644
+systemd/evse.sysusers           etc/sysusers.d/evse.conf                    0644
+systemd/evse.tmpfiles           etc/tmpfiles.d/evse.conf                    0644
+deploy/70-evse.rules            etc/udev/rules.d/70-evse.rules              0644
+deploy/hard-reset               opt/evsed/libexec/hard-reset                0755
+FILES
+    [ -e "$1/etc/evsed/site.toml" ] || {
+        say "an example of /etc/evsed/site.toml"
+        install -D -m 0640 "$here/deploy/site.toml" "$1/etc/evsed/site.toml"
+    }
+}
+
+suits() { # refuse what cannot become a wallbox, in one line
+    [ "$(id -u)" -eq 0 ] || die "needs root; or --root DIR to lay the files out elsewhere"
+    [ -d /run/systemd/system ] || die "this machine does not run systemd"
+    command -v apt-get >/dev/null || die "this is neither Debian nor Raspberry Pi OS: there is no apt-get"
+    [ "$(getconf LONG_BIT)" = 64 ] || die "this system is 32-bit; install the 64-bit Raspberry Pi OS"
+}
+
+programs() {
+    "$here/deploy/apt-install" pi pi-build
+    say "programs in /opt/evsed"
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$(python3 -V) is too old, 3.11 is needed"
+    # Made anew only where it is missing or of another Python: without a network the old programs stay.
+    /opt/evsed/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear /opt/evsed
+    pip() { /opt/evsed/bin/python -m pip --quiet --disable-pip-version-check install "$@"; }
+    pip --require-hashes -r "$here/deploy/requirements-pi.lock"
+    pip --no-deps --no-build-isolation --force-reinstall "$here"
+}
+
+activate() {
+    systemd-sysusers
+    systemd-tmpfiles --create /etc/tmpfiles.d/evse.conf
+    udevadm control --reload || true # a container has none
+    systemctl daemon-reload
+    systemctl enable --quiet evse.target evse-hal.service evsed.service evse-hard-reset.path
+}
+
+case ${1:-} in
+    '') ;;
+    --root)
+        [ $# -eq 2 ] || die "usage: deploy/install.sh [--root DIR]"
+        lay_out "${2%/}"
+        exit 0
+        ;;
+    *) die "usage: deploy/install.sh [--root DIR]" ;;
+esac
+
+suits
+programs
+lay_out ''
+activate
+say "done. Edit /etc/evsed/site.toml, look at it with"
+say "  /opt/evsed/bin/evsed --check /etc/evsed/site.toml"
+say "and start the wallbox: systemctl restart evse.target"
