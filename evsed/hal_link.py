@@ -1,19 +1,32 @@
 """evse-hal seen from evsed: the contract's messages over its Unix seqpacket socket.
 
 Rules this file upholds:
-- The only place of evsed, beside site.py, that knows the contract of hal.
+- With edges.py and site.py the only places of evsed that know the contract of hal.
 - A silent, refusing or garbled hal is a `HalSilent` with one sentence, never a traceback.
+- A lease is renewed only while the loop that decides is alive: `HalLink` has no thread of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from evsed.core.effects import Demand
+from evsed.core.events import Event, HalDown, HalUp
+from evsed.edges import differences
 from hal.contract import (
+    LEASE_MS,
     MAX_DATAGRAM,
+    RENEW_MS,
+    ClearFaults,
     ContractViolation,
+    Lease,
+    Outlet,
+    Request,
     SimAnswer,
     SimOrder,
     Snapshot,
@@ -25,6 +38,10 @@ from hal.contract import (
 
 PATIENCE = 1_000
 """Snapshots that may come before an answer; with an edge in each tick these are 10 s."""
+
+
+SILENT_S = 3.0
+RETRY_S = 0.5
 
 
 class HalSilent(Exception):
@@ -100,3 +117,101 @@ class HalClient:
         if isinstance(error, TimeoutError):
             return HalSilent(f"evse-hal at {self._path} does not answer; look at 'systemctl status evse-hal'.")
         return HalSilent(f"The connection to evse-hal at {self._path} broke ({error.strerror or error}); try again.")
+
+
+class HalLink:
+    """evsed's own connection: demands become leases that are renewed, snapshots become events."""
+
+    def __init__(self, path: str, deliver: Callable[[Event], None], clock_ms: Callable[[], int]) -> None:
+        self._path = path
+        self._deliver = deliver
+        self._clock_ms = clock_ms
+        self._socket: socket.socket | None = None
+        self._demands: dict[int, Demand] = {}
+        self._outlets: dict[int, Outlet] = {}
+        self.snapshot: Snapshot | None = None
+        self.up = False
+        self.since_ms = clock_ms()
+
+    async def run(self) -> None:
+        """Connect, listen, and connect again, for ever."""
+        while True:
+            try:
+                await self._session()
+            except (OSError, ContractViolation, TimeoutError):
+                pass  # told as HalDown below; what was wrong is in the log of hal
+            finally:
+                self._hang_up()
+            self._went()
+            await asyncio.sleep(RETRY_S)
+
+    def demand(self, demand: Demand) -> None:
+        """What hal is to be allowed from now on."""
+        self._demands[demand.evse] = demand
+        self._send_lease(demand)
+
+    def clear_faults(self, evse: int) -> None:
+        """A person acknowledges the faults of an outlet."""
+        self._send(ClearFaults(evse))
+
+    def renew(self) -> None:
+        """Send every lease again."""
+        for demand in self._demands.values():
+            self._send_lease(demand)
+
+    async def _session(self) -> None:
+        loop = asyncio.get_running_loop()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.setblocking(False)
+        self._socket = connection
+        await loop.sock_connect(connection, self._path)
+        self.renew()
+        renewal = loop.create_task(self._renewing())
+        try:
+            while True:
+                async with asyncio.timeout(SILENT_S):
+                    datagram = await loop.sock_recv(connection, MAX_DATAGRAM + 1)
+                if not datagram:
+                    return
+                update = decode_update(datagram)
+                if isinstance(update, Snapshot):
+                    self._take(update)
+        finally:
+            renewal.cancel()
+
+    async def _renewing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_MS / 1_000)
+            self.renew()
+
+    def _take(self, snapshot: Snapshot) -> None:
+        restarted = self.snapshot is None or self.snapshot.started_ms != snapshot.started_ms
+        self.snapshot = snapshot
+        if restarted or not self.up:
+            self.up, self.since_ms = True, self._clock_ms()
+            self._outlets.clear()
+            evses = tuple(outlet.evse for outlet in snapshot.outlets)
+            self._deliver(HalUp(evses, snapshot.board, snapshot.started_ms))
+        for outlet in snapshot.outlets:
+            for event in differences(self._outlets.get(outlet.evse), outlet):
+                self._deliver(event)
+            self._outlets[outlet.evse] = outlet
+
+    def _went(self) -> None:
+        if self.up:
+            self.up, self.since_ms = False, self._clock_ms()
+            self._deliver(HalDown())
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _send_lease(self, demand: Demand) -> None:
+        until_ms = self._clock_ms() + LEASE_MS
+        self._send(Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, until_ms))
+
+    def _send(self, request: Request) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # the next renewal, or the end of the session, follows within a second
+                self._socket.send(encode(request))

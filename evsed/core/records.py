@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evsed.core.events import Binding
-from evsed.core.reports import Report
+from evsed.core.reports import Report, TransactionEnded, TransactionStarted
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 
@@ -129,3 +129,13 @@ class Recovered:
     inoperative: tuple[Inoperative, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
+
+
+def last_moments(recovered: Recovered) -> dict[str, int]:
+    """The last moment of each boot that the journal knows of, on that boot's monotonic clock."""
+    last: dict[str, int] = {}
+    reports = (row.report for row in recovered.queue)
+    ends = (report.at for report in reports if isinstance(report, TransactionStarted | TransactionEnded))
+    for stamp in (*ends, *(tx.started for tx in recovered.transactions)):
+        last[stamp.boot] = max(last.get(stamp.boot, 0), stamp.mono_ms)
+    return last

@@ -17,7 +17,7 @@ from evsed.core.events import Event, HalDown, HalUp, StoreBroken, StoreMended, T
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox
 from evsed.core.outlet import HAL_SILENT, Outlet
-from evsed.core.records import BootClock, QueuedReport, Recovered, Transaction
+from evsed.core.records import BootClock, QueuedReport, Recovered, Transaction, last_moments
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
 from evsed.core.resetting import Resetting
@@ -63,6 +63,7 @@ class Station:
         self.store_trouble = ""
         self._recovered = recovered
         self._boots = {clock.boot: clock.offset_ms for clock in recovered.clocks}
+        self._undated = last_moments(recovered)
         self._started = now
         self._aligned = Aligned()
         self._told: tuple[Status, str | None] | None = None
@@ -99,13 +100,19 @@ class Station:
         return min((at for at in times if at is not None and at > now_ms), default=None)
 
     def date(self, stamp: Stamp, now: Now) -> int | None:
-        """The wall time of a stamp, as far as it is known by now; None if its boot never learnt the time."""
+        """The wall time of a stamp, as far as it is known by now; None while no time is known at all."""
         if stamp.wall_ms is not None:
             return stamp.wall_ms
-        offset = self._boots.get(stamp.boot)
-        if offset is None and stamp.boot == now.boot and now.wall_ms is not None:
-            offset = now.wall_ms - now.mono_ms
-        return None if offset is None else stamp.mono_ms + offset
+        if now.wall_ms is None and stamp.boot not in self._boots:
+            return None
+        started_ms = 0 if now.wall_ms is None else now.wall_ms - now.mono_ms
+        if stamp.boot == now.boot:
+            return self._boots.get(stamp.boot, started_ms) + stamp.mono_ms
+        if stamp.boot in self._boots:
+            return self._boots[stamp.boot] + stamp.mono_ms
+        # A boot that never learnt the time ended before this one began: order and durations hold, the date is the
+        # latest possible.
+        return started_ms - max(self._undated.get(stamp.boot, 0) - stamp.mono_ms, 0)
 
     def reset_told(self) -> None:
         """All statuses are reported again (OCPP 1.6 errata 3.22: after each accepted boot)."""

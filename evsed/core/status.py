@@ -185,8 +185,24 @@ OWNERS = {
     "installer": "the installer's limit",
 }
 
-# The guard's reasons that tell a person more than the state of the car does, by their names in evse-hal.
-HAL_REASONS: dict[str, str] = {}
+# What evse-hal names, in the words of its catalogue; tests hold both sides together.
+CLEARED_BY_UNPLUGGING = frozenset({"DIODE_MISSING", "FAIL_TO_CLOSE", "OVER_CURRENT"})
+CLEARED_BY_SERVICE = frozenset({"WELDED"})
+HAL_REASONS = {
+    "STALE_SAMPLE": "The pilot is not being measured; look at the log of evse-hal.",
+    "PILOT_TROUBLE": "The pilot line shows no valid level; check the cable and the wiring of the pilot.",
+    "PILOT_E": "The pilot line is shorted to earth; unplug the car and check the cable.",
+    "PILOT_F": "The pilot tells the car for a moment that the box is not available; wait some seconds.",
+    "NO_LEASE": "The hardware process has no permission from evsed yet; wait some seconds.",
+    "LEASE_OVER": "The permission that evsed gave the hardware process has run out; look at the log of evsed.",
+    "NOT_WANTED": "The hardware process has not been told to close the contactor; wait some seconds.",
+    "LIMIT_BELOW_6A": "Less than 6.0 A can be offered, and no car can take that; the least limit is that of {owner}.",
+    "PWM_OFF": "The pilot does not offer current yet; wait some seconds.",
+    "D_NOT_ALLOWED": "The car asks for ventilation, which this box must not promise; it can't charge here.",
+    "DIODE_NOT_SEEN": "The diode of the car's pilot circuit is not seen yet; if that lasts, check the cable.",
+    "LOCK_NOT_CONFIRMED": "The plug is not locked in the socket; push it in fully.",
+    "RELAY_REST": "The contactor rests before it may close again; wait some seconds.",
+}
 
 
 def _hal_row(reason: str, sentence: str) -> Row:
@@ -198,6 +214,16 @@ REASONS: tuple[Row, ...] = (
         "hal down",
         lambda _, station: not station.hal.up,
         "The hardware process evse-hal does not answer; look at 'systemctl status evse-hal'.",
+    ),
+    Row(
+        "fault for service",
+        lambda outlet, _: (fault := _stopping(outlet)) is not None and fault.name in CLEARED_BY_SERVICE,
+        "Fault {fault}: {text}; switch the supply off and have it repaired, then run 'evse-hal --service-clear'.",
+    ),
+    Row(
+        "fault until unplugged",
+        lambda outlet, _: (fault := _stopping(outlet)) is not None and fault.name in CLEARED_BY_UNPLUGGING,
+        "Fault {fault}: {text}; unplug the car, and try again or try another cable.",
     ),
     Row(
         "latched fault",
@@ -262,7 +288,7 @@ REASONS: tuple[Row, ...] = (
     Row(
         "authorizing",
         lambda outlet, _: outlet.authorizing,
-        "Card {card} is being checked; wait a moment.",
+        "A card is being checked; wait a moment.",
     ),
     Row(
         "waiting for the cable",
@@ -322,7 +348,7 @@ REASONS: tuple[Row, ...] = (
     ),
     Row(
         "other reason of hal",
-        lambda outlet, _: bool(outlet.hal_reason),
+        lambda outlet, _: bool(outlet.hal_reason) and outlet.hal_reason != "C_UNCONFIRMED",
         "The hardware process keeps the contactor open: {reason}.",
     ),
     Row(

@@ -1,0 +1,97 @@
+"""What changed between two snapshots of an outlet, as events of the core.
+
+Rules this file upholds:
+- From an unknown outlet every fact is told once, so that the core knows the whole state after the first snapshot.
+- A card that was shown before we looked is never told: it may have been acted on already.
+- Facts come before the edges that are judged by them: faults, offer and meter before contactor, cable and car.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from evsed.core import events
+from evsed.core.words import FaultNote, MeterReading, Token
+from hal.contract import Cp, Outlet
+
+PLUGGED = {Cp.B, Cp.C, Cp.D}
+WANTS = {Cp.C, Cp.D}
+
+
+def differences(before: Outlet | None, after: Outlet) -> Iterator[events.Event]:
+    """The events that lead from one snapshot of an outlet to the next; None = nothing was known of it."""
+    for facts, event in RULES:
+        if before is None or facts(before) != facts(after):
+            told = event(before, after)
+            if told is not None:
+                yield told
+
+
+def _faults(_: Outlet | None, after: Outlet) -> events.Event:
+    notes = (FaultNote(f.name, f.opens, f.latched, f.code16, f.text) for f in after.faults)
+    return events.FaultsChanged(after.evse, tuple(notes))
+
+
+def _offer(_: Outlet | None, after: Outlet) -> events.Event:
+    return events.OfferMoved(after.evse, after.offered_ma, after.board_ma, after.reason)
+
+
+def _lock(_: Outlet | None, after: Outlet) -> events.Event:
+    return events.LockMoved(after.evse, after.locked)
+
+
+def _meter(_: Outlet | None, after: Outlet) -> events.Event | None:
+    reading = after.meter
+    if reading is None:
+        return None
+    return events.MeterRead(
+        after.evse,
+        MeterReading(
+            reading.at_ms,
+            reading.energy_wh,
+            reading.power_w,
+            reading.current_ma,
+            reading.voltage_mv,
+            reading.phase_power_w,
+            reading.frequency_mhz,
+            reading.power_factor_permille,
+            reading.export_wh,
+        ),
+    )
+
+
+def _contactor(_: Outlet | None, after: Outlet) -> events.Event:
+    return events.ContactorMoved(after.evse, after.closed)
+
+
+def _cable(_: Outlet | None, after: Outlet) -> events.Event | None:
+    if after.cp in PLUGGED:
+        return events.CablePlugged(after.evse, after.cable_ma)
+    # E and F say that something is wrong with the pilot, not that the cable has left.
+    return events.CableUnplugged(after.evse) if after.cp is Cp.A else None
+
+
+def _car(before: Outlet | None, after: Outlet) -> events.Event | None:
+    if after.cp in WANTS:
+        return events.EvReady(after.evse)
+    return events.EvStoppedDrawing(after.evse) if before is not None and after.cp is not Cp.A else None
+
+
+def _card(before: Outlet | None, after: Outlet) -> events.Event | None:
+    if before is None or after.tag is None:
+        return None
+    return events.TagPresented(after.evse, Token(after.tag.tag))
+
+
+Facts = Callable[[Outlet], object]
+Maker = Callable[[Outlet | None, Outlet], events.Event | None]
+RULES: tuple[tuple[Facts, Maker], ...] = (
+    (lambda o: tuple((f.name, f.latched) for f in o.faults), _faults),
+    (lambda o: (o.offered_ma, o.board_ma, o.reason), _offer),
+    (lambda o: o.locked, _lock),
+    (lambda o: o.meter, _meter),
+    (lambda o: o.closed, _contactor),
+    (lambda o: (o.cp in PLUGGED, o.cp is Cp.A, o.cable_ma), _cable),
+    (lambda o: o.cp in WANTS, _car),
+    (lambda o: o.tag.seq if o.tag else 0, _card),
+)
