@@ -1,0 +1,175 @@
+"""evse-hal: load the board, make it safe, start the tick and the bus, tell systemd, listen.
+
+Rules this file upholds:
+- Nothing moves before the board was made safe; READY=1 comes after the first tick and the first lock of the socket.
+- What cannot be obeyed ends the process with one sentence and exit code 2; a failed tick with 1.
+- SIGTERM takes all permissions back, gives a charging car the time of the 6 s rule, makes safe and ends with 0; a
+  second one does not wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import pwd
+import signal
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hal.boards import Board, BoardFile, assemble
+from hal.bus import Bus, Mailbox
+from hal.contract import Installation, MeterChoice
+from hal.drivers import open_meter
+from hal.drivers.meter_model import ModelError
+from hal.drivers.protocols import Meter
+from hal.iec61851 import STOP_WAIT_MS
+from hal.latches import LatchFile, forget_all
+from hal.make_safe import make_safe
+from hal.options import board_file, installation, meters, parse
+from hal.server import Server
+from hal.settings import SettingsError
+from hal.system import Notifier, be_ordinary, start_log
+from hal.tick import Tick, TickThread
+
+log = logging.getLogger("hal")
+
+SWITCH_S = 0.0005  # how long another thread may keep the interpreter from the tick
+FLUSH_AGAIN_S = 10.0
+
+
+def clock_ms() -> int:
+    """CLOCK_MONOTONIC in milliseconds, which evsed shares."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run evse-hal until SIGTERM; returns the exit code."""
+    options = parse("evse-hal", arguments)
+    listener = start_log(options.log_level)
+    try:
+        return _service(options) if options.service_clear else _run(options)
+    except SettingsError as wrong:
+        sys.stderr.write(f"evse-hal: {wrong}\n")
+        return 2
+    finally:
+        listener.stop()
+
+
+def _service(options: Namespace) -> int:
+    """Forget the latched faults; the running process, if any, keeps its own."""
+    try:
+        forget_all(_state(options))
+    except OSError as failed:
+        raise SettingsError(f"state {options.state}: {failed.strerror}; name another with --state") from None
+    sys.stderr.write("All latched faults are forgotten; start evse-hal again.\n")
+    return 0
+
+
+def _run(options: Namespace) -> int:
+    site = installation(options)
+    file = board_file(options)
+    chosen = meters(site, file)
+    board = assemble(file)
+    try:
+        return _Hal(options, site, file, board, chosen).run()
+    finally:
+        for refused in make_safe(board):
+            log.critical("! not made safe: %s", refused)
+        board.close()
+
+
+class _Hal:
+    """All rooms of the process, wired."""
+
+    def __init__(
+        self, options: Namespace, site: Installation, file: BoardFile, board: Board, chosen: tuple[MeterChoice, ...]
+    ) -> None:
+        sys.setswitchinterval(SWITCH_S)
+        for refused in make_safe(board):
+            raise SettingsError(f"board {file.name} cannot be made safe: {refused}")
+        state, mailbox = _state(options), Mailbox()
+        self._bus = Bus(_open_meters(chosen, board), board.readers(), mailbox)
+        self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
+        self._latches = LatchFile(state, board.outlets, self._server.wake)
+        metered = [choice.evse for choice in chosen]
+        self._tick = Tick(board, site.limits, mailbox, self._server.publish, self._latches, clock_ms(), metered=metered)
+        self._notifier = Notifier()
+        self._thread = TickThread(self._tick, board, self._notifier, self._server.stop)
+        self._end_ms: int | None = None
+
+    def run(self) -> int:
+        """Until SIGTERM, or until the tick failed."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_end)
+        try:
+            self._thread.start()
+            be_ordinary()
+            self._bus.start()
+            if self._thread.failure is None:
+                self._notifier.tell("READY=1")
+            self._server.serve(self._tick, self._besides)
+        finally:
+            self._thread.stop()
+            self._latches.flush()
+            self._server.close()
+            self._bus.stop()
+        return 0 if self._thread.failure is None else 1
+
+    def _asked_to_end(self, number: int, _frame: object) -> None:
+        """SIGTERM: first time let the cars go, second time at once."""
+        if self._end_ms is not None:
+            self._server.stop()
+            return
+        log.info("= signal %d: all permissions are taken back", number)
+        self._notifier.tell("STOPPING=1")
+        self._end_ms = clock_ms() + STOP_WAIT_MS + 500
+        self._tick.retire()
+        self._server.wake()
+
+    def _besides(self) -> float | None:
+        """What the main thread does between datagrams; says when it wants to look again."""
+        self._latches.flush()
+        if self._end_ms is not None:
+            if not self._tick.loaded or clock_ms() >= self._end_ms:
+                self._server.stop()
+            return 0.05
+        return FLUSH_AGAIN_S if self._latches.dirty else None
+
+
+def _open_meters(chosen: Iterable[MeterChoice], board: Board) -> dict[int, Meter]:
+    """The meter of each outlet. Raises SettingsError."""
+    opened = {}
+    for choice in chosen:
+        try:
+            port = board.meter_port(choice) if choice.port == "sim" else choice.port
+            opened[choice.evse] = open_meter(choice, port)
+        except ModelError as wrong:
+            raise SettingsError(f"meter of outlet {choice.evse}: {wrong}") from None
+    return opened
+
+
+def _state(options: Namespace) -> Path:
+    """The folder of latched faults, made where it is missing. Raises SettingsError."""
+    folder = Path(options.state)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as failed:
+        raise SettingsError(f"state {folder}: {failed.strerror}; name another with --state") from None
+    return folder
+
+
+def _uids(names: Iterable[str]) -> list[int]:
+    """Raises SettingsError."""
+    uids = []
+    for name in names:
+        try:
+            uids.append(pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            raise SettingsError(f"--allow-user {name}: there is no such user on this machine") from None
+    return uids
+
+
+if __name__ == "__main__":
+    sys.exit(main())

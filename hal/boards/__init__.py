@@ -1,0 +1,232 @@
+"""From a board file to parts: what a board is made of, what it carries, and how long its parts take.
+
+Rules this file upholds:
+- A board file is TOML, strict: an unknown key, a wrong type, a value out of range or a driver that does not exist is
+  a `BoardError` of one sentence, never a warning or a fall-back.
+- Drivers are chosen by exact name and imported only when a board names them.
+- Only the simulated board obeys orders from people; a real one refuses.
+
+A board file names its kind and its outlets. Kind "sim" takes its parts from the simulated plant; kind "pi" names the
+driver of each part, with the driver's own keys beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol
+
+import msgspec
+
+from hal.contract import Evse, MeterChoice
+from hal.drivers.protocols import Parts, Reader
+from hal.settings import SettingsError, as_struct, read_toml
+
+HERE = Path(__file__).parent
+
+DRIVERS: dict[str, str] = {}
+"""Drivers of real parts: exact name → "module:Class". Each class is built from its own strict `Config` struct."""
+
+
+class BoardError(SettingsError):
+    """A board that cannot be built; the text is one sentence for people."""
+
+
+class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the parts of a board take, and how long they must rest."""
+
+    close_spacing_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 10_000
+    feedback_ms: Annotated[int, msgspec.Meta(ge=50, le=1_000)] = 250
+    lock_ms: Annotated[int, msgspec.Meta(ge=500, le=10_000)] = 4_000
+    meter_silent_ms: Annotated[int, msgspec.Meta(ge=2_000, le=600_000)] = 10_000
+
+
+class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[outlet]]` of a board file; its part tables are for kind "pi" only."""
+
+    evse: Evse
+    max_ma: Annotated[int, msgspec.Meta(ge=6_000, le=80_000)]
+    socket: bool
+    allow_d: bool = False
+    wake_up: bool = False
+    pilot: dict[str, Any] | None = None
+    contactor: dict[str, Any] | None = None
+    enable: dict[str, Any] | None = None
+    lock: dict[str, Any] | None = None
+    proximity: dict[str, Any] | None = None
+    residual: dict[str, Any] | None = None
+
+
+class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a board file says."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    kind: Literal["sim", "pi"]
+    outlet: Annotated[tuple[OutletFile, ...], msgspec.Meta(min_length=1, max_length=8)]
+    timing: Timing = Timing()
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class OutletBoard:
+    """One outlet as the tick needs it."""
+
+    parts: Parts
+    board_ma: int
+    socket: bool
+    allow_d: bool
+    wake_up: bool
+    timing: Timing
+
+
+class Board(Protocol):
+    """What the tick and the shell need of any board."""
+
+    name: str
+    outlets: dict[int, OutletBoard]
+
+    def advance(self, now_ms: int) -> None:
+        """Let simulated time pass; nothing on metal."""
+
+    def next_change_ms(self, now_ms: int) -> int | None:
+        """When the simulated plant next does something by itself; None on metal."""
+
+    def order(self, evse: int, words: tuple[str, ...]) -> tuple[bool, str]:
+        """A person's command to the simulated plant: (done, what it says)."""
+
+    def readers(self) -> dict[int, Reader]:
+        """The card readers by outlet."""
+
+    def meter_port(self, choice: MeterChoice) -> str:
+        """The serial line of the board's own meter, for port "sim". Raises BoardError where there is none."""
+
+    def close(self) -> None:
+        """Give all parts back."""
+
+
+def load(name_or_path: str) -> BoardFile:
+    """Read a board file of this folder by name, or any by a path that ends in .toml. Raises BoardError."""
+    is_path = name_or_path.endswith(".toml")
+    path = Path(name_or_path) if is_path else HERE / f"{name_or_path}.toml"
+    known = sorted(found.stem for found in HERE.glob("*.toml"))
+    if not is_path and name_or_path not in known:
+        raise BoardError(f"no board `{name_or_path}`; known are {', '.join(known)}, or a path that ends in .toml")
+    try:
+        board = as_struct(path, read_toml(path), BoardFile)
+    except SettingsError as wrong:
+        raise BoardError(str(wrong)) from None
+    _check(path, board)
+    return board
+
+
+def _check(path: Path, board: BoardFile) -> None:
+    """What types alone do not tell."""
+    numbers = [outlet.evse for outlet in board.outlet]
+    if sorted(numbers) != list(range(1, len(numbers) + 1)):
+        raise BoardError(f"{path}: outlet.evse: {numbers} must be 1 to {len(numbers)}, each once")
+    if board.kind == "sim" and len({outlet.socket for outlet in board.outlet}) > 1:
+        raise BoardError(f"{path}: outlet.socket: a simulated board has sockets everywhere or nowhere")
+    for outlet in board.outlet:
+        named = [role for role in Parts.__dataclass_fields__ if getattr(outlet, role) is not None]
+        if board.kind == "sim" and named:
+            raise BoardError(f"{path}: outlet {outlet.evse}: {named[0]}: a board of kind sim names no drivers")
+
+
+def with_outlets(board: BoardFile, count: int) -> BoardFile:
+    """The simulated board with `count` outlets like its first. Raises BoardError for a real one."""
+    if board.kind != "sim":
+        raise BoardError(f"board {board.name}: only a board of kind sim can be given another number of outlets")
+    first = board.outlet[0]
+    outlets = tuple(msgspec.structs.replace(first, evse=evse) for evse in range(1, count + 1))
+    return msgspec.structs.replace(board, outlet=outlets)
+
+
+def assemble(board: BoardFile) -> Board:
+    """Build the parts that a board file names. Raises BoardError."""
+    return _SimBoard(board) if board.kind == "sim" else _PiBoard(board)
+
+
+def _outlet(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
+    return OutletBoard(parts, outlet.max_ma, outlet.socket, outlet.allow_d, outlet.wake_up, board.timing)
+
+
+class _SimBoard:
+    """Parts of the simulated plant."""
+
+    def __init__(self, board: BoardFile) -> None:
+        from hal.sim.plant import Plant
+
+        self._plant = Plant(evses=len(board.outlet), socket=board.outlet[0].socket, seed=board.seed)
+        self.name = board.name
+        self.outlets = {o.evse: _outlet(board, o, self._plant.parts(o.evse)) for o in board.outlet}
+        self.advance = self._plant.advance
+        self.next_change_ms = self._plant.next_change_ms
+        self.order = self._plant.order
+        self.close = self._plant.close
+
+    def readers(self) -> dict[int, Reader]:
+        return {evse: self._plant.reader(evse) for evse in self.outlets}
+
+    def meter_port(self, choice: MeterChoice) -> str:
+        return self._plant.meter_port(choice.evse, choice.model, choice.address)
+
+
+class _PiBoard:
+    """Parts of metal."""
+
+    def __init__(self, board: BoardFile) -> None:
+        self.name = board.name
+        self._built: list[Any] = []
+        try:
+            self.outlets = {o.evse: _outlet(board, o, self._parts(board, o)) for o in board.outlet}
+        except BaseException:
+            self.close()
+            raise
+
+    def _parts(self, board: BoardFile, outlet: OutletFile) -> Parts:
+        needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
+        parts: dict[str, Any] = {}
+        for role in Parts.__dataclass_fields__:
+            options = getattr(outlet, role)
+            where = f"board {board.name}: outlet {outlet.evse}: {role}"
+            if options is None and role in needed:
+                raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
+            parts[role] = None if options is None else _build(where, options)
+            self._built.append(parts[role])
+        return Parts(**parts)
+
+    def advance(self, now_ms: int) -> None:
+        pass
+
+    def next_change_ms(self, now_ms: int) -> int | None:
+        return None
+
+    def order(self, evse: int, words: tuple[str, ...]) -> tuple[bool, str]:
+        return False, f"board {self.name} is real: only a simulated board takes orders"
+
+    def readers(self) -> dict[int, Reader]:
+        return {}
+
+    def meter_port(self, choice: MeterChoice) -> str:
+        raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
+
+    def close(self) -> None:
+        for part in self._built:
+            if hasattr(part, "close"):
+                part.close()
+
+
+def _build(where: str, options: dict[str, Any]) -> Any:
+    """One part by the exact name of its driver."""
+    name = options.get("driver")
+    if name not in DRIVERS:
+        known = ", ".join(sorted(DRIVERS)) or "none in this version"
+        raise BoardError(f"{where}: no driver `{name}`; known are {known}")
+    module, _, class_name = DRIVERS[name].partition(":")
+    driver = getattr(import_module(module), class_name)
+    own = {key: value for key, value in options.items() if key != "driver"}
+    try:
+        return driver(as_struct(Path(where), own, driver.Config))
+    except SettingsError as wrong:
+        raise BoardError(str(wrong)) from None

@@ -1,0 +1,42 @@
+"""When the plug is held in the socket (IEC 61851-1 D.6.5: locked in B and C).
+
+Rules this file upholds:
+- Locked before a charge may begin, and as long as evsed says that the cable is held.
+- Never unlocked under load, nor while nobody knows evsed's will: without a lease the bolt stays, except in A.
+"""
+
+from __future__ import annotations
+
+from hal.contract import Cp
+from hal.iec61851 import PilotState
+from hal.lasting import Lasting
+from hal.senses import Inputs
+
+PLUG_MS = 500  # a plug that wobbles does not move the bolt
+PLUGGED = (Cp.B, Cp.C, Cp.D)
+
+
+class Bolt:
+    """Decides where the bolt of one socket shall be. `ordered` None = not yet moved."""
+
+    def __init__(self) -> None:
+        self._plugged = Lasting(PLUG_MS)
+        self._unplugged = Lasting(PLUG_MS)
+        self.ordered: bool | None = None
+
+    def decide(self, pilot: PilotState, inputs: Inputs, coil: bool, now_ms: int) -> bool | None:
+        """Where the bolt shall be now; `coil` = the contactor is ordered closed."""
+        plugged = self._plugged.lasts(pilot.level.cp in PLUGGED, now_ms)
+        unplugged = self._unplugged.lasts(pilot.level.cp is Cp.A, now_ms)
+        lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
+        offered = pilot.wish.ma > 0
+        if plugged and (offered or (lease is not None and lease.holds_cable)):
+            return True
+        given_back = lease is not None and not lease.holds_cable and not offered
+        if (unplugged or given_back) and not coil and not inputs.closed:
+            return False
+        return self.ordered
+
+    def deadlines(self, now_ms: int) -> list[int]:
+        """When time alone next moves it."""
+        return [self._plugged.due_ms(now_ms), self._unplugged.due_ms(now_ms)]

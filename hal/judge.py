@@ -1,0 +1,88 @@
+"""From what is seen to faults: which causes are there now, for how long, and what that means.
+
+Rules this file upholds:
+- Watch the effect, not the order: a contactor or bolt that contradicts its order for too long is a fault.
+- Under state F the car cannot be seen, so nothing about its pilot is taken back there.
+- Whoever is silent for too long is broken; a reading's own date counts, not its arrival.
+"""
+
+from __future__ import annotations
+
+from hal.boards import OutletBoard
+from hal.contract import Cp
+from hal.faults import PILOT_FAULTS, FaultBook, Name, over_current_ma, pilot_fault
+from hal.iec61851 import Level
+from hal.lasting import Lasting
+from hal.senses import Inputs
+
+OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
+BAD_PLUG_MS = 300
+PLUGGED = (Cp.B, Cp.C, Cp.D)
+
+
+class Judge:
+    """Keeps the fault book of one outlet, and what its cable carries."""
+
+    def __init__(self, board: OutletBoard, book: FaultBook, metered: bool, now_ms: int) -> None:
+        self._board, self._metered, self._started_ms = board, metered, now_ms
+        self._welded = Lasting(board.timing.feedback_ms)
+        self._not_closing = Lasting(board.timing.feedback_ms)
+        self._bolt = Lasting(board.timing.lock_ms)
+        self._bad_plug = Lasting(BAD_PLUG_MS)
+        self._over_current = Lasting(OVER_CURRENT_MS)
+        self._reading_ms: int | None = None
+        self.book = book
+        self.cable_ma: int | None = None
+
+    def pilot(self, level: Level, broken: str, now_ms: int) -> None:
+        """What the pilot says of itself and of the car; `broken` is what its driver said."""
+        if level.cp is Cp.A:
+            self.book.unplugged(now_ms)
+        if level.cp is Cp.F and level.trouble is None:
+            return
+        meant = pilot_fault(level, self._board.allow_d)
+        for name in PILOT_FAULTS:
+            self.book.set(name, name is meant, now_ms, broken if name is Name.PILOT_DRIVER else "")
+
+    def parts(self, inputs: Inputs, ordered: bool, lock_ordered: bool | None, now_ms: int) -> None:
+        """What the parts say against their orders."""
+        book = self.book
+        book.set(Name.RESIDUAL_CURRENT, inputs.tripped, now_ms)
+        book.set(Name.PART_FAILED, bool(inputs.broken), now_ms, inputs.broken)
+        book.set(Name.MEMORY_FAILED, bool(inputs.memory_failed), now_ms, inputs.memory_failed)
+        book.set(Name.WELDED, self._welded.lasts(inputs.closed and not ordered, now_ms), now_ms)
+        book.set(Name.FAIL_TO_CLOSE, self._not_closing.lasts(ordered and not inputs.closed, now_ms), now_ms)
+        follows = inputs.locked is None or lock_ordered is None or inputs.locked == lock_ordered
+        book.set(Name.LOCK_FAILED, self._bolt.lasts(not follows, now_ms), now_ms)
+
+    def plug(self, level: Level, inputs: Inputs, now_ms: int) -> None:
+        """What the plug's resistor says; a cable never gets better before A."""
+        if level.cp is Cp.A:
+            self.cable_ma = inputs.cable_ma or None
+        elif inputs.cable_ma:
+            self.cable_ma = min(self.cable_ma or inputs.cable_ma, inputs.cable_ma)
+        missing = inputs.cable_ma is None and level.cp in PLUGGED and self._board.parts.proximity is not None
+        bad = self._bad_plug.lasts(missing or inputs.cable_ma == 0, now_ms)
+        self.book.set(Name.PROXIMITY_INVALID, bad, now_ms)
+
+    def meter(self, inputs: Inputs, last_offer_ma: int, now_ms: int) -> None:
+        """The meter's silence, and what it says of a car that takes too much."""
+        if not self._metered:
+            return
+        reading = inputs.reading
+        if reading is not None and reading.at_ms != self._reading_ms:
+            self._reading_ms = reading.at_ms
+            too_much = inputs.closed and max(reading.current_ma, default=0) > over_current_ma(last_offer_ma)
+            self.book.set(Name.OVER_CURRENT, self._over_current.lasts(too_much, reading.at_ms), now_ms)
+        self.book.set(Name.METER_SILENT, now_ms >= self._silent_ms, now_ms)
+
+    @property
+    def _silent_ms(self) -> int:
+        last_ms = self._started_ms if self._reading_ms is None else self._reading_ms
+        return last_ms + self._board.timing.meter_silent_ms
+
+    def deadlines(self, now_ms: int) -> list[int]:
+        """When time alone next makes or ends a fault; those that are past count no more."""
+        timers = (self._welded, self._not_closing, self._bolt, self._bad_plug)
+        moments = [timer.due_ms(now_ms) for timer in timers]
+        return [*moments, self.book.due_ms, *([self._silent_ms] if self._metered else ())]

@@ -1,0 +1,104 @@
+"""The small file in which latched hardware faults outlive the process.
+
+Rules this file upholds:
+- `keep` never touches the disk; `flush`, called from a thread that may wait, writes: new file, fsync, rename, fsync.
+- The file is old or new, never half. A file that cannot be believed becomes a latched fault, never a crash and
+  never a clean bill of health.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from hal.faults import Name
+
+_HEAD = "evse-hal latched faults 1"
+_MOST_BYTES = 10_000
+FILE = "latched-faults"
+
+
+class LatchFile:
+    """Latched faults by outlet. `wake` is called when there is something to flush; `failed` says why it cannot."""
+
+    def __init__(self, folder: Path, evses: Iterable[int], wake: Callable[[], None]) -> None:
+        self._path = folder / FILE
+        self._wake = wake
+        self._dirty = False
+        self._kept: dict[int, tuple[Name, ...]] = dict.fromkeys(evses, ())
+        self.failed = ""
+        try:
+            self._kept |= _decode(self._path.read_bytes()[: _MOST_BYTES + 1])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as broken:
+            self._kept = dict.fromkeys(self._kept, (Name.MEMORY_DAMAGED,))
+            self.failed = f"{self._path}: {broken}" if isinstance(broken, OSError) else ""
+
+    def recall(self, evse: int) -> tuple[Name, ...]:
+        """What was kept for an outlet."""
+        return self._kept.get(evse, ())
+
+    def keep(self, evse: int, names: tuple[Name, ...]) -> None:
+        """Keep these from now on; written by the next flush."""
+        self._kept[evse] = names
+        self._dirty = True
+        self._wake()
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something is not on disk yet."""
+        return self._dirty
+
+    def flush(self) -> None:
+        """Write what changed; a failure is told by `failed` and tried again by the next call."""
+        if not self._dirty:
+            return
+        self._dirty = False
+        try:
+            _replace(self._path, _encode(self._kept))
+            self.failed = ""
+        except OSError as broken:
+            self._dirty = True
+            self.failed = f"{self._path}: {broken.strerror}"
+
+
+def forget_all(folder: Path) -> None:
+    """Service: begin again with no latched fault. Raises OSError."""
+    _replace(folder / FILE, _encode({}))
+
+
+def _encode(kept: dict[int, tuple[Name, ...]]) -> bytes:
+    lines = [_HEAD, *(f"{evse} {name}" for evse, names in sorted(kept.items()) for name in names)]
+    body = "".join(f"{line}\n" for line in lines)
+    return f"{body}crc {zlib.crc32(body.encode()):08x}\n".encode()
+
+
+def _decode(raw: bytes) -> dict[int, tuple[Name, ...]]:
+    """Raises ValueError at anything that `_encode` did not write."""
+    body, mark, crc = raw.decode("ascii").rpartition("crc ")
+    lines = body.splitlines()
+    if not mark or f"{zlib.crc32(body.encode()):08x}\n" != crc or lines[:1] != [_HEAD]:
+        raise ValueError("is damaged")
+    kept: dict[int, tuple[Name, ...]] = {}
+    for line in lines[1:]:
+        evse, _, name = line.partition(" ")
+        kept[int(evse)] = (*kept.get(int(evse), ()), Name(name))
+    return kept
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Atomically: after a power cut the file is the old one or the new one."""
+    fresh = path.with_suffix(".new")
+    with fresh.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

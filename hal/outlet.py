@@ -1,0 +1,301 @@
+"""One outlet, once every tick: read → classify → step → guard → write → heartbeat.
+
+Rules this file upholds:
+- A tick in which nothing changed and no deadline came costs a comparison; one that did is thought through in full.
+- While the coil is energised the guard is asked in every tick, whatever has changed.
+- The heartbeat is given only by a tick that has just measured the pilot and found no reason to open.
+- Opening always reaches for the coil and for the enable, whichever works, and goes on until both did.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from hal.boards import OutletBoard
+from hal.bolt import Bolt
+from hal.contract import Limits, Outlet
+from hal.drivers.protocols import PartFailed
+from hal.faults import FaultBook
+from hal.guard import Reason, View, reason_to_open
+from hal.iec61851 import FAR_MS, MIN_MA, X1, F, Level, PilotState, Rules, Wish, offered_ma, step
+from hal.judge import Judge
+from hal.lease import Permit
+from hal.senses import FaultMemory, Inputs, Readings, Senses
+
+log = logging.getLogger("hal.outlet")
+
+
+class OutletLoop:
+    """The control of one outlet. `run` belongs to the tick; `permit.grant` and `acknowledge` to any thread."""
+
+    def __init__(
+        self,
+        evse: int,
+        board: OutletBoard,
+        limits: Limits,
+        readings: Readings,
+        memory: FaultMemory,
+        metered: bool,
+        now_ms: int,
+    ) -> None:
+        self.evse = evse
+        self.permit = Permit(limits)
+        self.ordered = False  # the coil is energised, so heartbeats are due
+        self.outlet: Outlet | None = None
+        self.due_ms = 0  # when this outlet must next run though nothing changed outside
+        self._board, self._parts, self._memory = board, board.parts, memory
+        self._most_ma = min(limits.max_ma, board.board_ma)
+        self._rules = Rules(board.allow_d, board.wake_up)
+        self._senses = Senses(evse, board.parts, readings, memory, now_ms)
+        self._judge = Judge(board, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
+        self._stored = self._judge.book.stored
+        self._bolt = Bolt()
+        self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
+        self._inputs: Inputs | None = None
+        self._reason: Reason | None = None
+        self._acknowledged = False
+        self._driven: float | None = None
+        self._must_open = True
+        self._rest_until_ms = 0
+        self._last_offer_ma = 0
+        self._closings = 0
+        self._write_broken = ""
+
+    def acknowledge(self) -> None:
+        """A person at the box clears latched faults, with the next tick."""
+        self._acknowledged = True
+
+    def run(self, now_ms: int) -> bool:
+        """One tick. Returns whether `outlet` is another one now. Raises nothing that a part may raise."""
+        level = self._senses.level(self._pilot, now_ms)
+        inputs = self._senses.inputs(self.permit, self._acknowledged, self._write_broken)
+        if level is self._pilot.level and inputs == self._inputs and now_ms < self.due_ms:
+            if not self.ordered:
+                return False
+            if reason_to_open(self._view(inputs, now_ms)) is None:
+                self._beat()
+                return False
+        self._think(level, inputs, now_ms)
+        return self._tell(inputs)
+
+    def reassert(self) -> None:
+        """Say again that the contactor is open, in case an output lost its state."""
+        self._must_open = not self.ordered
+        self.due_ms = 0
+
+    # --- think ---------------------------------------------------------------------------------------------------
+
+    def _think(self, level: Level, inputs: Inputs, now_ms: int) -> None:
+        """A tick in full."""
+        before, orders = self._pilot, (self.ordered, self._bolt.ordered)
+        self._write_broken = ""
+        self._find_faults(level, inputs, now_ms)
+        self._pilot = step(before, level, self._wish(inputs, now_ms), now_ms, self._rules)
+        self._inputs = inputs
+        self._trace(before)
+        self._drive()
+        self._move_bolt(inputs, now_ms)
+        self._switch(reason_to_open(self._view(inputs, now_ms)), now_ms)
+        changed = orders != (self.ordered, self._bolt.ordered)
+        # Whoever compares an order with its feedback begins to count in the next tick.
+        self.due_ms = now_ms + 1 if changed or self._write_broken else self._next_deadline(inputs, now_ms)
+
+    def _find_faults(self, level: Level, inputs: Inputs, now_ms: int) -> None:
+        """Let the judge look at everything; what must outlive the process goes to the memory."""
+        judge, book = self._judge, self._judge.book
+        before = book.faults
+        if inputs.acknowledged:
+            self._acknowledged = False
+            book.acknowledged(now_ms)
+        judge.pilot(level, self._senses.pilot_broken, now_ms)
+        self._senses.pilot_broken = ""
+        judge.parts(inputs, self.ordered, self._bolt.ordered, now_ms)
+        judge.plug(level, inputs, now_ms)
+        judge.meter(inputs, self._last_offer_ma, now_ms)
+        book.passed(now_ms)
+        if book.faults != before:
+            names = {fault.name for fault in before}
+            for fault in book.faults:
+                if fault.name not in names:
+                    log.warning(
+                        "! outlet %d fault %s%s: %s", self.evse, fault.name, _latched(fault.latched), fault.text
+                    )
+            for name in names - {fault.name for fault in book.faults}:
+                log.info("= outlet %d fault %s is over", self.evse, name)
+        if book.stored != self._stored:
+            self._stored = book.stored
+            self._memory.keep(self.evse, self._stored)
+
+    def _wish(self, inputs: Inputs, now_ms: int) -> Wish:
+        """The least of lease, installer, board and cable."""
+        allowed = self.permit.limit_ma(inputs.lease, inputs.closed and self.ordered, now_ms)
+        ma = min(allowed, self._most_ma)
+        if self._parts.proximity is not None:
+            ma = min(ma, self._judge.cable_ma or 0)
+        return Wish(ma if ma >= MIN_MA else 0, self._judge.book.opening)
+
+    def _view(self, inputs: Inputs, now_ms: int) -> View:
+        pilot = self._pilot
+        return View(
+            now_ms,
+            self._senses.sampled_ms,
+            pilot.level,
+            pilot.pwm,
+            pilot.c_ms,
+            pilot.diode_seen,
+            pilot.stop_ms,
+            self._rules.allow_d,
+            inputs.lease,
+            self.permit.grace_until_ms,
+            pilot.wish.ma,
+            inputs.locked,
+            inputs.closed,
+            self.ordered,
+            self._rest_until_ms,
+            self._judge.book.opening,
+        )
+
+    def _next_deadline(self, inputs: Inputs, now_ms: int) -> int:
+        """When time alone next changes something here."""
+        moments = [
+            self._pilot.due_ms,
+            self.permit.due_ms(inputs.lease, now_ms),
+            *self._judge.deadlines(now_ms),
+            *self._bolt.deadlines(now_ms),
+        ]
+        if not self.ordered:
+            moments.append(self._rest_until_ms)
+        return min((moment for moment in moments if moment > now_ms), default=FAR_MS)
+
+    # --- write ---------------------------------------------------------------------------------------------------
+
+    def _drive(self) -> None:
+        """Put the state's drive on the pilot."""
+        pilot = self._pilot
+        if pilot.pwm:
+            self._last_offer_ma = offered_ma(pilot.permille)
+        if pilot.permille == self._driven:
+            return
+        log.info("> outlet %d pilot %s", self.evse, _drive_words(pilot.permille))
+        try:
+            self._parts.pilot.offer(pilot.permille)
+            self._driven = pilot.permille
+        except PartFailed as broken:
+            self._write_broken = str(broken)
+
+    def _move_bolt(self, inputs: Inputs, now_ms: int) -> None:
+        """Lock or unlock the plug."""
+        lock = self._parts.lock
+        if lock is None:
+            return
+        locked = self._bolt.decide(self._pilot, inputs, self.ordered, now_ms)
+        if self._bolt.ordered is None and locked == inputs.locked:
+            self._bolt.ordered = locked  # found where it belongs: no need to move it
+        if locked is None or locked == self._bolt.ordered:
+            return
+        log.info("> outlet %d %s", self.evse, "lock" if locked else "unlock")
+        try:
+            lock.order(locked)
+            self._bolt.ordered = locked
+        except PartFailed as broken:
+            self._write_broken = str(broken)
+
+    def _switch(self, reason: Reason | None, now_ms: int) -> None:
+        """Obey the guard."""
+        if reason is not self._reason:
+            self._reason = reason
+            log.info("= outlet %d %s", self.evse, f"stays open: {reason}" if reason else "may close")
+        if reason is not None:
+            if self.ordered or self._must_open:
+                self._open()
+            return
+        if not self.ordered:
+            self._close(now_ms)
+        self._beat()
+
+    def _close(self, now_ms: int) -> None:
+        """Energise the coil."""
+        self.ordered = True
+        self._closings += 1
+        self._rest_until_ms = now_ms + self._board.timing.close_spacing_ms
+        log.info("> outlet %d contactor close", self.evse)
+        try:
+            self._parts.contactor.order(True)
+        except PartFailed as broken:
+            self._write_broken = str(broken)
+
+    def _beat(self) -> None:
+        """Feed the enable."""
+        try:
+            self._parts.enable.beat()
+        except PartFailed as broken:
+            self._write_broken = str(broken)
+
+    def _open(self) -> None:
+        """Release the coil and starve the enable; what failed is tried again."""
+        if self.ordered:
+            log.info("> outlet %d contactor open", self.evse)
+        self.ordered = self._must_open = False
+        try:
+            self._parts.contactor.order(False)
+        except PartFailed as broken:
+            self._failed_to_open(broken)
+        try:
+            self._parts.enable.drop()
+        except PartFailed as broken:
+            self._failed_to_open(broken)
+
+    def _failed_to_open(self, broken: PartFailed) -> None:
+        self._must_open = True
+        self._write_broken = str(broken)
+
+    # --- tell ----------------------------------------------------------------------------------------------------
+
+    def _trace(self, before: PilotState) -> None:
+        """One line for each thing that the car did."""
+        now = self._pilot
+        if now.level.cp is not before.level.cp:
+            log.info("= outlet %d %s→%s", self.evse, before.level.cp, now.level.cp)
+        if now.short_c != before.short_c:
+            log.info("= outlet %d short C number %d", self.evse, now.short_c)
+        if now.wake_ups != before.wake_ups:
+            log.info("= outlet %d wakes the car", self.evse)
+
+    def _tell(self, inputs: Inputs) -> bool:
+        """Keep the outlet's picture; whether it is another one now."""
+        pilot, last = self._pilot, self.outlet
+        outlet = Outlet(
+            evse=self.evse,
+            cp=pilot.level.cp,
+            pwm=pilot.pwm,
+            offered_ma=offered_ma(pilot.permille),
+            board_ma=self._board.board_ma,
+            cable_ma=self._judge.cable_ma,
+            closed=inputs.closed,
+            reason=None if self._reason is None else self._reason.value,
+            locked=inputs.locked,
+            faults=self._judge.book.faults,
+            meter=inputs.reading,
+            tag=inputs.tag,
+            short_c=pilot.short_c,
+            wake_ups=pilot.wake_ups,
+            closings=self._closings,
+        )
+        if outlet == last:
+            return False
+        self.outlet = outlet
+        if last is None or last.closed is not outlet.closed:
+            log.info("= outlet %d contactor is %s", self.evse, "closed" if outlet.closed else "open")
+        return True
+
+
+def _latched(latched: bool) -> str:
+    return " latched" if latched else ""
+
+
+def _drive_words(permille: float) -> str:
+    if permille == X1:
+        return "+12 V"
+    if permille == F:
+        return "−12 V"
+    return f"PWM {permille / 10:.2f} % ({offered_ma(permille) / 1000:g} A)"

@@ -1,0 +1,189 @@
+"""The 10 ms loop over all outlets, and the thread that keeps it on time.
+
+Rules this file upholds:
+- `Tick` knows no clock: it runs when it is told the time, and says when it must run next at the latest.
+- A snapshot leaves when anything but time changed, and at least each second.
+- The thread keeps an absolute schedule, counts what it missed and feeds the watchdog itself, never from a side thread.
+- An exception in the tick makes the board safe and ends the process.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+
+from hal.boards import Board
+from hal.contract import Lease, Limits, Snapshot, TickFigures
+from hal.make_safe import make_safe
+from hal.outlet import OutletLoop
+from hal.senses import FaultMemory, Readings
+from hal.system import Notifier, lock_memory, raise_priority
+
+log = logging.getLogger("hal.tick")
+
+TICK_MS = 10
+PUBLISH_MS = 1_000
+BEAT_MS = 400  # a virtual clock may leave out ticks, but not the heartbeats of a closed contactor
+_TICK_NS = TICK_MS * 1_000_000
+_WATCHDOG_TICKS = 25
+
+
+class Tick:
+    """All outlets of a board, one tick at a time. `grant`, `acknowledge` and `order` may come from another thread."""
+
+    def __init__(
+        self,
+        board: Board,
+        limits: Limits,
+        readings: Readings,
+        publish: Callable[[Snapshot], None],
+        memory: FaultMemory,
+        now_ms: int,
+        metered: Collection[int] = (),
+    ) -> None:
+        self._board, self._publish = board, publish
+        self._loops = {
+            evse: OutletLoop(evse, outlet, limits, readings, memory, evse in metered, now_ms)
+            for evse, outlet in board.outlets.items()
+        }
+        self._all = tuple(self._loops.values())
+        self._orders: deque[Callable[[], None]] = deque(maxlen=64)
+        self._started_ms = now_ms
+        self._publish_due_ms = now_ms
+        self._seq = 0
+        self._retired = False
+        self.ticks = self.overruns = self.late_max_us = 0
+        self.dropped_datagrams = 0
+
+    def grant(self, lease: Lease, now_ms: int) -> bool:
+        """Take the newest lease of an outlet; False = there is no such outlet."""
+        loop = self._loops.get(lease.evse)
+        if loop is None:
+            return False
+        if not self._retired:
+            loop.permit.grant(lease, now_ms)
+        return True
+
+    def retire(self) -> None:
+        """Take all permissions back and give none any more; the 6 s rule goes on."""
+        self._retired = True
+        for loop in self._all:
+            loop.permit.lease = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether any contactor is still ordered closed."""
+        return any(loop.ordered for loop in self._all)
+
+    def acknowledge(self, evse: int) -> bool:
+        """A person clears latched faults; False = there is no such outlet."""
+        loop = self._loops.get(evse)
+        if loop is None:
+            return False
+        loop.acknowledge()
+        return True
+
+    def order(self, evse: int, words: tuple[str, ...], answer: Callable[[bool, str], None]) -> None:
+        """Let the simulated plant obey in the next tick, and answer from there."""
+        if evse not in self._loops:
+            answer(False, f"board {self._board.name} has no outlet {evse}")
+        else:
+            self._orders.append(lambda: answer(*self._board.order(evse, words)))
+
+    def run_once(self, now_ms: int) -> None:
+        """One tick."""
+        self._board.advance(now_ms)
+        while self._orders:
+            self._orders.popleft()()
+        self.ticks += 1
+        if now_ms >= self._publish_due_ms:
+            for loop in self._all:
+                loop.reassert()
+        changed = False
+        for loop in self._all:
+            changed |= loop.run(now_ms)
+        if changed or now_ms >= self._publish_due_ms:
+            self._publish_due_ms = now_ms + PUBLISH_MS
+            self._publish(self.snapshot(now_ms))
+
+    def next_due_ms(self, now_ms: int) -> int:
+        """When `run_once` must be called next though nothing comes from outside; always later than now."""
+        due_ms = min(self._publish_due_ms, *(loop.due_ms for loop in self._all))
+        if self.loaded:
+            due_ms = min(due_ms, now_ms + BEAT_MS)
+        change_ms = self._board.next_change_ms(now_ms)
+        if change_ms is not None:
+            due_ms = min(due_ms, change_ms)
+        return max(due_ms, now_ms + 1)
+
+    def note_lateness(self, late_ns: int) -> int:
+        """Keep the figures of a tick that begins so late; returns how many ticks were missed over it."""
+        self.late_max_us = max(self.late_max_us, late_ns // 1_000)
+        missed = late_ns // _TICK_NS
+        self.overruns += missed
+        return missed
+
+    def snapshot(self, now_ms: int) -> Snapshot:
+        """What is so, numbered."""
+        self._seq += 1
+        outlets = tuple(loop.outlet for loop in self._all if loop.outlet is not None)
+        figures = TickFigures(self.ticks, self.overruns, self.late_max_us)
+        return Snapshot(self._seq, now_ms, self._started_ms, self._board.name, outlets, figures, self.dropped_datagrams)
+
+
+class TickThread:
+    """Runs a `Tick` every 10 ms of the monotonic clock until `stop`."""
+
+    def __init__(self, tick: Tick, board: Board, notifier: Notifier, ended: Callable[[], None]) -> None:
+        self._tick, self._board, self._notifier, self._ended = tick, board, notifier, ended
+        self._stopping = False
+        self._first = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tick", daemon=True)
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin; returns after the first tick, or when it failed."""
+        self._thread.start()
+        self._first.wait()
+
+    def stop(self) -> None:
+        """End after the tick in hand and make the board safe."""
+        self._stopping = True
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            log.info("= tick: %s; %s", raise_priority(), lock_memory())
+            gc.collect()
+            gc.freeze()  # what lives since the start is never walked again
+            self._loop()
+        except BaseException as failure:  # whatever it was, the board must be safe before the process ends
+            self.failure = failure
+            log.critical("! the tick failed", exc_info=failure)
+        finally:
+            for part in make_safe(self._board):
+                log.critical("! not made safe: %s", part)
+            self._first.set()
+            self._ended()
+
+    def _loop(self) -> None:
+        tick, until_watchdog = self._tick, 0
+        now_ns = due_ns = time.monotonic_ns()
+        while not self._stopping:
+            tick.run_once(now_ns // 1_000_000)
+            self._first.set()
+            until_watchdog -= 1
+            if until_watchdog <= 0:
+                until_watchdog = _WATCHDOG_TICKS
+                self._notifier.tell("WATCHDOG=1")
+            due_ns += _TICK_NS
+            rest_ns = due_ns - time.monotonic_ns()
+            if rest_ns > 0:
+                time.sleep(rest_ns / 1e9)
+            now_ns = time.monotonic_ns()
+            due_ns += tick.note_lateness(now_ns - due_ns) * _TICK_NS
