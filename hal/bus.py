@@ -1,0 +1,136 @@
+"""The slow devices: meters and card readers, each asked at its own pace, their dated answers in a mailbox.
+
+Rules this file upholds:
+- One thread a device: a slow or broken one delays only itself, and never the tick. (Meters on one serial line take
+  turns on that line.)
+- Only news is put: a failing device puts nothing, and its last reading grows old by itself.
+- A device that fails is asked less and less often, at most every `LONGEST_PAUSE_MS`; a change of its state is logged
+  once, not each failure.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from threading import Event, Lock, Thread
+
+from hal.contract import MeterReading, TagSeen
+from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
+
+METER_MS = 1_000
+READER_MS = 100
+LONGEST_PAUSE_MS = 10_000
+_PATIENT_FAILURES = 3
+_FAREWELL_S = 5.0
+
+_log = logging.getLogger("hal.bus")
+
+
+def monotonic_ms() -> int:
+    """CLOCK_MONOTONIC in milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class Mailbox:
+    """The newest of each device. Any thread may put and look; looking never waits."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._meters: dict[int, MeterReading] = {}
+        self._tags: dict[int, TagSeen] = {}
+
+    def meter(self, evse: int) -> MeterReading | None:
+        """The last believed reading of that outlet's meter."""
+        return self._meters.get(evse)
+
+    def tag(self, evse: int) -> TagSeen | None:
+        """The last card that was shown at that outlet."""
+        return self._tags.get(evse)
+
+    def put_meter(self, evse: int, reading: MeterReading) -> None:
+        """A new reading."""
+        self._meters[evse] = reading
+
+    def put_tag(self, evse: int, tag: str, at_ms: int) -> None:
+        """A card was shown; it gets the next number."""
+        with self._lock:
+            before = self._tags.get(evse)
+            self._tags[evse] = TagSeen(before.seq + 1 if before else 1, tag, at_ms)
+
+
+class Bus:
+    """Asks `meters` and `readers`, given by outlet, and puts what they say into `mailbox`."""
+
+    def __init__(
+        self,
+        meters: Mapping[int, Meter],
+        readers: Mapping[int, Reader],
+        mailbox: Mailbox,
+        *,
+        meter_ms: int = METER_MS,
+        reader_ms: int = READER_MS,
+        now_ms: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        self._mailbox = mailbox
+        self._now_ms = now_ms
+        self._stopping = Event()
+        self._devices: list[Meter | Reader] = [*meters.values(), *readers.values()]
+        self._threads = [
+            *(self._thread(f"meter {n}", self._meter(n, meter), meter_ms) for n, meter in meters.items()),
+            *(self._thread(f"reader {n}", self._reader(n, reader), reader_ms) for n, reader in readers.items()),
+        ]
+
+    def start(self) -> None:
+        """Begin to ask."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask no more and close the devices; one that hangs is left to the end of the process."""
+        self._stopping.set()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(_FAREWELL_S)
+        for device in self._devices:
+            device.close()
+
+    def _meter(self, evse: int, meter: Meter) -> Callable[[], None]:
+        def ask() -> None:
+            reading = meter.read()
+            if reading is not self._mailbox.meter(evse):
+                self._mailbox.put_meter(evse, reading)
+
+        return ask
+
+    def _reader(self, evse: int, reader: Reader) -> Callable[[], None]:
+        def ask() -> None:
+            tag = reader.poll()
+            if tag is not None:
+                self._mailbox.put_tag(evse, tag, self._now_ms())
+
+        return ask
+
+    def _thread(self, name: str, ask: Callable[[], None], pace_ms: int) -> Thread:
+        return Thread(target=self._serve, args=(name, ask, pace_ms), name=name, daemon=True)
+
+    def _serve(self, name: str, ask: Callable[[], None], pace_ms: int) -> None:
+        """Ask until the bus is stopped."""
+        failures = 0
+        pause_ms = 0
+        while not self._stopping.wait(pause_ms / 1_000):
+            begun_ms = self._now_ms()
+            try:
+                ask()
+            # A bug in a driver is a failure of its device, no reason to end the process that guards the contactor.
+            except Exception as reason:
+                failures += 1
+                if failures == 1:
+                    expected = isinstance(reason, NoReading | PartFailed)
+                    _log.warning("! %s: %s", name, reason if expected else repr(reason))
+            else:
+                if failures:
+                    _log.warning("= %s: answers again after %d failures", name, failures)
+                failures = 0
+            longer = 2 ** min(max(0, failures - _PATIENT_FAILURES), 20)
+            pause_ms = max(0, min(pace_ms * longer, max(pace_ms, LONGEST_PAUSE_MS)) - (self._now_ms() - begun_ms))

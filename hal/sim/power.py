@@ -1,0 +1,148 @@
+"""The power path of one outlet: heartbeat gate, residual-current device, contactor with its mirror contact.
+
+Rules this file upholds:
+- The coil has current only while it is ordered, the gate is fed and the residual-current device has not tripped: in
+  hardware, whatever any software believes.
+- Contacts move after a delay; a weld holds them, and the mirror contact tells of the contacts, not of the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from hal.sim.agenda import MS, Agenda
+
+GATE_MS = 500  # the enable drops by itself after so long without beats
+CLOSE_MS = 20
+OPEN_MS = 15
+SLOW_MS = 400
+
+
+class SimGate:
+    """An `Enable`: open for `GATE_MS` after each beat."""
+
+    def __init__(self, agenda: Agenda, changed: Callable[[], None]) -> None:
+        self._agenda = agenda
+        self._changed = changed
+        self._key = (self, "drop")
+        self._fed_us = 0
+        self.alive = False
+
+    def beat(self) -> None:
+        """Feed it."""
+        self._fed_us = self._agenda.now_us
+        if not self.alive:
+            with self._agenda.lock:
+                self.alive = True
+                self._agenda.after(GATE_MS * MS, self._key, self._starve, seen=False)
+                self._changed()
+
+    def feed(self, until_us: int) -> None:
+        """Count as beaten without a pause until then; a gate that is shut stays shut."""
+        if self.alive:
+            self._fed_us = until_us
+            rest_us = until_us + GATE_MS * MS - self._agenda.now_us
+            self._agenda.after(rest_us, self._key, self._starve, seen=False)
+
+    def drop(self) -> None:
+        """Starve it at once."""
+        if self.alive:
+            with self._agenda.lock:
+                self.alive = False
+                self._agenda.drop(self._key)
+                self._changed()
+
+    def _starve(self) -> None:
+        rest_us = self._fed_us + GATE_MS * MS - self._agenda.now_us
+        if rest_us > 0:
+            self._agenda.after(rest_us, self._key, self._starve, seen=False)
+        else:
+            self.drop()
+
+
+class SimResidual:
+    """A `ResidualCurrent` that trips on request and stays so until it is reset."""
+
+    def __init__(self, agenda: Agenda, changed: Callable[[], None]) -> None:
+        self._agenda = agenda
+        self._changed = changed
+        self._tripped = False
+
+    def tripped(self) -> bool:
+        """Its fault output."""
+        return self._tripped
+
+    def trip(self, on: bool = True) -> None:
+        """Let current leak to earth, or reset the device."""
+        with self._agenda.lock:
+            self._tripped = on
+            self._changed()
+
+
+class ContactorFault(StrEnum):
+    """How a contactor fails."""
+
+    WELDED = "contactor-welded"
+    DEAD = "contactor-dead"
+    SLOW = "contactor-slow"
+    AUX_OPEN = "aux-open"
+    AUX_CLOSED = "aux-closed"
+
+
+class SimContactor:
+    """A `Contactor`; `main` is what the power contacts really do."""
+
+    def __init__(self, agenda: Agenda, changed: Callable[[], None]) -> None:
+        self._agenda = agenda
+        self._changed = changed
+        self._key = (self, "move")
+        self._ordered = False
+        self._supplied = False
+        self._fed = False
+        self.main = False
+        self.faults: set[ContactorFault] = set()
+
+    def order(self, closed: bool) -> None:
+        """Energise or release the coil, as far as the chain before it lets."""
+        if closed != self._ordered:
+            with self._agenda.lock:
+                self._ordered = closed
+                self._drive()
+
+    def closed(self) -> bool:
+        """The mirror contact."""
+        if self.faults:
+            if ContactorFault.AUX_OPEN in self.faults:
+                return False
+            if ContactorFault.AUX_CLOSED in self.faults:
+                return True
+        return self.main
+
+    def supply(self, on: bool) -> None:
+        """Give the coil its supply or take it away: the gate and the residual-current device do this."""
+        if on != self._supplied:
+            self._supplied = on
+            self._drive()
+
+    def fault(self, name: ContactorFault, on: bool) -> None:
+        """Break or repair. A weld takes hold when the contacts are closed; once repaired they follow the coil."""
+        with self._agenda.lock:
+            (self.faults.add if on else self.faults.discard)(name)
+            self._drive()
+
+    def _drive(self) -> None:
+        """Let the contacts follow the coil after their delay."""
+        coil = self._ordered and self._supplied
+        if coil == self.main:
+            self._agenda.drop(self._key)
+        elif coil != self._fed or not self._agenda.has(self._key):
+            slow = SLOW_MS if ContactorFault.SLOW in self.faults else 0
+            self._agenda.after(((CLOSE_MS if coil else OPEN_MS) + slow) * MS, self._key, self._move)
+        self._fed = coil
+
+    def _move(self) -> None:
+        held = ContactorFault.WELDED in self.faults and self.main
+        if not held and not (self._fed and ContactorFault.DEAD in self.faults):
+            self.main = self._fed
+            self._changed()

@@ -1,0 +1,77 @@
+"""The socket outlet: the plug's PP resistor and the bolt that holds the plug."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from hal.sim.agenda import MS, Agenda
+
+PP_OHMS = {13: 1_500.0, 20: 680.0, 32: 220.0, 63: 100.0}  # IEC 61851-1 Annex B: what the cable carries
+TRAVEL_MS = 600
+
+
+class SimLock:
+    """A `Lock` whose bolt needs `TRAVEL_MS` for its way."""
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+        self._key = (self, "bolt")
+        self._ordered = False
+        self._locked = False
+        self.stuck = False
+
+    def order(self, locked: bool) -> None:
+        """Drive the bolt."""
+        if locked != self._ordered:
+            with self._agenda.lock:
+                self._ordered = locked
+                self._travel()
+
+    def locked(self) -> bool:
+        """Where the bolt is; on its way it counts as not locked."""
+        return self._locked and not self._agenda.has(self._key)
+
+    @property
+    def holds(self) -> bool:
+        """Whether a plug can't be pulled: until the bolt is back."""
+        return self._locked
+
+    def jam(self, on: bool = True) -> None:
+        """Let the bolt stick where it is, or free it."""
+        with self._agenda.lock:
+            self.stuck = on
+            self._travel()
+
+    def _travel(self) -> None:
+        if self.stuck or self._ordered == self._locked:
+            self._agenda.drop(self._key)
+        else:
+            self._agenda.after(TRAVEL_MS * MS, self._key, self._arrive)
+
+    def _arrive(self) -> None:
+        self._locked = self._ordered
+
+
+class PpFault(StrEnum):
+    """How the proximity contact fails."""
+
+    BROKEN = "pp-broken"
+    SHORT = "pp-short"
+
+
+class SimProximity:
+    """A `Proximity`; `cable_ma` of the plug decides, None = no plug."""
+
+    def __init__(self) -> None:
+        self.cable_a: int | None = None
+        self.faults: set[PpFault] = set()
+
+    def ohms(self) -> float | None:
+        """Resistance PP to PE."""
+        if self.cable_a is None or PpFault.BROKEN in self.faults:
+            return None
+        return 0.0 if PpFault.SHORT in self.faults else PP_OHMS[self.cable_a]
+
+    def fault(self, name: PpFault, on: bool) -> None:
+        """Break or repair."""
+        (self.faults.add if on else self.faults.discard)(name)
