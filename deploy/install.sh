@@ -30,9 +30,9 @@ systemd/evse.tmpfiles           etc/tmpfiles.d/evse.conf                    0644
 deploy/70-evse.rules            etc/udev/rules.d/70-evse.rules              0644
 deploy/hard-reset               opt/evsed/libexec/hard-reset                0755
 FILES
-    [ -e "$1/etc/evsed/site.toml" ] || {
-        say "an example of /etc/evsed/site.toml"
-        install -D -m 0640 "$here/deploy/site.toml" "$1/etc/evsed/site.toml"
+    [ -e "$1/etc/evse/site.toml" ] || {
+        say "an example of /etc/evse/site.toml"
+        install -D -m 0640 "$here/deploy/site.toml" "$1/etc/evse/site.toml"
     }
 }
 
@@ -76,6 +76,6 @@ suits
 programs
 lay_out ''
 activate
-say "done. Edit /etc/evsed/site.toml, look at it with"
-say "  /opt/evsed/bin/evsed --check /etc/evsed/site.toml"
+say "done. Edit /etc/evse/site.toml, look at it with"
+say "  /opt/evsed/bin/evsed --check /etc/evse/site.toml"
 say "and start the wallbox: systemctl restart evse.target"

@@ -56,7 +56,7 @@ def test_every_unit_is_laid_out(laid_out: Path) -> None:
 
 def test_laying_out_again_keeps_the_site(tmp_path: Path) -> None:
     root = tmp_path / "root"
-    site = root / "etc/evsed/site.toml"
+    site = root / "etc/evse/site.toml"
     units.lay_out(root)
     assert oct(site.stat().st_mode & 0o777) == "0o640"
     site.write_text("mine")
@@ -100,7 +100,7 @@ def test_evsed_reaches_hal_and_is_listened_to() -> None:
 
 def test_a_hard_reset_is_left_to_the_path_unit() -> None:
     evsed, path = settings("evsed.service"), settings("evse-hard-reset.path")
-    assert evsed["RestartPreventExitStatus"] == ["11"]
+    assert evsed["RestartPreventExitStatus"] == ["2 11"]
     assert path["PathExists"] == [f"/run/{evsed['RuntimeDirectory'][0]}/hard-reset"]
     assert evsed["RuntimeDirectoryPreserve"] == ["yes"]  # or the wish is gone before it is seen
 
