@@ -71,7 +71,7 @@ class SimMeter:
 
     def registers(self, model: Model) -> dict[int, int]:
         """All registers of a meter of that model, by address."""
-        truth = _truth(self._frozen or self._flow(), phases=len((model.values.voltage_mv or model.values.power_w).at))
+        truth = _truth(self._frozen or self._flow(), _phases(model))
         if MeterFault.BACKWARDS in self.faults:
             truth["energy_wh"] = (truth["energy_wh"][0] - 1_000,)
         if MeterFault.ZERO in self.faults:
@@ -87,6 +87,12 @@ class SimMeter:
                 for offset, word in enumerate(_words(raw, value.type or model.type, high_first)):
                     image[address + offset] = word
         return image
+
+
+def _phases(model: Model) -> int:
+    """How many phases such a meter measures; one that shows none of them apart measures all three."""
+    by_phase = model.values.voltage_mv or model.values.current_ma or model.values.phase_power_w
+    return len(by_phase.at) if by_phase else 3
 
 
 def _truth(flow: Flow, phases: int) -> dict[str, tuple[float, ...]]:
