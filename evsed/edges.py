@@ -1,4 +1,4 @@
-"""What changed between two snapshots of an outlet, as events of the core.
+"""evse-hal in the words of the core: snapshots become events, demands become leases.
 
 Rules this file upholds:
 - From an unknown outlet every fact is told once, so that the core knows the whole state after the first snapshot.
@@ -11,11 +11,46 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from evsed.core import events
+from evsed.core.effects import Demand
 from evsed.core.words import FaultNote, MeterReading, Token
-from hal.contract import Cp, Outlet
+from hal.contract import LEASE_MS, Cp, Lease, Outlet, Snapshot
 
 PLUGGED = {Cp.B, Cp.C, Cp.D}
 WANTS = {Cp.C, Cp.D}
+
+
+class HalView:
+    """What is known of hal; `deliver` takes the events that each snapshot means."""
+
+    def __init__(self, deliver: Callable[[events.Event], None]) -> None:
+        self._deliver = deliver
+        self._outlets: dict[int, Outlet] = {}
+        self.snapshot: Snapshot | None = None
+        self.up = False
+
+    def take(self, snapshot: Snapshot) -> None:
+        """A snapshot came; the first one of a hal process tells everything."""
+        if not self.up or self.snapshot is None or self.snapshot.started_ms != snapshot.started_ms:
+            self.up = True
+            self._outlets.clear()
+            evses = tuple(outlet.evse for outlet in snapshot.outlets)
+            self._deliver(events.HalUp(evses, snapshot.board, snapshot.started_ms))
+        self.snapshot = snapshot
+        for outlet in snapshot.outlets:
+            for event in differences(self._outlets.get(outlet.evse), outlet):
+                self._deliver(event)
+            self._outlets[outlet.evse] = outlet
+
+    def lost(self) -> None:
+        """Hal is silent."""
+        if self.up:
+            self.up = False
+            self._deliver(events.HalDown())
+
+
+def lease(demand: Demand, now_ms: int) -> Lease:
+    """The permission that a demand is, from now on."""
+    return Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, now_ms + LEASE_MS)
 
 
 def differences(before: Outlet | None, after: Outlet) -> Iterator[events.Event]:

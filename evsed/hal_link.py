@@ -16,16 +16,13 @@ from types import TracebackType
 from typing import Self
 
 from evsed.core.effects import Demand
-from evsed.core.events import Event, HalDown, HalUp
-from evsed.edges import differences
+from evsed.core.events import Event
+from evsed.edges import HalView, lease
 from hal.contract import (
-    LEASE_MS,
     MAX_DATAGRAM,
     RENEW_MS,
     ClearFaults,
     ContractViolation,
-    Lease,
-    Outlet,
     Request,
     SimAnswer,
     SimOrder,
@@ -124,13 +121,10 @@ class HalLink:
 
     def __init__(self, path: str, deliver: Callable[[Event], None], clock_ms: Callable[[], int]) -> None:
         self._path = path
-        self._deliver = deliver
         self._clock_ms = clock_ms
         self._socket: socket.socket | None = None
         self._demands: dict[int, Demand] = {}
-        self._outlets: dict[int, Outlet] = {}
-        self.snapshot: Snapshot | None = None
-        self.up = False
+        self.view = HalView(deliver)
         self.since_ms = clock_ms()
 
     async def run(self) -> None:
@@ -175,7 +169,7 @@ class HalLink:
                     return
                 update = decode_update(datagram)
                 if isinstance(update, Snapshot):
-                    self._take(update)
+                    self._took(update)
         finally:
             renewal.cancel()
 
@@ -184,23 +178,15 @@ class HalLink:
             await asyncio.sleep(RENEW_MS / 1_000)
             self.renew()
 
-    def _take(self, snapshot: Snapshot) -> None:
-        restarted = self.snapshot is None or self.snapshot.started_ms != snapshot.started_ms
-        self.snapshot = snapshot
-        if restarted or not self.up:
-            self.up, self.since_ms = True, self._clock_ms()
-            self._outlets.clear()
-            evses = tuple(outlet.evse for outlet in snapshot.outlets)
-            self._deliver(HalUp(evses, snapshot.board, snapshot.started_ms))
-        for outlet in snapshot.outlets:
-            for event in differences(self._outlets.get(outlet.evse), outlet):
-                self._deliver(event)
-            self._outlets[outlet.evse] = outlet
+    def _took(self, snapshot: Snapshot) -> None:
+        if not self.view.up:
+            self.since_ms = self._clock_ms()
+        self.view.take(snapshot)
 
     def _went(self) -> None:
-        if self.up:
-            self.up, self.since_ms = False, self._clock_ms()
-            self._deliver(HalDown())
+        if self.view.up:
+            self.since_ms = self._clock_ms()
+        self.view.lost()
 
     def _hang_up(self) -> None:
         if self._socket is not None:
@@ -208,8 +194,7 @@ class HalLink:
             self._socket = None
 
     def _send_lease(self, demand: Demand) -> None:
-        until_ms = self._clock_ms() + LEASE_MS
-        self._send(Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, until_ms))
+        self._send(lease(demand, self._clock_ms()))
 
     def _send(self, request: Request) -> None:
         if self._socket is not None:

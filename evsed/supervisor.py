@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from evsed.clock import SystemClock
@@ -28,7 +28,16 @@ from evsed.core.effects import (
     Restart,
     Send,
 )
-from evsed.core.events import DeadlineReached, Event, FromCentral, Request, ResetKind, StoreBroken, StoreMended
+from evsed.core.events import (
+    DeadlineReached,
+    Event,
+    FromCentral,
+    Request,
+    ResetKind,
+    StoreBroken,
+    StoreMended,
+    Undelivered,
+)
 from evsed.core.overview import Surroundings, overview
 from evsed.core.records import Transaction
 from evsed.core.station import Station
@@ -36,6 +45,7 @@ from evsed.core.status import HalStatus, LinkStatus, StationStatus, TickStatus
 from evsed.core.words import Now, Stamp
 from evsed.desk import Reply as Answered
 from evsed.hal_link import HalLink
+from evsed.quarantine import FORGET_MS, Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
 
@@ -123,13 +133,24 @@ class Unkept:
 class Supervisor:
     """Station, disk, hal, link and people, joined."""
 
-    def __init__(self, station: Station, journal: Journal, clock: SystemClock, identity: str, version: str) -> None:
+    def __init__(
+        self,
+        station: Station,
+        journal: Journal,
+        quarantine: Quarantine,
+        clock: SystemClock,
+        identity: str,
+        version: str,
+    ) -> None:
         self._station = station
         self._journal = journal
+        self._quarantine = quarantine
+        self._calm_ms = clock.now().mono_ms + FORGET_MS
         self._clock = clock
         self._identity, self._version = identity, version
         self._writer = ThreadPoolExecutor(1, "journal")
         self._unkept = Unkept()
+        self._restart: ResetKind | None = None
         self._asked: dict[str, asyncio.Future[Answered]] = {}
         self._changed = asyncio.Event()
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
@@ -143,14 +164,21 @@ class Supervisor:
         while True:
             event = await self.inbox.next(self._wait_s(beat_s)) or DeadlineReached()
             now = self._clock.now()
-            await self._perform(self._station.handle(event, now))
+            await self._handle(event, now)
             await self._keep_up(now)
             self._changed.set()
             self.beat()
+            if self._restart is not None:
+                raise RestartRequested(self._restart)
 
-    def from_central(self, event: Event) -> None:
-        """What the link delivers; requests are marked as the central system's."""
-        self.inbox.put(FromCentral(event) if isinstance(event, Request) else event)
+    async def _handle(self, event: Event, now: Now) -> None:
+        """One turn. What broke us three times is not taken up again."""
+        blamed = replace(event.request, ref="") if isinstance(event, FromCentral) else type(event).__name__
+        if isinstance(event, FromCentral) and self._quarantine.holds(blamed):
+            self.note(f"! {type(event.request).__name__} is in quarantine: it broke evsed before")
+            return
+        with self._quarantine.in_hand(blamed):
+            await self._perform(self._station.handle(event, now))
 
     async def close(self) -> None:
         """Keep what is gathered and give the disk back."""
@@ -180,7 +208,7 @@ class Supervisor:
         if isinstance(effect, Demand):
             self.hal.demand(effect)
         elif isinstance(effect, Send):
-            self.central.send(effect)
+            self._send(effect)
         elif isinstance(effect, Reply):
             self._reply(effect)
         elif isinstance(effect, AdoptTime):
@@ -190,7 +218,14 @@ class Supervisor:
         elif isinstance(effect, Log):
             self.note(effect.line)
         elif isinstance(effect, Restart):
-            raise RestartRequested(effect.kind)
+            self._restart = effect.kind
+
+    def _send(self, effect: Send) -> None:
+        if self._quarantine.holds(effect.item):
+            self.inbox.put(Undelivered(effect.item, "InternalError", "in quarantine: it broke evsed before"))
+            return
+        with self._quarantine.in_hand(effect.item):
+            self.central.send(effect)
 
     def note(self, line: str) -> None:
         """One line for the log and for `evsectl log`."""
@@ -227,6 +262,9 @@ class Supervisor:
 
     async def _keep_up(self, now: Now) -> None:
         """Flush what was gathered, and try again what was not kept."""
+        if now.mono_ms >= self._calm_ms:
+            self._quarantine.forget()
+            self._calm_ms = now.mono_ms + FORGET_MS
         try:
             if self._unkept.changes and now.mono_ms >= self._unkept.retry_ms:
                 self._unkept.retry_ms = now.mono_ms + STORE_RETRY_MS
@@ -245,11 +283,11 @@ class Supervisor:
     def status(self) -> StationStatus:
         """All of it, now."""
         now, hal = self._clock.now(), self.hal
-        tick = hal.snapshot.tick if hal.up and hal.snapshot else None
+        tick = hal.view.snapshot.tick if hal.view.up and hal.view.snapshot else None
         around = Surroundings(
             identity=self._identity,
             version=self._version,
-            hal=HalStatus(up=hal.up, for_s=(now.mono_ms - hal.since_ms) // 1_000),
+            hal=HalStatus(up=hal.view.up, for_s=(now.mono_ms - hal.since_ms) // 1_000),
             link=self.central.status(),
             tick=TickStatus(ticks=tick.ticks, overruns=tick.overruns, late_max_us=tick.late_max_us) if tick else None,
         )

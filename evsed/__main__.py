@@ -1,0 +1,197 @@
+"""evsed: read site.toml, open the journal, join everything, run until told otherwise.
+
+Exit codes: 0 = asked to stop, 2 = configuration or folder unusable (one sentence on stderr), 10 = soft reset,
+11 = hard reset (the file `hard-reset` in the runtime folder asks for it). Anything else is a crash.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from evsed import watchdog
+from evsed.clock import SystemClock
+from evsed.control import CannotListen, listen, serve
+from evsed.core import catalogue
+from evsed.core.box import Access
+from evsed.core.events import ResetKind
+from evsed.core.station import Station
+from evsed.core.words import Nameplate, Token
+from evsed.hal_link import HalLink
+from evsed.ocpp.exchange import Exchange
+from evsed.ocpp.transport import CentralSettings, Link
+from evsed.ocpp.v16.dialect import DIALECT
+from evsed.quarantine import Quarantine
+from evsed.site import Site, SiteError, load
+from evsed.store.database import StoreFailed, StoreRefused
+from evsed.store.journal import Journal
+from evsed.supervisor import RestartRequested, Supervisor
+
+VERSION = version("evsed")
+UNUSABLE = 2
+EXIT_OF = {ResetKind.SOFT: 10, ResetKind.HARD: 11}
+
+log = logging.getLogger("evsed")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where everything is: options, else environment, else the places of the systemd units."""
+
+    site: Path
+    state: Path
+    hal_socket: str
+    control_socket: str
+    runtime: Path
+
+
+def main() -> int:
+    """The command `evsed`."""
+    options = _options()
+    logging.basicConfig(level=options.log_level.upper(), format=_log_format(), stream=sys.stderr)
+    try:
+        if options.check is not None:
+            load(Path(options.check))
+            print(f"{options.check} is valid.")  # noqa: T201 - the answer to --check
+            return 0
+        site = load(Path(options.site))
+        return asyncio.run(_run(site, _paths(options)))
+    except (SiteError, StoreRefused, StoreFailed, CannotListen) as unusable:
+        print(unusable, file=sys.stderr)  # noqa: T201 - a sentence for the person who started us
+        return UNUSABLE
+
+
+def _options() -> argparse.Namespace:
+    def path(option: str, variable: str, default: str, help: str) -> None:
+        words = f"{help} (environment {variable}, else {default})"
+        parser.add_argument(option, default=os.environ.get(variable, default), help=words)
+
+    parser = argparse.ArgumentParser(prog="evsed", description="The part of the wallbox that talks.")
+    parser.add_argument("--check", metavar="SITE", help="say whether this site.toml is valid, and end")
+    path("--site", "EVSE_SITE", "/etc/evse/site.toml", "the configuration")
+    path("--state", "EVSED_STATE", "/var/lib/evsed", "folder of the journal")
+    path("--hal-socket", "EVSE_HAL_SOCKET", "/run/evse-hal/hal.sock", "socket of evse-hal")
+    path("--control-socket", "EVSED_CONTROL", "/run/evsed/control.sock", "socket for evsectl")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    return parser.parse_args()
+
+
+def _paths(options: argparse.Namespace) -> Paths:
+    control = Path(options.control_socket)
+    return Paths(Path(options.site), Path(options.state), options.hal_socket, str(control), control.parent)
+
+
+def _log_format() -> str:
+    """The journal of systemd adds the time itself."""
+    return "%(message)s" if "JOURNAL_STREAM" in os.environ else "%(asctime)s %(message)s"
+
+
+async def _run(site: Site, paths: Paths) -> int:
+    listening = listen(paths.control_socket)
+    journal = Journal(paths.state)
+    clock = SystemClock(trust_system=site.central is None)
+    supervisor = _join(site, paths, journal, clock)
+    stop = asyncio.create_task(_asked_to_stop())
+    gc.collect()
+    gc.freeze()
+    watchdog.notify("READY=1")
+    supervisor.note(f"= evsed {VERSION} as {site.station.identity}")
+    work = asyncio.create_task(_work(supervisor, listening))
+    try:
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return _outcome(work, paths) if work.done() else 0
+    finally:
+        watchdog.notify("STOPPING=1")
+        work.cancel()
+        stop.cancel()
+        await asyncio.wait({work, stop})
+        await supervisor.close()
+
+
+async def _asked_to_stop() -> None:
+    """Return when the service manager, or Ctrl-C, wants us to end."""
+    asked = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, asked.set)
+    await asked.wait()
+
+
+async def _work(supervisor: Supervisor, listening: socket.socket) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(supervisor.hal.run())
+        tasks.create_task(serve(supervisor, listening))
+        if isinstance(supervisor.central, Link):
+            tasks.create_task(supervisor.central.run())
+        tasks.create_task(supervisor.run(watchdog.period_s()))
+
+
+def _outcome(work: asyncio.Task[None], paths: Paths) -> int:
+    """The exit code of a reset; anything else that ended the work goes on as what it is."""
+    error = work.exception()
+    if isinstance(error, BaseExceptionGroup):
+        resets, others = error.split(RestartRequested)
+        if others is not None:
+            raise others
+        first = resets.exceptions[0] if resets else None
+        if isinstance(first, RestartRequested):
+            if first.kind is ResetKind.HARD:
+                with suppress(OSError):  # nobody watches the folder in a checkout: whoever started us restarts us
+                    (paths.runtime / "hard-reset").touch()
+            return EXIT_OF[first.kind]
+    if error is not None:
+        raise error
+    return 0
+
+
+def _join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supervisor:
+    """Everything made and wired, nothing running yet."""
+    recovered = journal.load()
+    station = Station(
+        recovered,
+        clock.now(),
+        rules=DIALECT.rules,
+        access=Access(Token(site.access.free_tag) if site.access.mode == "free" else None, site.access.tags),
+        installer_ma=site.limits.max_ma,
+        new_id=lambda: str(uuid.uuid4()),
+        presets=site.presets,
+    )
+    identity = site.station.identity
+    supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, VERSION)
+    supervisor.hal = HalLink(paths.hal_socket, supervisor.inbox.put, clock.mono_ms)
+    supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
+    if site.central is not None:
+        plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, VERSION)
+        exchange = Exchange(
+            DIALECT,
+            plate,
+            supervisor.wall_ms,
+            (bound.binding for bound in recovered.bindings),
+            trace=supervisor.note,
+        )
+        settings = CentralSettings(site.central.url, identity, site.central.key, site.central.ca_file)
+        supervisor.central = Link(
+            settings,
+            exchange,
+            clock.mono_ms,
+            supervisor.inbox.put,
+            log=supervisor.note,
+            chance=random.SystemRandom().random,
+            ping_s=station.box.variables[catalogue.PING_INTERVAL],
+        )
+    return supervisor
+
+
+if __name__ == "__main__":
+    sys.exit(main())
