@@ -31,7 +31,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 
 import msgspec
@@ -88,10 +88,10 @@ async def serve(desk: Desk, listening: socket.socket) -> None:
 
             def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 refusal = _refusal(writer, group, len(talks))
-                words = _say(writer, {"error": refusal}) if refusal else _converse(desk, reader, writer)
-                talk = tasks.create_task(_talk(writer, words))
+                talk = tasks.create_task(_talk(desk, reader, writer, refusal))
                 talks.add(talk)
                 talk.add_done_callback(talks.discard)
+                talk.add_done_callback(lambda _: writer.close())
 
             server = await asyncio.start_unix_server(meet, sock=listening, limit=MAX_LINE)
             try:
@@ -134,16 +134,11 @@ def _refusal(writer: asyncio.StreamWriter, group: int, talking: int) -> str:
     return ""
 
 
-async def _talk(writer: asyncio.StreamWriter, words: Awaitable[None]) -> None:
-    """Hang up when all is said, or at once when the peer went away or does not read."""
-    hang_up = writer.transport.abort
+async def _talk(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, refusal: str) -> None:
     try:
-        await words
-        hang_up = writer.close
+        await (_say(writer, {"error": refusal}) if refusal else _converse(desk, reader, writer))
     except (ConnectionError, TimeoutError):
-        pass
-    finally:
-        hang_up()
+        writer.transport.abort()  # the peer went away, is silent, or does not read
 
 
 async def _converse(desk: Desk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -29,7 +29,7 @@ from evsed.ctl_text import (
 
 CONTROL = "/run/evsed/control.sock"
 HAL = "/run/evse-hal/hal.sock"
-PATIENCE_S = 15
+PATIENCE_S = 30  # evsed answers within 25 s
 SIM_HELP = """\
 Orders to the simulated plant (evse-hal --board sim):
   plug-in [--cable A]   a car with a cable for A amperes is plugged in

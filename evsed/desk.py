@@ -22,7 +22,7 @@ from evsed.core.records import Transaction
 from evsed.core.variables import Variable
 from evsed.core.words import Stamp, Token, Verdict
 
-ANSWER_S = 10
+ANSWER_S = 25  # the core waits up to 20 s for a bolt
 MOST_ROWS = 1_000
 
 Evse = Annotated[int, msgspec.Meta(ge=1, le=99)]

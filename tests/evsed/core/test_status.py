@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evsed.core.status import (
+    CLEARED_BY_SERVICE,
+    CLEARED_BY_UNPLUGGING,
     HAL_REASONS,
     OWNERS,
     REASONS,
@@ -23,6 +25,8 @@ from evsed.core.status import (
     why,
 )
 from evsed.core.words import FaultNote, Status, Token, TokenStatus
+from hal.faults import CATALOGUE, Clears
+from hal.guard import Reason
 
 STATION = StationStatus(identity="box", version="1", hal=HalStatus(up=True))
 IDLE = OutletStatus(evse=1)
@@ -39,13 +43,24 @@ RUNNING = replace(
 )
 CHARGING = replace(RUNNING, status=Status.CHARGING, closed=True, drawn_ma=(15_900, 16_000, 15_800))
 WELDED = FaultNote("WELDED", True, True, "PowerSwitchFailure", "The contactor did not open.")
+TRIPPED = FaultNote("RESIDUAL_CURRENT", True, True, "GroundFailure", "6 mA")
+TOO_MUCH = FaultNote("OVER_CURRENT", True, True, "OverCurrentFailure", "18 A drawn of 16 A")
 HOT = FaultNote("HOT", True, False, "HighTemperature", "The box is at 81 °C. It cools down.")
 WARNING = FaultNote("SHORT_C", False, False, "NoError", "A short C.")
 
 CASES: dict[str, tuple[OutletStatus, str]] = {
-    "latched fault": (
+    "fault for service": (
         replace(CHARGING, faults=(WARNING, HOT, WELDED)),
-        "Fault WELDED: The contactor did not open; remove the cause, then run 'evsectl clear-faults --evse 1'.",
+        "Fault WELDED: The contactor did not open; "
+        "switch the supply off and have it repaired, then run 'evse-hal --service-clear'.",
+    ),
+    "fault until unplugged": (
+        replace(PLUGGED, faults=(TOO_MUCH,)),
+        "Fault OVER_CURRENT: 18 A drawn of 16 A; unplug the car, and try again or try another cable.",
+    ),
+    "latched fault": (
+        replace(PLUGGED, faults=(TRIPPED,)),
+        "Fault RESIDUAL_CURRENT: 6 mA; remove the cause, then run 'evsectl clear-faults --evse 1'.",
     ),
     "fault": (
         replace(PLUGGED, faults=(WARNING, HOT)),
@@ -78,8 +93,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         "The outlet is reserved for another driver; wait until the reservation ends.",
     ),
     "authorizing": (
-        replace(IDLE, authorizing=True, token="…B2C3"),
-        "Card …B2C3 is being checked; wait a moment.",
+        replace(IDLE, authorizing=True),
+        "A card is being checked; wait a moment.",
     ),
     "waiting for the cable": (
         replace(IDLE, waiting_for_cable=True, token="…B2C3"),
@@ -123,7 +138,10 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         replace(RUNNING, hal_reason="SUNSPOTS"),
         "The hardware process keeps the contactor open: SUNSPOTS.",
     ),
-    "about to close": (RUNNING, "The car asks for energy and the contactor is about to close."),
+    "about to close": (
+        replace(RUNNING, hal_reason="C_UNCONFIRMED"),
+        "The car asks for energy and the contactor is about to close.",
+    ),
 }
 
 
@@ -135,8 +153,22 @@ def test_each_cause_has_its_sentence(name: str) -> None:
 
 
 @pytest.mark.parametrize("reason", HAL_REASONS)
-def test_each_reason_of_the_guard_that_a_person_understands_has_its_sentence(reason: str) -> None:
-    assert why(replace(RUNNING, hal_reason=reason), STATION) == HAL_REASONS[reason]
+def test_each_reason_of_the_guard_has_its_sentence(reason: str) -> None:
+    sentence = HAL_REASONS[reason].replace("{owner}", "the cable")
+    assert why(replace(RUNNING, hal_reason=reason), STATION) == sentence
+
+
+def test_the_reasons_are_those_of_the_guard() -> None:
+    told_by_other_rows = {"FAULT", "PILOT_A", "PILOT_B", "C_UNCONFIRMED"}
+    assert HAL_REASONS.keys() | told_by_other_rows == set(Reason)
+
+
+def test_the_cures_are_those_of_the_catalogue() -> None:
+    def cleared(way: Clears) -> set[str]:
+        return {name for name, kind in CATALOGUE.items() if kind.opens and kind.clears is way}
+
+    assert cleared(Clears.UNPLUGGED) == CLEARED_BY_UNPLUGGING
+    assert cleared(Clears.SERVICE) == CLEARED_BY_SERVICE
 
 
 def test_a_silent_hal_is_the_cause_of_everything() -> None:
