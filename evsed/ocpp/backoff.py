@@ -1,0 +1,35 @@
+"""How long to wait before the next connection attempt.
+
+Rules this file upholds:
+- The first retry comes within seconds: some central systems drop the first connection of a new station.
+- Each failure in a row doubles the wait, up to LONGEST_S; chance spreads it, so that a fleet does not return at once.
+- Only a connection that lasted is a success: one that is accepted and closed at once goes on doubling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+FIRST_S = 2.0
+LONGEST_S = 60.0
+LONGEST_ASKED_S = 600.0
+LASTED_MS = 30_000
+
+
+class Backoff:
+    """`chance` returns numbers from 0 to 1."""
+
+    def __init__(self, chance: Callable[[], float]) -> None:
+        self._chance = chance
+        self._failures = 0
+
+    def wait_s(self, connected_ms: int = 0, asked_s: float = 0) -> float:
+        """Seconds to wait after an attempt that was connected for `connected_ms`.
+
+        `asked_s` is what the central system asked for (Retry-After); it is granted up to LONGEST_ASKED_S.
+        """
+        if connected_ms >= LASTED_MS:
+            self._failures = 0
+        most = min(LONGEST_S, FIRST_S * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 16)
+        return max(most * (0.5 + self._chance() / 2), min(asked_s, LONGEST_ASKED_S))

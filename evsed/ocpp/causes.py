@@ -1,0 +1,87 @@
+"""Why there is no connection, in one sentence for the person who must do something about it. Never shows a key."""
+
+from __future__ import annotations
+
+import ssl
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from socket import gaierror
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, NegotiationError
+from websockets.http11 import Response
+
+LONGEST_DETAIL = 120
+
+# What connecting may raise; anything else is a bug of ours.
+NO_CONNECTION = (OSError, TimeoutError, InvalidHandshake, EOFError)
+
+_STATUSES = {
+    401: "it does not accept our credentials (HTTP 401): check identity and key",
+    403: "it does not let us in (HTTP 403): check identity and key",
+    404: "it does not know this identity or path (HTTP 404): check url and identity, or enter the station there",
+    429: "it asks for patience (HTTP 429)",
+}
+
+
+class NoSubprotocol(NegotiationError):
+    """The central system opened a WebSocket, but speaks no version that we offered."""
+
+
+def why_not_connected(error: BaseException) -> str:
+    """Why an attempt failed."""
+    if isinstance(error, InvalidStatus):
+        return _refused(error.response)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {_brief(error.verify_message)}"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS with it: {_brief(error.reason or error)}"
+    if isinstance(error, gaierror):
+        return f"its name can't be resolved: {_brief(error.strerror)}"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    if isinstance(error, ConnectionResetError | ConnectionAbortedError):
+        return "it hung up before a connection was made: does it speak ws:// where the url says wss://, or the reverse?"
+    if isinstance(error, OSError):
+        return f"it can't be reached: {_brief(error.strerror or error)}"
+    if isinstance(error, NegotiationError):
+        return f"it does not speak our version of OCPP: {_brief(error)}"
+    return f"it does not open a WebSocket: {_brief(error)}"
+
+
+def why_closed(error: ConnectionClosed) -> str:
+    """Why a connection ended by itself."""
+    close = error.rcvd or error.sent
+    if close is None:
+        return "the connection broke off"
+    who = "the central system" if error.rcvd is not None and error.rcvd_then_sent else "evsed"
+    return f"{who} closed it: {close.code} {_brief(close.reason)}".rstrip()
+
+
+def asked_wait_s(error: BaseException) -> float:
+    """The Retry-After of an HTTP refusal in seconds, 0 if there is none that can be read."""
+    if not isinstance(error, InvalidStatus):
+        return 0.0
+    headers = error.response.headers
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds()
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _refused(response: Response) -> str:
+    status = response.status_code
+    if status in _STATUSES:
+        return _STATUSES[status]
+    if 300 <= status < 400:
+        place = _brief(response.headers.get("Location", "nowhere"))
+        return f"it redirects to {place} (HTTP {status}), which is not followed: set the new url"
+    name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    return f"it refuses for now (HTTP {status} {_brief(name)})"
+
+
+def _brief(detail: object) -> str:
+    text = str(detail)[:LONGEST_DETAIL]
+    return text if text.isprintable() else ascii(text)[1:-1]

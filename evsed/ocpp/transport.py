@@ -1,0 +1,240 @@
+"""The WebSocket to the central system: dial, talk, notice that it is gone, wait, dial again. For ever.
+
+Rules this file upholds:
+- Nothing here blocks the caller: `send` and `reply` only queue.
+- TLS is at least 1.2, with the host's name checked; proxies, compression and redirects are not used.
+- A WebSocket whose peer agreed on no subprotocol of ours is no connection.
+- The key is in one header, and nowhere else: no log, no error, no repr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from evsed.core.effects import LinkSettings, Reply, Send
+from evsed.core.events import Event
+from evsed.core.status import LinkStatus
+from evsed.ocpp.backoff import Backoff
+from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, why_not_connected
+from evsed.ocpp.conversation import Conversation, Sleep, rest
+from evsed.ocpp.exchange import Exchange
+from evsed.ocpp.frames import LONGEST_FRAME
+
+OPEN_S = 20
+CLOSE_S = 2
+PONG_S = 20.0
+PING_S = 30
+# A longer message ends the connection; one between LONGEST_FRAME and this is only counted and dropped.
+LONGEST_READ = 4 * LONGEST_FRAME
+
+# At debug level websockets logs the headers of the handshake, and one of them is the key.
+_quiet = logging.getLogger("evsed.websocket")
+_quiet.setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class CentralSettings:
+    """Where the central system is and who we are to it. `ca_file` None = the certificates that the system trusts."""
+
+    url: str
+    identity: str
+    key: bytes | None = field(default=None, repr=False)
+    ca_file: str | None = None
+
+
+def endpoint(settings: CentralSettings) -> str:
+    """The address that is dialled (OCPP-J 1.6 §3.1.1). Raises ValueError with a sentence."""
+    parts = urlsplit(settings.url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("url must not contain credentials: give the key as key")
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or not _port_is_one(settings.url):
+        raise ValueError(f"url {settings.url!r} must be ws://HOST[:PORT][/PATH] or the same with wss://")
+    if not settings.identity or (settings.key is not None and ":" in settings.identity):
+        raise ValueError("identity must not be empty, nor contain a colon when there is a key")
+    path = f"{parts.path.rstrip('/')}/{quote(settings.identity, safe='')}"
+    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+class Link:
+    """The connection of one station: `run` keeps it up, `deliver` takes what it brings, `log` one line a fact.
+
+    `chance` gives numbers from 0 to 1 that spread the retries. Raises ValueError with a sentence.
+    """
+
+    def __init__(
+        self,
+        settings: CentralSettings,
+        exchange: Exchange,
+        clock_ms: Callable[[], int],
+        deliver: Callable[[Event], None],
+        *,
+        log: Callable[[str], None],
+        chance: Callable[[], float],
+        ping_s: int = PING_S,
+        pong_s: float = PONG_S,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._url = endpoint(settings)
+        self._headers = _credentials(settings)
+        self._tls = _tls(settings.ca_file) if self._url.startswith("wss:") else None
+        self._exchange = exchange
+        self._clock_ms = clock_ms
+        self._deliver = deliver
+        self._log = log
+        self._backoff = Backoff(chance)
+        self._ping_s, self._pong_s = ping_s, pong_s
+        self._sleep = sleep
+        self._open: Conversation | None = None
+        self._since_ms = clock_ms()
+        self._next_try_ms: int | None = None
+        self._error = ""
+        self._repeats = 0
+        self._closing = False
+        self._woken = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `close`."""
+        while not self._closing:
+            self._next_try_ms = None
+            connected_ms, asked_s = 0, 0.0
+            try:
+                connection = await self._dial()
+            except NO_CONNECTION as error:
+                why, asked_s = why_not_connected(error), asked_wait_s(error)
+            else:
+                why = await self._talk(connection)
+                connected_ms = self._clock_ms() - self._since_ms
+                self._since_ms = self._clock_ms()
+            await self._wait(why, self._backoff.wait_s(connected_ms, asked_s))
+
+    def send(self, effect: Send) -> None:
+        """Send a report over the open connection."""
+        if self._open is not None:
+            self._open.emit(self._exchange.send(effect, self._clock_ms()))
+
+    def reply(self, effect: Reply) -> None:
+        """Answer a request over the connection that brought it."""
+        if self._open is not None:
+            self._open.emit(self._exchange.reply(effect))
+
+    def settings(self, effect: LinkSettings) -> None:
+        """Obey at once."""
+        self._ping_s = effect.ping_s
+        if self._open is not None:
+            self._open.ping_every(effect.ping_s)
+
+    def status(self) -> LinkStatus:
+        """How the link stands."""
+        now_ms = self._clock_ms()
+        return LinkStatus(
+            configured=True,
+            connected=self._open is not None,
+            for_s=(now_ms - self._since_ms) // 1_000,
+            next_try_s=None if self._next_try_ms is None else max(0, self._next_try_ms - now_ms) // 1_000,
+            error=self._error,
+        )
+
+    async def close(self) -> None:
+        """Say goodbye and end `run`."""
+        self._closing = True
+        self._woken.set()
+        if self._open is not None:
+            await self._open.close()
+
+    async def _dial(self) -> ClientConnection:
+        offered = self._exchange.dialect.subprotocol
+        connection = await _Dial(
+            self._url,
+            subprotocols=[Subprotocol(offered)],
+            compression=None,
+            proxy=None,
+            additional_headers=self._headers,
+            user_agent_header="evsed",
+            open_timeout=OPEN_S,
+            close_timeout=CLOSE_S,
+            ping_interval=None,
+            max_size=LONGEST_READ,
+            logger=_quiet,
+            ssl=self._tls,
+        )
+        if connection.subprotocol != offered:  # OCPP-J 1.6 §3.2: that is how it says no
+            connection.transport.abort()
+            raise NoSubprotocol(f"it does not agree to {offered}")
+        return connection
+
+    async def _talk(self, connection: ClientConnection) -> str:
+        self._since_ms = self._clock_ms()
+        self._error, self._repeats = "", 0
+        self._log(f"= connected to {_shown(self._url)}")
+        self._open = Conversation(
+            connection,
+            self._exchange,
+            self._clock_ms,
+            self._deliver,
+            sleep=self._sleep,
+            ping_s=self._ping_s,
+            pong_s=self._pong_s,
+        )
+        try:
+            await self._open.run()
+            return self._open.why
+        finally:
+            self._open = None
+
+    async def _wait(self, why: str, seconds: float) -> None:
+        if self._closing:
+            return
+        self._repeats = self._repeats + 1 if why == self._error else 1
+        self._error = why
+        if self._repeats & (self._repeats - 1) == 0:  # the 1st, 2nd, 4th, 8th … time
+            times = f" ({self._repeats} times)" if self._repeats > 1 else ""
+            self._log(f"! no connection to {_shown(self._url)}: {why}{times}; next try in {seconds:.0f} s")
+        self._next_try_ms = self._clock_ms() + int(seconds * 1_000)
+        await rest(self._sleep, seconds, self._woken)
+
+
+class _Dial(connect):
+    """Follows no redirect: whoever answers could send us anywhere."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """A redirect is an error like any other."""
+        return exc
+
+
+def _credentials(settings: CentralSettings) -> dict[str, str]:
+    """HTTP Basic (OCPP-J 1.6 §6.2.2): the identity, and the bytes of the key."""
+    if settings.key is None:
+        return {}
+    pair = settings.identity.encode() + b":" + settings.key
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+def _tls(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise ValueError(f"ca_file {ca_file!r} can't be used: {error.strerror or error}") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _port_is_one(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def _shown(url: str) -> str:
+    """Without its query, which may hold a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"

@@ -1,0 +1,56 @@
+"""The tables of 1.6: whole, and spelt as the specification spells."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from evsed.core.events import Request
+from evsed.core.reports import Report
+from evsed.ocpp.v16.dialect import CODES, DIALECT, INBOUND, OUTBOUND, RULES
+from evsed.ocpp.violations import Flaw
+
+CORE_PROFILE = {
+    "ChangeAvailability",
+    "ChangeConfiguration",
+    "ClearCache",
+    "DataTransfer",
+    "GetConfiguration",
+    "RemoteStartTransaction",
+    "RemoteStopTransaction",
+    "Reset",
+    "UnlockConnector",
+}
+
+
+def test_core_profile_and_trigger_are_answered() -> None:
+    assert set(INBOUND) == CORE_PROFILE | {"TriggerMessage"}
+
+
+def test_every_report_has_a_message() -> None:
+    assert set(OUTBOUND) == set(get_args(Report))
+    assert {outbound.action for outbound in OUTBOUND.values()} == {
+        "Authorize",
+        "BootNotification",
+        "DataTransfer",
+        "Heartbeat",
+        "MeterValues",
+        "StartTransaction",
+        "StatusNotification",
+        "StopTransaction",
+    }
+
+
+def test_every_request_of_the_core_can_be_asked() -> None:
+    assert len(get_args(Request)) == len(INBOUND)
+
+
+def test_error_codes_have_the_spelling_of_1_6() -> None:
+    assert CODES[Flaw.MALFORMED] == "FormationViolation"
+    assert CODES[Flaw.OCCURRENCE] == "OccurenceConstraintViolation"
+    assert set(Flaw) - set(CODES) == {Flaw.UNKNOWN_TYPE}  # ignored, OCPP-J 1.6 §4.1.3
+
+
+def test_the_subprotocol_and_the_rules() -> None:
+    assert DIALECT.subprotocol == "ocpp1.6"
+    assert RULES.unlock_stops_transaction and not RULES.answers_while_rejected
+    assert not RULES.remote_start_while_pending

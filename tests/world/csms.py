@@ -1,0 +1,257 @@
+"""A central system in memory: speaks OCPP 1.6-J text frames like a good one, and misbehaves on request.
+
+It reads and writes its frames by itself and judges what the station sends by the official schemas; `breaches` lists
+everything that a station must not do. A harness carries the frames: `receive` takes the station's, `take` gives those
+for the station.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from itertools import count
+from typing import Any
+
+from jsonschema_rs import Draft4Validator
+
+Payload = dict[str, Any]
+NEW_YEAR_2027 = 1_798_761_600_000
+
+
+@cache
+def schema(name: str) -> Draft4Validator:
+    text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text("utf-8-sig")
+    return Draft4Validator(json.loads(text))  # with formats: our own dates must be RFC 3339
+
+
+def iso(wall_ms: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=wall_ms)).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the station sent; fields of the payload are attributes: `message.errorCode`."""
+
+    id: str
+    action: str
+    payload: Payload
+    at_ms: int
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.payload[name]
+        except KeyError:
+            raise AttributeError(f"{self.action} has no {name}: {self.payload}") from None
+
+
+@dataclass
+class Question:
+    """What the central system asked, and how the station answered."""
+
+    id: str
+    action: str
+    payload: Payload
+    answer: Payload | None = None
+    error: str | None = None
+
+    @property
+    def status(self) -> Any:
+        assert self.answer is not None, f"{self.action}: no answer but {self.error}"
+        return self.answer["status"]
+
+
+@dataclass
+class Charge:
+    """One transaction as the central system books it."""
+
+    number: int
+    start: Message
+    stop: Message | None = None
+    samples: list[Message] = field(default_factory=list)
+
+
+class Csms:
+    """`now_ms` is its wall clock."""
+
+    def __init__(self, now_ms: Callable[[], int] = lambda: NEW_YEAR_2027, interval_s: int = 300) -> None:
+        self.boot_status = "Accepted"
+        self.interval_s = interval_s
+        self.invalid_tags: set[str] = set()
+        self.parents: dict[str, str] = {}
+        self.numbers: Iterator[int] = count(1)
+        self.received: list[Message] = []
+        self.charges: dict[int, Charge] = {}
+        self.unbooked: list[Message] = []
+        self.breaches: list[str] = []
+        self._now_ms = now_ms
+        self._registered = False
+        self._triggered: Counter[str] = Counter()
+        self._outgoing: list[str] = []
+        self._questions: dict[str, Question] = {}
+        self._question_ids = count(1)
+        self._errors: dict[str, list[str]] = {}
+        self._answers: dict[str, list[Payload]] = {}
+        self._silent: set[str] = set()
+        self._by_id: dict[str, tuple[Message, Payload]] = {}
+
+    # --- what a test asks ----------------------------------------------------------------------------------
+
+    def all(self, action: str) -> list[Message]:
+        """All messages of one kind, oldest first."""
+        return [message for message in self.received if message.action == action]
+
+    def last(self, action: str) -> Message:
+        """The newest of one kind."""
+        assert self.all(action), f"no {action} among {[message.action for message in self.received]}"
+        return self.all(action)[-1]
+
+    def call(self, action: str, payload: Payload | None = None) -> Question:
+        """Ask the station; the answer appears in what is returned."""
+        asked = Question(f"csms-{next(self._question_ids)}", action, payload or {})
+        assert schema(action).is_valid(asked.payload), f"this central system is well-behaved: {payload}"
+        if action == "TriggerMessage":
+            self._triggered[asked.payload["requestedMessage"]] += 8
+        self._questions[asked.id] = asked
+        self.say(json.dumps([2, asked.id, action, asked.payload]))
+        return asked
+
+    # --- misbehaviour --------------------------------------------------------------------------------------
+
+    def say(self, frame: str) -> None:
+        """Send any text."""
+        self._outgoing.append(frame)
+
+    def rejects_next(self, action: str, code: str = "InternalError", times: int = 1) -> None:
+        """Answer the next ones with an error."""
+        self._errors.setdefault(action, []).extend([code] * times)
+
+    def answers_next(self, action: str, payload: Payload) -> None:
+        """Answer the next one with this, right or wrong."""
+        self._answers.setdefault(action, []).append(payload)
+
+    def silent_on(self, action: str) -> None:
+        """Take them and say nothing."""
+        self._silent.add(action)
+
+    def speaks_on(self, action: str) -> None:
+        """Answer them again."""
+        self._silent.discard(action)
+
+    # --- the wire ------------------------------------------------------------------------------------------
+
+    def take(self) -> list[str]:
+        """The frames for the station."""
+        frames, self._outgoing = self._outgoing, []
+        return frames
+
+    def disconnected(self) -> None:
+        """What was not delivered is gone, and nobody answers questions of the old connection."""
+        self._outgoing.clear()
+        self._questions.clear()
+
+    def receive(self, frame: str) -> None:
+        """A frame of the station."""
+        kind, id, *rest = json.loads(frame)
+        if kind == 2:
+            self._called(Message(id, rest[0], rest[1], self._now_ms()))
+        elif id not in self._questions:
+            self.breaches.append(f"an answer to nothing: {frame}")
+        elif kind == 3:
+            question = self._questions.pop(id)
+            question.answer = rest[0]
+            self._judge(f"{question.action}Response", rest[0])
+        else:
+            self._questions.pop(id).error = rest[0]
+
+    def _called(self, message: Message) -> None:
+        self._judge(message.action, message.payload)
+        if len(message.id) > 36:
+            self.breaches.append(f"an id of {len(message.id)} characters")
+        known, _ = self._by_id.get(message.id, (message, {}))
+        if (known.action, known.payload.get("timestamp")) != (message.action, message.payload.get("timestamp")):
+            self.breaches.append(f"{message.action} has the id of an older {known.action}")
+        self.received.append(message)
+        if not self._may_say(message.action):
+            self.breaches.append(f"{message.action} before the station was accepted")
+            self._outgoing.append(json.dumps([4, message.id, "SecurityError", "not accepted", {}]))
+        elif message.action in self._silent:
+            return
+        elif self._errors.get(message.action):
+            self._outgoing.append(json.dumps([4, message.id, self._errors[message.action].pop(0), "as told", {}]))
+        else:
+            self._outgoing.append(json.dumps([3, message.id, self._answer(message)]))
+
+    def _may_say(self, action: str) -> bool:
+        if action == "BootNotification" or self._registered:
+            return True
+        self._triggered[action] -= 1
+        return self._triggered[action] >= 0
+
+    def _answer(self, message: Message) -> Payload:
+        if self._answers.get(message.action):
+            return self._answers[message.action].pop(0)
+        if message.id not in self._by_id:  # the same message again gets the same answer
+            self._by_id[message.id] = (message, ANSWERS[message.action](self, message))
+        return self._by_id[message.id][1]
+
+    def _judge(self, name: str, payload: Payload) -> None:
+        self.breaches += [
+            f"{name} {error.instance_path}: {error.message}" for error in schema(name).iter_errors(payload)
+        ]
+
+    # --- what it answers -----------------------------------------------------------------------------------
+
+    def _tag(self, tag: str) -> Payload:
+        info = {"status": "Invalid" if tag in self.invalid_tags else "Accepted"}
+        return info | ({"parentIdTag": self.parents[tag]} if tag in self.parents else {})
+
+    def _authorize(self, message: Message) -> Payload:
+        return {"idTagInfo": self._tag(message.idTag)}
+
+    def _boot(self, message: Message) -> Payload:
+        self._registered = self.boot_status == "Accepted"
+        return {"status": self.boot_status, "currentTime": iso(self._now_ms()), "interval": self.interval_s}
+
+    def _heartbeat(self, message: Message) -> Payload:
+        return {"currentTime": iso(self._now_ms())}
+
+    def _start(self, message: Message) -> Payload:
+        charge = Charge(next(self.numbers), message)
+        self.charges[charge.number] = charge
+        return {"transactionId": charge.number, "idTagInfo": self._tag(message.idTag)}
+
+    def _stop(self, message: Message) -> Payload:
+        charge = self.charges.get(message.transactionId)
+        if charge is None:
+            self.unbooked.append(message)
+        elif charge.stop is not None:
+            self.breaches.append(f"transaction {charge.number} stopped twice")
+        else:
+            charge.stop = message
+        tag = message.payload.get("idTag")
+        return {} if tag is None else {"idTagInfo": self._tag(tag)}
+
+    def _meter_values(self, message: Message) -> Payload:
+        number = message.payload.get("transactionId")
+        if number in self.charges:
+            self.charges[number].samples.append(message)
+        elif number is not None:
+            self.unbooked.append(message)
+        return {}
+
+
+ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
+    "Authorize": Csms._authorize,
+    "BootNotification": Csms._boot,
+    "DataTransfer": lambda csms, message: {"status": "Accepted"},
+    "Heartbeat": Csms._heartbeat,
+    "MeterValues": Csms._meter_values,
+    "StartTransaction": Csms._start,
+    "StatusNotification": lambda csms, message: {},
+    "StopTransaction": Csms._stop,
+}
