@@ -72,7 +72,7 @@ def listen(path: str) -> socket.socket:
         listening.close()
         raise CannotListen(
             f"The control socket {path} can't be opened ({refused.strerror or refused}); "
-            "choose another path with --control or EVSED_CONTROL."
+            "choose another path with --control-socket or EVSED_CONTROL."
         ) from None
     listening.setblocking(False)
     return listening
@@ -110,7 +110,7 @@ def _clear_away(path: str) -> None:
     except OSError:
         return  # not there, or not to be seen: bind says why
     if not stat.S_ISSOCK(kind):
-        raise CannotListen(f"{path} is not a socket; choose another path with --control or EVSED_CONTROL.")
+        raise CannotListen(f"{path} is not a socket; choose another path with --control-socket or EVSED_CONTROL.")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
@@ -119,7 +119,7 @@ def _clear_away(path: str) -> None:
             return os.unlink(path)
         except OSError:
             pass  # it is there, but too busy or not ours
-    raise CannotListen(f"Another evsed listens at {path}; stop it, or choose another path with --control.")
+    raise CannotListen(f"Another evsed listens at {path}; stop it, or choose another path with --control-socket.")
 
 
 def _refusal(writer: asyncio.StreamWriter, group: int, talking: int) -> str:

@@ -31,13 +31,14 @@ CONTROL = "/run/evsed/control.sock"
 HAL = "/run/evse-hal/hal.sock"
 PATIENCE_S = 30  # evsed answers within 25 s
 SIM_HELP = """\
-Orders to the simulated plant (evse-hal --board sim):
-  plug-in [--cable A]   a car with a cable for A amperes is plugged in
-  unplug                and out
-  swipe TAG             a card is shown
-  car drive|stop|resume|full
-  fault NAME, clear NAME
-  state                 what the plant looks like
+orders to the simulated plant of evse-hal --board sim:
+  plug-in [--cable A] [--phases 1|3]   a car is plugged in; the cable carries A amperes
+  unplug [--force]                     and out; --force breaks a locked plug out
+  swipe TAG                            a card is shown
+  car drive|stop|resume|full           the car comes back empty, wants no energy, wants some, is full
+  car manners NAME on|off              what cars do wrong; a wrong NAME lists them all
+  fault NAME, clear NAME               what breaks; a wrong NAME lists them all
+  state                                what the plant looks like
 """
 # What a verdict means to a person; those of the first kind are successes.
 DONE = {
@@ -73,7 +74,7 @@ class Control:
             self._socket.close()
             raise Trouble(
                 f"Nobody answers at {path} ({refused.strerror or refused}); start evsed, or name its socket with "
-                "--control or EVSED_CONTROL."
+                "--control-socket or EVSED_CONTROL."
             ) from None
         self._lines = self._socket.makefile("rb")
 
@@ -111,7 +112,7 @@ class Control:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise Trouble(f"What answers at {self._path} is not evsed; check --control or EVSED_CONTROL.")
+            raise Trouble(f"What answers at {self._path} is not evsed; check --control-socket or EVSED_CONTROL.")
         if "error" in answer:
             raise Trouble(str(answer["error"]))
         return answer
@@ -126,7 +127,7 @@ class Control:
 
 
 def _status(args: argparse.Namespace) -> None:
-    with Control(args.control) as evsed:
+    with Control(args.control_socket) as evsed:
         if not args.watch:
             return _show(evsed.ask("status")["status"], args)
         shown = None
@@ -145,7 +146,7 @@ def _show(status: dict[str, Any], args: argparse.Namespace) -> None:
 
 
 def _get(args: argparse.Namespace) -> None:
-    with Control(args.control) as evsed:
+    with Control(args.control_socket) as evsed:
         variables = evsed.ask("get", names=args.names)["variables"]
     if args.json:
         _print_json(variables)
@@ -156,13 +157,13 @@ def _get(args: argparse.Namespace) -> None:
 
 
 def _transactions(args: argparse.Namespace) -> None:
-    with Control(args.control) as evsed:
+    with Control(args.control_socket) as evsed:
         transactions = evsed.ask("transactions", limit=args.limit)["transactions"]
     _print_json(transactions) if args.json else print(transactions_text(transactions))
 
 
 def _log(args: argparse.Namespace) -> None:
-    with Control(args.control) as evsed:
+    with Control(args.control_socket) as evsed:
         for line in evsed.ask("log", lines=args.lines)["lines"]:
             print(printable(line))
 
@@ -171,14 +172,14 @@ def _tell(do: str, *details: str) -> Callable[[argparse.Namespace], None]:
     """A word that changes something: its details are arguments of the same names."""
 
     def tell(args: argparse.Namespace) -> None:
-        with Control(args.control) as evsed:
+        with Control(args.control_socket) as evsed:
             _verdict(evsed.ask(do, **{name: getattr(args, name) for name in details}))
 
     return tell
 
 
 def _availability(args: argparse.Namespace) -> None:
-    with Control(args.control) as evsed:
+    with Control(args.control_socket) as evsed:
         _verdict(evsed.ask("availability", evse=args.evse, operative=args.state == "operative"))
 
 
@@ -194,7 +195,7 @@ def _sim(args: argparse.Namespace) -> None:
     from evsed.hal_link import HalClient, HalSilent
 
     try:
-        with HalClient(args.hal) as hal:
+        with HalClient(args.hal_socket) as hal:
             answer = hal.sim(args.evse, tuple(args.words))
     except HalSilent as silent:
         raise Trouble(str(silent)) from None
@@ -229,10 +230,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evsectl", description="Ask and tell the wallbox of this machine.")
     sockets = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     for target in (parser, sockets):
-        target.add_argument("--control", metavar="PATH", help=f"socket of evsed (or EVSED_CONTROL; default {CONTROL})")
-        target.add_argument("--hal", metavar="PATH", help=f"socket of evse-hal (or EVSE_HAL_SOCKET; default {HAL})")
-    parser.set_defaults(control=os.environ.get("EVSED_CONTROL") or CONTROL)
-    parser.set_defaults(hal=os.environ.get("EVSE_HAL_SOCKET") or HAL)
+        target.add_argument(
+            "--control-socket", metavar="PATH", help=f"socket of evsed (or EVSED_CONTROL; default {CONTROL})"
+        )
+        target.add_argument(
+            "--hal-socket", metavar="PATH", help=f"socket of evse-hal (or EVSE_HAL_SOCKET; default {HAL})"
+        )
+    parser.set_defaults(control_socket=os.environ.get("EVSED_CONTROL") or CONTROL)
+    parser.set_defaults(hal_socket=os.environ.get("EVSE_HAL_SOCKET") or HAL)
     words = parser.add_subparsers(metavar="WORD", required=True)
 
     def word(name: str, run: Callable[[argparse.Namespace], None], help_: str) -> argparse.ArgumentParser:

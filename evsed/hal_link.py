@@ -61,7 +61,7 @@ class HalClient:
             self._socket.close()
             raise HalSilent(
                 f"Nobody answers at {path} ({refused.strerror or refused}); start evse-hal, or name its socket "
-                "with --hal or EVSE_HAL_SOCKET."
+                "with --hal-socket or EVSE_HAL_SOCKET."
             ) from None
 
     def __enter__(self) -> Self:

@@ -415,7 +415,7 @@ def test_a_foreign_file_is_left_alone(tmp_path: Path) -> None:
 def test_a_path_that_can_not_be_is_told(tmp_path: Path, name: str) -> None:
     said = refusal_of(tmp_path / name)
     assert said.startswith("The control socket ")
-    assert said.endswith("choose another path with --control or EVSED_CONTROL.")
+    assert said.endswith("choose another path with --control-socket or EVSED_CONTROL.")
 
 
 def test_a_broken_station_ends_the_server_and_is_not_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def run(tmp_path: Path, world: World, *argv: str) -> int:
     async def play() -> int:
         path = tmp_path / "control.sock"
         async with serving(world, path):
-            return await asyncio.to_thread(ctl.main, ["--control", str(path), *argv])
+            return await asyncio.to_thread(ctl.main, ["--control-socket", str(path), *argv])
 
     return asyncio.run(play())
 
@@ -131,7 +131,7 @@ def test_watch_goes_on_until_interrupted(tmp_path: Path) -> None:
                 "status",
                 "--watch",
                 "--json",
-                "--control",
+                "--control-socket",
                 str(path),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -295,7 +295,7 @@ def stranger(path: Path, kind: socket.SocketKind, *said: bytes) -> Iterator[list
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 400 Bad Request\n", b"[]\n", b'{"status":', b"\xff\n"])
 def test_a_wrong_answer_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str], said: bytes) -> None:
     with stranger(tmp_path / "s", socket.SOCK_STREAM, said):
-        assert ctl.main(["--control", str(tmp_path / "s"), "status"]) == 1
+        assert ctl.main(["--control-socket", str(tmp_path / "s"), "status"]) == 1
     one_sentence(capsys)
 
 
@@ -304,7 +304,7 @@ SNAPSHOT = encode(Snapshot(1, 0, 0, "sim", (), TickFigures(0, 0, 0), 0))
 
 def sim(tmp_path: Path, *argv: str, said: tuple[bytes, ...]) -> tuple[int, bytes]:
     with stranger(tmp_path / "hal", socket.SOCK_SEQPACKET, *said) as heard:
-        code = ctl.main(["--hal", str(tmp_path / "hal"), "sim", *argv])
+        code = ctl.main(["--hal-socket", str(tmp_path / "hal"), "sim", *argv])
     return code, heard[0]
 
 
@@ -344,7 +344,7 @@ def test_an_order_that_is_too_long_is_not_sent(tmp_path: Path, capsys: pytest.Ca
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
         server.bind(str(tmp_path / "hal"))
         server.listen()
-        assert ctl.main(["--hal", str(tmp_path / "hal"), "sim", *("x" for _ in range(9))]) == 1
+        assert ctl.main(["--hal-socket", str(tmp_path / "hal"), "sim", *("x" for _ in range(9))]) == 1
     assert "can't be sent" in one_sentence(capsys)
 
 
