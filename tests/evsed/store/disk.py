@@ -170,9 +170,9 @@ def listening() -> Iterator[Disk]:
     sqlite.sqlite3_vfs_register(ctypes.byref(shim.vfs), 1)
     real_fsync = os.fsync
 
-    def fsync(handle: Any) -> None:
+    def fsync(fd: Any) -> None:
         disk.operations.append(Operation("sync-folder"))
-        real_fsync(handle)
+        real_fsync(fd)
 
     os.fsync = fsync
     try:

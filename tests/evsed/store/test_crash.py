@@ -153,21 +153,20 @@ def test_a_log_cut_at_any_byte_leaves_a_prefix_with_all_that_was_on_the_disk_bef
     content, base = log.read_bytes(), (folder / "whole" / "journal.db").read_bytes()
     journal.close()
     may_be = states(history)
-    frame = 24 + 1024
-    offsets = range(sizes[0], len(content) + 1) if LONG else cuts(sizes[0], len(content), frame)
-    for offset in offsets:
-        for tail in (b"", bytes(512), b"\xff" * 512):
-            files = {"journal.db": base, "journal.db-wal": content[:offset] + tail}
-            laid = lay(files, folder / "cut")
-            done = sum(size <= offset for size in sizes) - 1
-            assert held(laid) == may_be[done], (offset, len(tail))
-            shutil.rmtree(laid)
+    torn = [(at, tail) for at in cuts(sizes[0], len(content)) for tail in (b"", bytes(512), b"\xff" * 512)]
+    every = [(at, b"") for at in range(sizes[0], len(content) + 1)] if LONG else []
+    for offset, tail in torn + every:
+        laid = lay({"journal.db": base, "journal.db-wal": content[:offset] + tail}, folder / "cut")
+        done = sum(size <= offset for size in sizes) - 1
+        assert held(laid) == may_be[done], (offset, len(tail))
+        shutil.rmtree(laid)
 
 
-def cuts(first: int, last: int, frame: int) -> list[int]:
+def cuts(first: int, last: int) -> list[int]:
     """Every frame's border, one byte either side of it, and its middle."""
-    borders = range(first, last + 1, frame)
-    return [at for border in borders for at in (border - 1, border, border + 1, border + frame // 2) if at <= last][1:]
+    frame = 24 + 1024
+    around = (at + by for at in range(first, last + 1, frame) for by in (-1, 0, 1, frame // 2))
+    return [at for at in around if first <= at <= last]
 
 
 WRITER = """
