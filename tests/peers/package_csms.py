@@ -27,6 +27,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -47,6 +48,7 @@ from websockets.typing import Subprotocol
 from tests.peers.habits import HABITS, Habit
 from tests.peers.ledger import Frame, Ledger
 
+logging.getLogger("ocpp").setLevel(logging.CRITICAL)  # the lines that we print say the same
 ocpp.messages.ASYNC_VALIDATION = False  # its threads would let messages overtake each other
 BOOT_INTERVAL_S = 300
 CALL_TIMEOUT_S = 30

@@ -1,0 +1,216 @@
+"""One whole life of a station before a foreign central system: every message it sends, every request it answers.
+
+Each step is a function of the two; it returns when what it is about has happened, or raises with a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.peers.central import CentralSystem, Refused
+from tests.stand import Wallbox
+
+TAG, OTHER_TAG = "04A1B2C3", "REMOTE1"
+
+# What a Core station with TriggerMessage sends and answers.
+MESSAGES = (
+    *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
+    *("StartTransaction", "StatusNotification", "StopTransaction"),
+)
+REQUESTS = (
+    *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
+    *("RemoteStartTransaction", "RemoteStopTransaction", "Reset", "TriggerMessage", "UnlockConnector"),
+)
+# Profiles it does not have: refused with an error, and nothing breaks.
+PROFILE = {
+    "chargingProfileId": 1,
+    "stackLevel": 0,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Absolute",
+    "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.5}]},
+}
+LATER = "2030-01-02T03:04:05Z"
+REFUSED: dict[str, dict[str, Any]] = {
+    "SetChargingProfile": {"connectorId": 1, "csChargingProfiles": PROFILE},
+    "ClearChargingProfile": {},
+    "GetCompositeSchedule": {"connectorId": 1, "duration": 60},
+    "GetLocalListVersion": {},
+    "SendLocalList": {"listVersion": 1, "updateType": "Full"},
+    "ReserveNow": {"connectorId": 1, "expiryDate": LATER, "idTag": TAG, "reservationId": 1},
+    "CancelReservation": {"reservationId": 1},
+    "GetDiagnostics": {"location": "ftp://127.0.0.1/diagnostics"},
+    "UpdateFirmware": {"location": "http://127.0.0.1/firmware", "retrieveDate": LATER},
+}
+
+
+class Unexpected(AssertionError):
+    """The station answered something else than it should."""
+
+
+def expect(central: CentralSystem, action: str, status: str, **payload: object) -> None:
+    """Ask, and insist on the status of the answer. Raises Unexpected, Refused, Missing."""
+    got = central.ask(action, **payload)
+    if got.get("status") != status:
+        raise Unexpected(f"{action} {payload} was answered with {got}, not {status}")
+
+
+def wait_status(central: CentralSystem, status: str, connector: int = 1) -> None:
+    """Until the newest status of the connector is this. Raises Missing."""
+    central.wait(
+        f"connector {connector} {status}", lambda: central.ledger.statuses.get(connector, [""])[-1].startswith(status)
+    )
+
+
+def boots(box: Wallbox, central: CentralSystem) -> None:
+    central.wait_for("BootNotification")
+    wait_status(central, "Available")
+
+
+def is_configured(box: Wallbox, central: CentralSystem) -> None:
+    keys = central.ask("GetConfiguration")["configurationKey"]
+    unknown = central.ask("GetConfiguration", key=["NoSuchKey", "HeartbeatInterval"])
+    if len(keys) < 10 or unknown.get("unknownKey") != ["NoSuchKey"]:
+        raise Unexpected(f"GetConfiguration gave {len(keys)} keys, and for an unknown one {unknown}")
+    expect(central, "ChangeConfiguration", "Accepted", key="MeterValueSampleInterval", value="1")
+    expect(central, "ChangeConfiguration", "NotSupported", key="NoSuchKey", value="1")
+    expect(central, "ChangeConfiguration", "Rejected", key="HeartbeatInterval", value="often")
+
+
+def charges_by_card(box: Wallbox, central: CentralSystem) -> None:
+    box.sim("plug-in")
+    wait_status(central, "Preparing")
+    box.sim("swipe", TAG)
+    central.wait_for("Authorize")
+    central.wait_for("StartTransaction")
+    wait_status(central, "Charging")
+    central.wait("two samples", lambda: central.ledger.charges[-1].samples >= 2)
+    triggers(central, "MeterValues", connectorId=1)
+    box.wait("energy", lambda status: (status["outlets"][0]["session_wh"] or 0) > 2)
+    box.sim("car", "stop")
+    wait_status(central, "SuspendedEV")
+    box.sim("swipe", TAG)
+    central.wait_for("StopTransaction")
+    wait_status(central, "Finishing")
+    unplugs(box, central)
+
+
+def unplugs(box: Wallbox, central: CentralSystem) -> None:
+    box.unplug()
+    wait_status(central, "Available")
+
+
+def charges_remotely_and_through_a_cut(box: Wallbox, central: CentralSystem) -> None:
+    expect(central, "RemoteStartTransaction", "Accepted", connectorId=1, idTag=OTHER_TAG)
+    box.sim("car", "resume")
+    box.sim("plug-in")
+    central.wait_for("StartTransaction", 1)
+    wait_status(central, "Charging")
+    booted = central.seen("BootNotification")
+    central.drop()
+    central.wait("the end of the connection", lambda: central.stations == [])
+    central.wait("the next connection", lambda: central.stations != [])
+    samples = central.ledger.charges[-1].samples
+    central.wait("a sample after the cut", lambda: central.ledger.charges[-1].samples > samples)
+    if central.seen("BootNotification") != booted:
+        raise Unexpected("a plain reconnect brought a BootNotification")
+    expect(central, "RemoteStopTransaction", "Rejected", transactionId=1)
+    expect(central, "RemoteStopTransaction", "Accepted", transactionId=central.ledger.charges[-1].id)
+    central.wait_for("StopTransaction", 1)
+    wait_status(central, "Finishing")
+    unplugs(box, central)
+
+
+def is_unlocked_in_mid_charge(box: Wallbox, central: CentralSystem) -> None:
+    box.sim("plug-in")
+    box.sim("swipe", TAG)
+    wait_status(central, "Charging")
+    expect(central, "UnlockConnector", "Unlocked", connectorId=1)
+    central.wait_for("StopTransaction", 2)
+    unplugs(box, central)
+
+
+def is_put_out_of_service_and_back(box: Wallbox, central: CentralSystem) -> None:
+    for connector in (1, 0):
+        expect(central, "ChangeAvailability", "Accepted", connectorId=connector, type="Inoperative")
+        wait_status(central, "Unavailable")
+        expect(central, "ChangeAvailability", "Accepted", connectorId=connector, type="Operative")
+        wait_status(central, "Available")
+
+
+def talks_of_this_and_that(box: Wallbox, central: CentralSystem) -> None:
+    expect(central, "ClearCache", "Accepted")
+    central.ask("DataTransfer", vendorId="nobody", messageId="hello", data="there")
+    done = box.evsectl("send-data", "evsed", "greeting", "hello")
+    if done.returncode != 0:
+        raise Unexpected(f"evsectl send-data: {done.stderr}")
+    central.wait_for("DataTransfer")
+
+
+def triggers(central: CentralSystem, message: str, **more: object) -> None:
+    """Ask for a message and wait for it."""
+    before = central.seen(message)
+    expect(central, "TriggerMessage", "Accepted", requestedMessage=message, **more)
+    central.wait_for(message, before)
+
+
+def is_triggered(box: Wallbox, central: CentralSystem) -> None:
+    triggers(central, "Heartbeat")
+    triggers(central, "StatusNotification")
+    triggers(central, "StatusNotification", connectorId=1)
+    triggers(central, "MeterValues", connectorId=1)
+    triggers(central, "BootNotification")
+    for absent in ("DiagnosticsStatusNotification", "FirmwareStatusNotification"):
+        expect(central, "TriggerMessage", "NotImplemented", requestedMessage=absent)
+
+
+def refuses_what_it_has_not(box: Wallbox, central: CentralSystem) -> None:
+    for action, payload in REFUSED.items():
+        try:
+            got = central.ask(action, **payload)
+        except Refused as refused:
+            if not str(refused).startswith(("NotSupported", "NotImplemented")):
+                raise Unexpected(f"{action} was refused with {refused}") from None
+        else:
+            raise Unexpected(f"{action} was answered with {got}: the station does not list its profile")
+
+
+def is_reset(box: Wallbox, central: CentralSystem) -> None:
+    for kind in ("Soft", "Hard"):
+        booted = central.seen("BootNotification")
+        expect(central, "Reset", "Accepted", type=kind)
+        central.wait_for("BootNotification", booted)
+        wait_status(central, "Available")
+
+
+STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
+    boots,
+    is_configured,
+    charges_by_card,
+    charges_remotely_and_through_a_cut,
+    is_unlocked_in_mid_charge,
+    is_put_out_of_service_and_back,
+    talks_of_this_and_that,
+    is_triggered,
+    refuses_what_it_has_not,
+    is_reset,
+)
+
+
+def gaps(central: CentralSystem) -> list[str]:
+    """What the session should have shown and did not, and what the book does not balance."""
+    found = [f"{action} was never sent" for action in MESSAGES if not central.seen(action)]
+    found += [f"{action} was never answered" for action in REQUESTS if not central.seen(action, "CALLRESULT")]
+    values = [bool(payload.get("transactionId")) for payload in central.frames("MeterValues")]
+    found += [
+        f"no MeterValues {where} a transaction"
+        for where, inside in (("in", True), ("out of", False))
+        if inside not in values
+    ]
+    for charge in central.ledger.charges:
+        if charge.kwh is None or charge.kwh < 0:
+            found.append(f"transaction {charge.id} was not stopped well: {charge}")
+    registers = [wh for charge in central.ledger.charges for wh in (charge.start_wh, charge.stop_wh)]
+    if registers != sorted(registers, key=lambda wh: wh or 0):
+        found.append(f"the register fell: {registers}")
+    return found
