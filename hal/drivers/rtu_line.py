@@ -116,8 +116,8 @@ class Line:
         if pdu.isError():
             meaning = _EXCEPTIONS.get(pdu.exception_code, "unknown")
             raise NoReading(f"the meter refuses with exception {pdu.exception_code} ({meaning})")
-        if pdu.function_code != function or len(pdu.registers) != count:
-            raise NoReading(f"an answer to another question: {len(pdu.registers)} registers instead of {count}")
+        if pdu.function_code != function or answer[2] != 2 * count:
+            raise NoReading(f"an answer to another question: {answer[2] / 2:g} registers instead of {count}")
         return pdu.registers
 
     def _hush(self, tty: serial.Serial, silence_s: float) -> None:

@@ -48,9 +48,10 @@ class Trust:
         """Take a checked reading as the last good one. Raises NoReading when the register stands still under load."""
         last = self._last
         if last is not None and new.energy_wh == last.energy_wh:
-            owed = self._owed + abs(last.power_w) * (new.at_ms - last.at_ms)
+            flowed_w = min(abs(last.power_w), abs(new.power_w))  # what surely flowed between the two
+            owed = self._owed + flowed_w * min(new.at_ms - last.at_ms, STRANGE_AFTER_MS)
             if owed > (STILL_WH + 3 * self._step_wh(new)) * _MS_W_PER_WH:
-                raise NoReading(f"the register stands still at {new.energy_wh} Wh while {last.power_w} W flow")
+                raise NoReading(f"the register stands still at {new.energy_wh} Wh while {new.power_w} W flow")
             self._owed = owed
         else:
             self._owed = 0

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in options.fault:
         meter.fault(MeterFault(name), on=True)
     try:
-        line = PtyLine(RtuSlave(meter, load_model(options.model), options.address), options.baud)
+        line = PtyLine(RtuSlave(meter, load_model(options.model), options.address).hear, options.baud)
     except ModelError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 2

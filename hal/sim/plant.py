@@ -74,7 +74,7 @@ class Plant:
         """
         key = (evse, model, address)
         if key not in self._lines:
-            line = PtyLine(RtuSlave(self.bays[evse].meter, load_model(model), address), baud)
+            line = PtyLine(RtuSlave(self.bays[evse].meter, load_model(model), address).hear, baud)
             Thread(target=line.serve, name=f"simulated meter {evse}", daemon=True).start()
             self._lines[key] = line
         return self._lines[key].path

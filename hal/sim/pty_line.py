@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import select
 import tty
+from collections.abc import Callable
 
-from hal.sim.rtu_slave import RtuSlave, Utterance
+from hal.sim.rtu_slave import Utterance
 
 _SILENT_CHARACTERS = 3.5  # Modbus over serial line §2.5.1.1: ends a frame
 _CHARACTER_BITS = 10
@@ -14,10 +15,13 @@ _CHUNK = 256
 
 
 class PtyLine:
-    """`path` is the port. With a `baud`, bytes come one by one as fast as such a line carries them."""
+    """`path` is the port; `hear` is what sits at the far end: bytes in, answers out.
 
-    def __init__(self, slave: RtuSlave, baud: int | None = None) -> None:
-        self._slave = slave
+    With a `baud`, bytes come one by one and no faster than such a line carries them.
+    """
+
+    def __init__(self, hear: Callable[[bytes], list[Utterance]], baud: int | None = None) -> None:
+        self._hear = hear
         self._character_s = _CHARACTER_BITS / baud if baud else 0.0
         self._here, self._there = os.openpty()
         tty.setraw(self._there)
@@ -30,7 +34,7 @@ class PtyLine:
         while self._open and self._wait(None):
             heard = os.read(self._here, _CHUNK)
             self._pause(len(heard) * self._character_s)
-            for utterance in self._slave.hear(heard):
+            for utterance in self._hear(heard):
                 self._say(utterance)
         for fd in (self._here, self._there, self._ended):
             os.close(fd)
