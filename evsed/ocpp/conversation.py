@@ -1,25 +1,25 @@
 """One open connection: frames in, frames out, pings, and the deadline of the open call.
 
 Rules this file upholds:
-- Frames leave in the order in which they were queued; a peer that does not take them is hung up on.
+- Nothing waits for the peer: what it does not take at once lies in the socket's buffer, and when that holds
+  MOST_UNREAD bytes the connection ends.
 - It ends when the connection does, and says why.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from evsed.core.events import Event
 from evsed.ocpp.causes import why_closed
 from evsed.ocpp.exchange import Exchange, Output
 
-FRAMES_WAITING = 64
-CHARACTERS_WAITING = 1_048_576
+MOST_UNREAD = 1_048_576
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -55,9 +55,6 @@ class Conversation:
         self._sleep = sleep
         self._ping_s, self._pong_s = ping_s, pong_s
         self._ping_changed = asyncio.Event()
-        self._frames: deque[str] = deque()
-        self._characters = 0
-        self._filled = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._why = ""
 
@@ -66,10 +63,9 @@ class Conversation:
         self.emit(self._exchange.opened(self._clock_ms()))
         try:
             async with asyncio.TaskGroup() as group:
-                helpers = (group.create_task(self._write()), group.create_task(self._probe()))
+                probe = group.create_task(self._probe())
                 await self._read()
-                for helper in helpers:
-                    helper.cancel()
+                probe.cancel()
         finally:
             self._connection.transport.abort()
             if self._timer is not None:
@@ -84,7 +80,7 @@ class Conversation:
     def emit(self, output: Output) -> None:
         """Do what a step of the exchange led to."""
         for frame in output.frames:
-            self._queue(frame)
+            self._write(frame)
         for event in output.events:
             self._deliver(event)
         self._set_timer()
@@ -114,17 +110,6 @@ class Conversation:
         except ConnectionClosed as closed:
             self._why = self._why or why_closed(closed)
 
-    async def _write(self) -> None:
-        try:
-            while True:
-                await self._filled.wait()
-                self._filled.clear()
-                while self._frames:
-                    await self._connection.send(self._frames[0])
-                    self._characters -= len(self._frames.popleft())
-        except ConnectionClosed:
-            return
-
     async def _probe(self) -> None:
         while True:
             self._ping_changed.clear()
@@ -142,12 +127,10 @@ class Conversation:
             except ConnectionClosed:
                 return
 
-    def _queue(self, frame: str) -> None:
-        self._frames.append(frame)
-        self._characters += len(frame)
-        if len(self._frames) > FRAMES_WAITING or self._characters > CHARACTERS_WAITING:
+    def _write(self, frame: str) -> None:
+        broadcast((self._connection,), frame)  # the one way to send that does not wait
+        if self._connection.transport.get_write_buffer_size() > MOST_UNREAD:
             self.hang_up("the central system does not take what is sent to it")
-        self._filled.set()
 
     def _set_timer(self) -> None:
         """One timer, never later than the deadline; an early one only looks again."""

@@ -1,7 +1,7 @@
 """The WebSocket to the central system: dial, talk, notice that it is gone, wait, dial again. For ever.
 
 Rules this file upholds:
-- Nothing here blocks the caller: `send` and `reply` only queue.
+- Nothing here blocks the caller: `send` and `reply` never wait for the peer.
 - TLS is at least 1.2, with the host's name checked; proxies, compression and redirects are not used.
 - A WebSocket whose peer agreed on no subprotocol of ours is no connection.
 - The key is in one header, and nowhere else: no log, no error, no repr.

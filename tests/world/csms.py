@@ -89,7 +89,7 @@ class Csms:
         self.unbooked: list[Message] = []
         self.breaches: list[str] = []
         self._now_ms = now_ms
-        self._registered = False
+        self.registered = False
         self._triggered: Counter[str] = Counter()
         self._outgoing: list[str] = []
         self._questions: dict[str, Question] = {}
@@ -97,6 +97,7 @@ class Csms:
         self._errors: dict[str, list[str]] = {}
         self._answers: dict[str, list[Payload]] = {}
         self._silent: set[str] = set()
+        self._lost: Counter[str] = Counter()
         self._by_id: dict[str, tuple[Message, Payload]] = {}
 
     # --- what a test asks ----------------------------------------------------------------------------------
@@ -134,8 +135,12 @@ class Csms:
         """Answer the next one with this, right or wrong."""
         self._answers.setdefault(action, []).append(payload)
 
+    def loses_next_answer(self, action: str) -> None:
+        """Book the next one, but let its answer be lost on the way."""
+        self._lost[action] += 1
+
     def silent_on(self, action: str) -> None:
-        """Take them and say nothing."""
+        """Ignore them, and say nothing."""
         self._silent.add(action)
 
     def speaks_on(self, action: str) -> None:
@@ -184,10 +189,14 @@ class Csms:
         elif self._errors.get(message.action):
             self._outgoing.append(json.dumps([4, message.id, self._errors[message.action].pop(0), "as told", {}]))
         else:
-            self._outgoing.append(json.dumps([3, message.id, self._answer(message)]))
+            answer = json.dumps([3, message.id, self._answer(message)])
+            if self._lost[message.action]:
+                self._lost[message.action] -= 1
+            else:
+                self._outgoing.append(answer)
 
     def _may_say(self, action: str) -> bool:
-        if action == "BootNotification" or self._registered:
+        if action == "BootNotification" or self.registered:
             return True
         self._triggered[action] -= 1
         return self._triggered[action] >= 0
@@ -214,7 +223,7 @@ class Csms:
         return {"idTagInfo": self._tag(message.idTag)}
 
     def _boot(self, message: Message) -> Payload:
-        self._registered = self.boot_status == "Accepted"
+        self.registered = self.boot_status == "Accepted"
         return {"status": self.boot_status, "currentTime": iso(self._now_ms()), "interval": self.interval_s}
 
     def _heartbeat(self, message: Message) -> Payload:

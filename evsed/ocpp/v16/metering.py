@@ -20,22 +20,23 @@ from evsed.ocpp.violations import LocalViolation
 
 
 def _thousandths(value: int) -> str:
-    """12345 is "12.345", 16000 is "16.0"."""
-    whole, rest = divmod(abs(value), 1000)
-    return f"{'-' if value < 0 else ''}{whole}.{f'{rest:03}'.rstrip('0') or '0'}"
+    """12345 is "12.345", 16000 is "16.0": the shortest decimal that is this many thousandths."""
+    return str(value / 1000)
 
 
-_WIRE: dict[Measurand, tuple[Callable[[int], str], str | None]] = {
-    Measurand.ENERGY_IMPORT: (str, "Wh"),
-    Measurand.ENERGY_EXPORT: (str, "Wh"),
-    Measurand.POWER_IMPORT: (str, "W"),
-    Measurand.POWER_OFFERED: (str, "W"),
-    Measurand.POWER_FACTOR: (_thousandths, None),
-    Measurand.CURRENT_IMPORT: (_thousandths, "A"),
-    Measurand.CURRENT_OFFERED: (_thousandths, "A"),
-    Measurand.VOLTAGE: (_thousandths, "V"),
-    Measurand.FREQUENCY: (_thousandths, None),  # errata 3.86: hertz, without a unit
+# By name: how the integer is written, and its unit.
+_WIRE: dict[str, tuple[Callable[[int], str], str | None]] = {
+    str(Measurand.ENERGY_IMPORT): (str, "Wh"),
+    str(Measurand.ENERGY_EXPORT): (str, "Wh"),
+    str(Measurand.POWER_IMPORT): (str, "W"),
+    str(Measurand.POWER_OFFERED): (str, "W"),
+    str(Measurand.POWER_FACTOR): (_thousandths, None),
+    str(Measurand.CURRENT_IMPORT): (_thousandths, "A"),
+    str(Measurand.CURRENT_OFFERED): (_thousandths, "A"),
+    str(Measurand.VOLTAGE): (_thousandths, "V"),
+    str(Measurand.FREQUENCY): (_thousandths, None),  # errata 3.86: hertz, without a unit
 }
+_DEFAULT_CONTEXT = Context.SAMPLE_PERIODIC
 
 
 def encode_updated(report: TransactionUpdated, lookups: Lookups) -> Payload:
@@ -67,10 +68,11 @@ def _sampled(report: TransactionUpdated | MetersSampled, lookups: Lookups) -> Pa
 
 
 def _value(sampled: SampledValue, context: Context, evse: int) -> Payload:
-    text, unit = _WIRE[sampled.measurand]
-    value = {"value": text(sampled.value), "measurand": sampled.measurand.value}
-    if context is not Context.SAMPLE_PERIODIC:
-        value["context"] = context.value
+    measurand = str(sampled.measurand)
+    written, unit = _WIRE[measurand]
+    value = {"value": written(sampled.value), "measurand": measurand}
+    if context is not _DEFAULT_CONTEXT:
+        value["context"] = str(context)
     if sampled.phase is not None:
         value["phase"] = sampled.phase
     if evse == 0:

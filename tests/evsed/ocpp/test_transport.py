@@ -87,7 +87,7 @@ def url_of(server: Server, scheme: str = "ws", host: str = "127.0.0.1") -> str:
 async def central(connection: ServerConnection) -> None:
     """Answers as a good one."""
     csms = Csms()
-    csms._registered = True
+    csms.registered = True
     with suppress(ConnectionClosed):
         async for frame in connection:
             assert isinstance(frame, str)

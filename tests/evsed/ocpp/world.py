@@ -39,7 +39,7 @@ class Peers:
         nameplate: Nameplate = NAMEPLATE,
     ) -> None:
         self.csms = Csms()
-        self.csms._registered = True
+        self.csms.registered = True
         self.lines: list[str] = []
         self.events: list[Event] = []
         self.now_ms = 0
