@@ -50,14 +50,16 @@ programs() {
     # Made anew only where it is missing or of another Python: without a network the old programs stay.
     /opt/evsed/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear /opt/evsed
     pip() { /opt/evsed/bin/python -m pip --quiet --disable-pip-version-check install "$@"; }
-    pip --require-hashes -r "$here/deploy/requirements-pi.lock"
+    pip --require-hashes --use-pep517 -r "$here/deploy/requirements-pi.lock"
     pip --no-deps --no-build-isolation --force-reinstall "$here"
 }
 
 activate() {
     systemd-sysusers
     systemd-tmpfiles --create /etc/tmpfiles.d/evse.conf
-    udevadm control --reload || true # a container has none
+    if udevadm control --reload 2>/dev/null; then # a container has none
+        udevadm trigger --subsystem-match=gpio --subsystem-match=spidev --subsystem-match=i2c-dev --subsystem-match=pwm
+    fi
     systemctl daemon-reload
     systemctl enable --quiet evse.target evse-hal.service evsed.service evse-hard-reset.path
 }
