@@ -78,7 +78,7 @@ def reason_to_open(v: View) -> Reason | None:
         return not_allowed
     if v.level.cp is Cp.B:  # IEC 61851-1 A.6 seq. 8: 100 ms, so no debounce
         return Reason.PILOT_B
-    if v.level.cp is not Cp.C and not (v.level.cp is Cp.D and v.allow_d):
+    if v.level.cp is not Cp.C and not v.allow_d:  # only D is left
         return Reason.D_NOT_ALLOWED
     if not v.diode_seen:
         return Reason.DIODE_NOT_SEEN

@@ -193,6 +193,32 @@ def look(s: PilotState, high: float, low: float, now_ms: int) -> Level:
     return level if obeyed else DISOBEYED[level.cp]
 
 
+class Band(NamedTuple):
+    """Plateaus between which `look` sees what it saw before; both ends excluded."""
+
+    high_from: float
+    high_to: float
+    low_from: float
+    low_to: float
+
+
+NOWHERE = Band(0.0, 0.0, 0.0, 0.0)
+_HIGH = {Cp.A: (10.0, 13.0), Cp.B: (7.0, 10.0), Cp.C: (4.0, 8.0), Cp.F: (-13.0, -10.0)}
+
+
+def steady_band(s: PilotState, now_ms: int) -> Band:
+    """Where a sample changes nothing, so that a tick need not classify it; empty for all but the quiet states."""
+    level = s.level
+    if level.trouble is not None or level.cp not in _HIGH or now_ms - s.drive_ms < SETTLE_MS:
+        return NOWHERE
+    high_from, high_to = _HIGH[level.cp]
+    if level.cp is Cp.F:
+        return Band(high_from, high_to, -14.0, 14.0) if s.permille == F else NOWHERE
+    if s.pwm:
+        return Band(high_from, high_to, -13.0, -10.0) if level.diode else NOWHERE
+    return Band(high_from, high_to, high_to - 3.0, 14.0) if s.permille == X1 and not level.diode else NOWHERE
+
+
 def step(s: PilotState, level: Level, wish: Wish, now_ms: int, rules: Rules) -> PilotState:
     """The line after one sample. Returns `s` itself while nothing changed and no deadline has come."""
     if level is s.level and wish == s.wish and now_ms < s.due_ms:

@@ -1,7 +1,7 @@
 """One outlet, once every tick: read → classify → step → guard → write → heartbeat.
 
 Rules this file upholds:
-- A tick in which nothing changed and no deadline came costs a comparison; one that did is thought through in full.
+- A tick in which nothing changed and no deadline came costs one look; any other is thought through in full.
 - While the coil is energised the guard is asked in every tick, whatever has changed.
 - The heartbeat is given only by a tick that has just measured the pilot and found no reason to open.
 - Opening always reaches for the coil and for the enable, whichever works, and goes on until both did.
@@ -13,11 +13,11 @@ import logging
 
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
-from hal.contract import Limits, Outlet
+from hal.contract import Cp, Limits, Outlet
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import Reason, View, reason_to_open
-from hal.iec61851 import FAR_MS, MIN_MA, X1, F, Level, PilotState, Rules, Wish, offered_ma, step
+from hal.iec61851 import FAR_MS, MIN_MA, X1, F, Level, PilotState, Rules, Wish, offered_ma, steady_band, step
 from hal.judge import Judge
 from hal.lease import Permit
 from hal.senses import FaultMemory, Inputs, Readings, Senses
@@ -51,7 +51,7 @@ class OutletLoop:
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
-        self._inputs: Inputs | None = None
+        self._inputs = self._senses.inputs(self.permit, acknowledged=False, broken="")
         self._reason: Reason | None = None
         self._acknowledged = False
         self._driven: float | None = None
@@ -62,21 +62,28 @@ class OutletLoop:
         self._write_broken = ""
 
     def acknowledge(self) -> None:
-        """A person at the box clears latched faults, with the next tick."""
+        """A person at the box clears latched faults, within a second."""
         self._acknowledged = True
+        self.due_ms = 0
 
     def run(self, now_ms: int) -> bool:
         """One tick. Returns whether `outlet` is another one now. Raises nothing that a part may raise."""
-        level = self._senses.level(self._pilot, now_ms)
-        inputs = self._senses.inputs(self.permit, self._acknowledged, self._write_broken)
-        if level is self._pilot.level and inputs == self._inputs and now_ms < self.due_ms:
+        senses = self._senses
+        if senses.quiet(self.permit, now_ms) and now_ms < self.due_ms:
             if not self.ordered:
                 return False
-            if reason_to_open(self._view(inputs, now_ms)) is None:
+            if reason_to_open(self._view(self._inputs, now_ms)) is None:
                 self._beat()
                 return False
-        self._think(level, inputs, now_ms)
+        inputs = self._inputs = senses.inputs(self.permit, self._acknowledged, self._write_broken)
+        self._think(senses.level(self._pilot, now_ms), inputs, now_ms)
+        senses.band = steady_band(self._pilot, now_ms)
         return self._tell(inputs)
+
+    @property
+    def resting(self) -> bool:
+        """Whether no car is there and the contactor is open, so that nothing here is urgent."""
+        return self._pilot.level.cp is Cp.A and not self.ordered and not self._inputs.closed
 
     def reassert(self) -> None:
         """Say again that the contactor is open, in case an output lost its state."""
@@ -91,7 +98,6 @@ class OutletLoop:
         self._write_broken = ""
         self._find_faults(level, inputs, now_ms)
         self._pilot = step(before, level, self._wish(inputs, now_ms), now_ms, self._rules)
-        self._inputs = inputs
         self._trace(before)
         self._drive()
         self._move_bolt(inputs, now_ms)

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from hal.contract import Cp, Lease, MeterReading, TagSeen
 from hal.drivers.protocols import PartFailed, Parts
 from hal.faults import Name
-from hal.iec61851 import DISOBEYED, Level, PilotState, cable_ma, look
+from hal.iec61851 import DISOBEYED, NOWHERE, Level, PilotState, cable_ma, look
 from hal.lease import Permit
 
 
@@ -54,41 +54,89 @@ class Inputs(NamedTuple):
 
 
 class Senses:
-    """The eyes of one outlet."""
+    """The eyes of one outlet. A tick asks `quiet` first; only where that is not so it needs `level` and `inputs`."""
 
     def __init__(self, evse: int, parts: Parts, readings: Readings, memory: FaultMemory, now_ms: int) -> None:
-        self._evse, self._parts, self._readings, self._memory = evse, parts, readings, memory
-        self._last: tuple[bool, bool, bool | None, int | None] = (False, False, None, None)
+        self._evse, self._memory = evse, memory
+        self._meter, self._tag = readings.meter, readings.tag
+        self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
+        self._tripped = parts.residual.tripped if parts.residual is not None else _no
+        self._locked = parts.lock.locked if parts.lock is not None else _none
+        self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
+        self._plateaus = (0.0, 0.0)
+        self._last = Inputs(False, False, None, None, None, None, None, False, "", "")
+        self._last_ohms: float | None = None
+        self.band = NOWHERE
         self.sampled_ms = now_ms
         self.pilot_broken = ""
 
-    def level(self, pilot: PilotState, now_ms: int) -> Level:
-        """The pilot; a driver that fails is a line that does not obey."""
+    def quiet(self, permit: Permit, now_ms: int) -> bool:
+        """Measure the pilot and look around: whether all is as `level` and `inputs` last told.
+
+        One long expression, since most ticks end here: on a cold cache a further call costs as much as all of it.
+        """
         try:
-            high, low = self._parts.pilot.volts()
+            self._plateaus = high, low = self._volts()
         except PartFailed as broken:
             self.pilot_broken = str(broken)
-            return DISOBEYED[Cp.E]
+            return False
         self.sampled_ms = now_ms
-        return look(pilot, high, low, now_ms)
+        last, band = self._last, self.band
+        try:
+            return (
+                band.high_from < high < band.high_to
+                and band.low_from < low < band.low_to
+                and self._closed() is last.closed
+                and self._tripped() is last.tripped
+                and self._locked() is last.locked
+                and ((ohms := self._ohms()) == self._last_ohms or cable_ma(ohms) == last.cable_ma)
+                and permit.lease is last.lease
+                and self._meter(self._evse) is last.reading
+                and self._tag(self._evse) is last.tag
+                and self._memory.failed == last.memory_failed
+            )
+        except PartFailed:
+            return False
+
+    def level(self, pilot: PilotState, now_ms: int) -> Level:
+        """What `quiet` measured; a driver that failed is a line that does not obey."""
+        if self.pilot_broken:
+            return DISOBEYED[Cp.E]
+        return look(pilot, *self._plateaus, now_ms)
 
     def inputs(self, permit: Permit, acknowledged: bool, broken: str) -> Inputs:
         """Everything else; `broken` tells what could not be written."""
+        last = self._last
+        closed, tripped, locked, cable = last.closed, last.tripped, last.locked, last.cable_ma
         try:
-            seen = self._last = self._sight()
+            closed = self._closed()
+            tripped = self._tripped()
+            locked = self._locked()
+            self._last_ohms = self._ohms()
+            cable = cable_ma(self._last_ohms)
         except PartFailed as failed:
-            closed, tripped, locked, cable = self._last
-            seen = (closed, tripped, None if locked is None else False, cable)
+            locked = None if locked is None else False
             broken = str(failed)
-        evse, readings = self._evse, self._readings
-        meter, tag = readings.meter(evse), readings.tag(evse)
-        return Inputs(*seen, permit.lease, meter, tag, acknowledged, self._memory.failed, broken)
-
-    def _sight(self) -> tuple[bool, bool, bool | None, int | None]:
-        parts = self._parts
-        return (
-            parts.contactor.closed(),
-            parts.residual is not None and parts.residual.tripped(),
-            parts.lock.locked() if parts.lock is not None else None,
-            cable_ma(parts.proximity.ohms()) if parts.proximity is not None else None,
+        evse = self._evse
+        self._last = Inputs(
+            closed,
+            tripped,
+            locked,
+            cable,
+            permit.lease,
+            self._meter(evse),
+            self._tag(evse),
+            acknowledged,
+            self._memory.failed,
+            broken,
         )
+        return self._last
+
+
+def _no() -> bool:
+    """A part that is not there never trips."""
+    return False
+
+
+def _none() -> None:
+    """A part that is not there says nothing."""

@@ -1,0 +1,232 @@
+"""The guard: one test for each Reason, sweeps over every pilot threshold, and mutants of the guard itself."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hal import guard
+from hal.contract import Cp, Lease
+from hal.guard import Reason, View, reason_to_open
+from hal.iec61851 import NO_DIODE, OUT_OF_BAND, PLAIN, PROVEN, Level, classify
+
+NOW = 100_000
+LEASE = Lease(evse=1, max_ma=16_000, closes=True, holds_cable=True, until_ms=NOW + 1)
+CHARGING = View(
+    now_ms=NOW,
+    sampled_ms=NOW,
+    level=PROVEN[Cp.C],
+    pwm=True,
+    c_ms=NOW - 500,
+    diode_seen=True,
+    stop_ms=None,
+    allow_d=False,
+    lease=LEASE,
+    grace_until_ms=0,
+    limit_ma=6_000,
+    locked=True,
+    closed=True,
+    ordered=True,
+    rest_until_ms=NOW + 5_000,
+    fault=False,
+)
+CLOSING = CHARGING._replace(closed=False, ordered=False, rest_until_ms=NOW)
+OVER = Lease(1, 16_000, True, True, until_ms=NOW)
+UNWANTED = Lease(1, 16_000, False, True, until_ms=NOW + 1)
+LINGERING = CHARGING._replace(pwm=False, stop_ms=NOW - 5_999, lease=None, limit_ma=0)
+
+DENIED = {
+    "STALE_SAMPLE": CHARGING._replace(sampled_ms=NOW - 31),
+    "FAULT": CHARGING._replace(fault=True),
+    "PILOT_TROUBLE": CHARGING._replace(level=NO_DIODE[Cp.C]),
+    "PILOT_A": CHARGING._replace(level=PLAIN[Cp.A]),
+    "PILOT_E": CHARGING._replace(level=PLAIN[Cp.E]),
+    "PILOT_F": CHARGING._replace(level=PLAIN[Cp.F]),
+    "NO_LEASE": CHARGING._replace(lease=None),
+    "LEASE_OVER": CHARGING._replace(lease=OVER),
+    "NOT_WANTED": CHARGING._replace(lease=UNWANTED),
+    "LIMIT_BELOW_6A": CHARGING._replace(limit_ma=5_999),
+    "PWM_OFF": CHARGING._replace(pwm=False),
+    "PILOT_B": CHARGING._replace(level=PROVEN[Cp.B]),
+    "D_NOT_ALLOWED": CHARGING._replace(level=PROVEN[Cp.D]),
+    "DIODE_NOT_SEEN": CHARGING._replace(diode_seen=False),
+    "LOCK_NOT_CONFIRMED": CHARGING._replace(locked=False),
+    "C_UNCONFIRMED": CHARGING._replace(c_ms=NOW - 499),
+    "RELAY_REST": CLOSING._replace(rest_until_ms=NOW + 1),
+}
+MORE_DENIED = [
+    (Reason.STALE_SAMPLE, CHARGING._replace(sampled_ms=NOW + 1)),  # from the future: nobody measured it
+    (Reason.PILOT_TROUBLE, CHARGING._replace(level=OUT_OF_BAND[Cp.C])),
+    (Reason.C_UNCONFIRMED, CHARGING._replace(c_ms=None)),
+    (Reason.LEASE_OVER, CLOSING._replace(lease=OVER, grace_until_ms=NOW + 1)),  # the grace begins no charge
+    (Reason.LEASE_OVER, CHARGING._replace(lease=OVER, grace_until_ms=NOW)),
+    (Reason.NO_LEASE, LINGERING._replace(stop_ms=NOW - 6_000)),
+    (Reason.NO_LEASE, LINGERING._replace(closed=False)),
+    (Reason.NO_LEASE, LINGERING._replace(ordered=False)),
+    (Reason.PWM_OFF, CLOSING._replace(pwm=False, stop_ms=NOW)),
+    (Reason.PILOT_B, LINGERING._replace(level=PLAIN[Cp.B])),
+    (Reason.PILOT_A, LINGERING._replace(level=PLAIN[Cp.A])),
+    (Reason.FAULT, LINGERING._replace(fault=True)),
+    (Reason.LOCK_NOT_CONFIRMED, LINGERING._replace(locked=False)),
+    (Reason.PILOT_E, CHARGING._replace(level=PLAIN[Cp.E], allow_d=True)),
+]
+ALLOWED = [
+    CHARGING,
+    CLOSING,
+    LINGERING,
+    CHARGING._replace(sampled_ms=NOW - 30),
+    CHARGING._replace(locked=None),
+    CHARGING._replace(level=PROVEN[Cp.D], allow_d=True),
+    CHARGING._replace(lease=OVER, grace_until_ms=NOW + 1),
+    CHARGING._replace(pwm=False, stop_ms=NOW, lease=UNWANTED, limit_ma=0),
+    CHARGING._replace(pwm=False, stop_ms=NOW, lease=OVER, limit_ma=0),
+]
+
+
+@pytest.mark.parametrize("name", [reason.name for reason in Reason])
+def test_reason(name: str) -> None:
+    assert reason_to_open(DENIED[name]) is Reason[name]
+
+
+@pytest.mark.parametrize(("reason", "view"), MORE_DENIED)
+def test_also_denied(reason: Reason, view: View) -> None:
+    assert reason_to_open(view) is reason
+
+
+@pytest.mark.parametrize("view", ALLOWED)
+def test_allowed(view: View) -> None:
+    assert reason_to_open(view) is None
+
+
+# --- boundary sweeps -------------------------------------------------------------------------------------------
+
+EDGES_MV = (-13_000, -11_000, -10_000, -2_000, -1_000, 2_000, 4_000, 5_000, 7_000, 8_000, 10_000, 11_000, 13_000)
+C_FROM_MV = {Cp.A: 4_000, Cp.B: 4_000, Cp.C: 4_000, Cp.D: 5_000, Cp.E: 5_000, Cp.F: 5_000}
+C_TO_MV = {Cp.A: 7_000, Cp.B: 7_000, Cp.C: 8_000, Cp.D: 8_000, Cp.E: 8_000, Cp.F: 8_000}
+
+
+def around(edge_mv: int) -> Iterator[int]:
+    yield from range(edge_mv - 10, edge_mv + 11, 2)
+
+
+@pytest.mark.parametrize("allow_d", [False, True])
+@pytest.mark.parametrize("was", list(Cp))
+@pytest.mark.parametrize("edge_mv", EDGES_MV)
+def test_around_each_threshold_of_the_high_plateau(edge_mv: int, was: Cp, allow_d: bool) -> None:
+    for mv in around(edge_mv):
+        level = classify(mv / 1000, -12.0, True, PROVEN[was])
+        view = CHARGING._replace(level=level, allow_d=allow_d)
+        lowest_mv = 2_000 if allow_d else C_FROM_MV[was]
+        assert (reason_to_open(view) is None) == (lowest_mv <= mv < C_TO_MV[was]), f"{mv} mV from {was}"
+
+
+@pytest.mark.parametrize("proven", [False, True])
+@pytest.mark.parametrize("edge_mv", [-13_000, -11_000, -10_000, -6_000, -2_000, 0, 6_000])
+def test_around_each_threshold_of_the_low_plateau(edge_mv: int, proven: bool) -> None:
+    for mv in around(edge_mv):
+        level = classify(6.0, mv / 1000, True, PROVEN[Cp.C] if proven else PLAIN[Cp.C])
+        highest_mv = -10_000 if proven else -11_000
+        assert (reason_to_open(CHARGING._replace(level=level)) is None) == (-13_000 <= mv <= highest_mv), f"{mv} mV"
+
+
+@given(st.floats(), st.floats(), st.booleans(), st.sampled_from(list(Cp)))
+def test_no_voltage_outside_c_keeps_it_closed(high: float, low: float, pwm: bool, was: Cp) -> None:
+    view = CHARGING._replace(level=classify(high, low, pwm, PLAIN[was]))
+    if reason_to_open(view) is None:
+        assert 4.0 <= high < 8.0
+
+
+LEVELS = [Level(cp, trouble) for cp in Cp for trouble in (None, NO_DIODE[cp].trouble)]
+NEAR = st.integers(NOW - 7_000, NOW + 7_000)
+VIEWS = st.builds(
+    View,
+    now_ms=st.just(NOW),
+    sampled_ms=st.integers(NOW - 40, NOW),
+    level=st.sampled_from(LEVELS),
+    pwm=st.booleans(),
+    c_ms=st.none() | NEAR,
+    diode_seen=st.booleans(),
+    stop_ms=st.none() | NEAR,
+    allow_d=st.booleans(),
+    lease=st.sampled_from([None, LEASE, OVER, UNWANTED]),
+    grace_until_ms=NEAR,
+    limit_ma=st.integers(5_990, 6_010),
+    locked=st.sampled_from([None, True, False]),
+    closed=st.booleans(),
+    ordered=st.booleans(),
+    rest_until_ms=NEAR,
+    fault=st.booleans(),
+)
+
+
+@given(VIEWS)
+def test_whatever_is_seen_a_fresh_closing_needs_everything(v: View) -> None:
+    if reason_to_open(v) is not None or v.ordered:
+        return
+    assert v.level.trouble is None and not v.fault and v.diode_seen and v.pwm and v.limit_ma >= 6_000
+    assert v.level.cp is Cp.C or (v.level.cp is Cp.D and v.allow_d)
+    assert v.lease is LEASE and v.locked is not False
+    assert v.c_ms is not None and NOW - v.c_ms >= 500 and v.rest_until_ms <= NOW
+
+
+# --- the guard's own shape -------------------------------------------------------------------------------------
+
+
+def test_the_last_line_is_the_only_return_none() -> None:
+    tree = ast.parse(inspect.getsource(reason_to_open)).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    nones = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and node.value.value is None
+    ]
+    assert nones == [tree.body[-1]]
+
+
+def test_the_guard_fits_on_few_pages() -> None:
+    assert len(Path(guard.__file__).read_text().splitlines()) <= 200
+
+
+def mutants() -> Iterator[tuple[str, str]]:
+    """The guard's source with one `if` left out, or one condition of an `and`/`or` left out."""
+    source = Path(guard.__file__).read_text()
+    count = sum(isinstance(node, ast.If | ast.BoolOp) for node in ast.walk(ast.parse(source)))
+    for wanted in range(count):
+        tree = ast.parse(source)
+        node = [n for n in ast.walk(tree) if isinstance(n, ast.If | ast.BoolOp)][wanted]
+        line = ast.unparse(node).splitlines()[0]
+        if isinstance(node, ast.If):
+            node.test = ast.Constant(False)
+            yield f"without {line}", ast.unparse(tree)
+        else:
+            values = node.values
+            for index in range(len(values)):
+                node.values = values[:index] + values[index + 1 :]
+                if len(node.values) == 1:
+                    node.values = node.values * 2
+                yield f"without part {index} of {line}", ast.unparse(tree)
+
+
+def verdicts(decide: Callable[[View], object]) -> Iterator[bool]:
+    """Whether each test above would pass with another guard."""
+    yield from (str(decide(view)) == name for name, view in DENIED.items())
+    yield from (str(decide(view)) == reason.name for reason, view in MORE_DENIED)
+    yield from (decide(view) is None for view in ALLOWED)
+
+
+@pytest.mark.parametrize(("what", "source"), list(mutants()))
+def test_a_mutant_is_found(what: str, source: str) -> None:
+    namespace: dict[str, object] = {"__name__": "hal.mutant"}
+    exec(compile(source, "mutant", "exec"), namespace)
+    decide = namespace["reason_to_open"]
+    assert callable(decide)
+    try:
+        assert not all(verdicts(decide)), what
+    except (KeyError, AttributeError, TypeError, NameError):
+        pass  # it does not even run
