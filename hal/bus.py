@@ -19,10 +19,10 @@ from hal.contract import MeterReading, TagSeen
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
 
 METER_MS = 1_000
-READER_MS = 100
+READER_MS = 200
 LONGEST_PAUSE_MS = 10_000
 _PATIENT_FAILURES = 3
-_FAREWELL_S = 5.0
+_FAREWELL_MS = 5_000
 
 _log = logging.getLogger("hal.bus")
 
@@ -89,9 +89,10 @@ class Bus:
     def stop(self) -> None:
         """Ask no more and close the devices; one that hangs is left to the end of the process."""
         self._stopping.set()
+        end_ms = self._now_ms() + _FAREWELL_MS
         for thread in self._threads:
             if thread.is_alive():
-                thread.join(_FAREWELL_S)
+                thread.join(max(0, end_ms - self._now_ms()) / 1_000)
         for device in self._devices:
             device.close()
 

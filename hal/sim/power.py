@@ -41,7 +41,6 @@ class SimGate:
     def feed(self, until_us: int) -> None:
         """Count as beaten without a pause until then; a gate that is shut stays shut."""
         if self.alive:
-            self._fed_us = until_us
             rest_us = until_us + GATE_MS * MS - self._agenda.now_us
             self._agenda.after(rest_us, self._key, self._starve, seen=False)
 

@@ -9,14 +9,18 @@ from threading import Event, Semaphore
 import pytest
 
 from hal.bus import Bus, Mailbox, monotonic_ms
-from hal.contract import MeterChoice, MeterReading
-from hal.drivers import open_meter
+from hal.contract import MeterReading
+from hal.drivers.meter_model import load_model
 from hal.drivers.protocols import NoReading, PartFailed, Reader
+from hal.drivers.register_meter import RegisterMeter
+from hal.drivers.rtu_line import LineMeter, Patience, line_at
 from hal.sim.meter import MeterFault
 from hal.sim.reader import SimReader
 from tests.hal.drivers.ptys import Meter as SimulatedMeter
 from tests.hal.drivers.ptys import served, together
 
+PATIENT = Patience(answer_ms=5_000, late_ms=5_000, gap_ms=1)
+HASTY = Patience(answer_ms=30, late_ms=30, gap_ms=1)
 SOON = 20.0  # seconds after which a test that waits has failed
 
 
@@ -221,13 +225,13 @@ def test_the_pace_does_not_depend_on_how_long_an_answer_takes() -> None:
 
 
 def test_a_silent_meter_on_a_real_line_delays_no_other_line_and_not_for_ever_its_own() -> None:
+    model = load_model("sdm630")
     broken, beside, elsewhere = SimulatedMeter(1), SimulatedMeter(2), SimulatedMeter(1)
     broken.sim.fault(MeterFault.SILENT, on=True)
     with served(together(broken, beside)) as shared, served(elsewhere.slave.hear) as own:
         meters = {
-            1: open_meter(MeterChoice("sdm630", shared, address=1), shared),
-            2: open_meter(MeterChoice("sdm630", shared, address=2), shared),
-            3: open_meter(MeterChoice("sdm630", own, address=1), own),
+            evse: RegisterMeter(model, LineMeter(line_at(port, 9_600, "N"), address, patience), monotonic_ms)
+            for evse, port, address, patience in ((1, shared, 1, HASTY), (2, shared, 2, PATIENT), (3, own, 1, PATIENT))
         }
         post = Post()
         post.came = {evse: Semaphore(0) for evse in meters}

@@ -110,7 +110,9 @@ def test_it_draws_nothing_without_mains_and_again_when_they_are_back() -> None:
     assert hand.drawn_ma == 0
     assert letter(hand.seen) == "C2"
     hand.parts.contactor.order(True)
-    hand.wait(START_MS + 50)
+    hand.wait(START_MS)
+    assert hand.drawn_ma == 0
+    hand.wait(50)
     assert hand.drawn_ma == 16_000
 
 
