@@ -256,6 +256,13 @@ REASONS: tuple[Row, ...] = (
         "The contactor is closed and {offered} are offered, but the car draws nothing yet.",
     ),
     Row(
+        "offer on its way",
+        lambda outlet, _: (
+            outlet.closed and bool(outlet.limits) and abs(outlet.offered_ma - _allowed(outlet)) > SLACK_MA
+        ),
+        "Charging at {drawn}; the offer moves from {offered} to {allowed} within seconds.",
+    ),
+    Row(
         "charging below the offer",
         lambda outlet, _: outlet.closed and _drawn(outlet) <= outlet.offered_ma - SLACK_MA,
         "Charging at {drawn}, limited by the car; {offered} are offered.",

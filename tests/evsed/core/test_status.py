@@ -79,6 +79,10 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         replace(CHARGING, drawn_ma=(200,)),
         "The contactor is closed and 16.0 A are offered, but the car draws nothing yet.",
     ),
+    "offer on its way": (
+        replace(CHARGING, offered_ma=6_000),
+        "Charging at 16.0 A; the offer moves from 6.0 A to 16.0 A within seconds.",
+    ),
     "charging below the offer": (
         replace(CHARGING, drawn_ma=(10_000, 9_900, 9_800)),
         "Charging at 10.0 A, limited by the car; 16.0 A are offered.",
