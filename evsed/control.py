@@ -16,7 +16,8 @@ A Unix stream socket (mode 0660). One JSON object a line asks, one JSON object a
     {"do":"unlock","evse":1}                              → {"verdict":"Unlocked"|"UnlockFailed"|"NotSupported"}
 
 A variable is named by its OCPP 1.6 key or as Component.Variable. What can't be done is answered with
-{"error":"One sentence."}, and the connection stays usable unless the line was too long.
+{"error":"One sentence."}, and the connection stays usable unless the line was too long. A minute without a request
+ends it.
 
 Rules this file upholds:
 - The peer is known by its credentials: root, evsed's own user, or a member of the socket's group.
