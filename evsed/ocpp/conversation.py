@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import broadcast
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from evsed.core.events import Event
 from evsed.ocpp.causes import why_closed
@@ -128,6 +129,8 @@ class Conversation:
                 return
 
     def _write(self, frame: str) -> None:
+        if self._connection.state is not State.OPEN:
+            return  # its end is on its way to `_read`
         broadcast((self._connection,), frame)  # the one way to send that does not wait
         if self._connection.transport.get_write_buffer_size() > MOST_UNREAD:
             self.hang_up("the central system does not take what is sent to it")

@@ -171,6 +171,7 @@ def test_an_answer_never_reaches_another_connection(peers: Peers) -> None:
     request = peers.asks("ClearCache")
     peers.disconnect()
     peers.connect()
+    peers.hears('[2,"csms-1","Reset",{"type":"Hard"}]')  # a new connection, the same id
     assert peers.replies(request, Verdict.ACCEPTED) == []
     again = peers.asks("ClearCache")
     assert again.ref != request.ref
@@ -219,6 +220,7 @@ def test_the_trace_shows_what_happens_and_no_secrets(peers: Peers) -> None:
     peers.answer_to(IDLE)
     peers.asked("ChangeConfiguration", {"key": "AuthorizationKey", "value": "hunter2"})
     peers.asked("Nonsense\n\x1b[31m", {"status": "\u202e" * 999})
+    peers.asked("Reset", {"type": {"card": "CARD"}, "status": ["CARD"]})
     peers.hears("garbage")
     text = "\n".join(peers.lines)
     assert "> CALL item-1 Authorize\n< RESULT item-1 idTagInfo.status=Accepted" in text

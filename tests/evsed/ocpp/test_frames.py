@@ -125,6 +125,12 @@ def test_with_a_readable_id_the_call_is_refused_under_it(rest: str) -> None:
     assert (broken.flaw, broken.id) == (Flaw.MALFORMED, "id-1")
 
 
+def test_length_is_judged_exactly() -> None:
+    room = LONGEST_FRAME - len('[2,"a","X",{"t":""}]')
+    assert isinstance(read('[2,"a","X",{"t":"' + "x" * room + '"}]'), Call)
+    assert "longer" in refusal('[2,"a","X",{"t":"' + "x" * (room + 1) + '"}]').text
+
+
 def test_an_id_is_at_most_36_characters_and_echoed_as_it_is() -> None:
     assert read(f'[2,"{"i" * 36}","Reset",{{}}]') == Call("i" * 36, "Reset", {})
     assert refusal(f'[2,"{"i" * 37}","Reset",{{}}]').id == "i" * 37
