@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from evsed import control, desk
 from evsed.core import events
@@ -132,3 +134,55 @@ async def serving(world: World, path: Path) -> AsyncIterator[None]:
         server.cancel()
         with suppress(asyncio.CancelledError):
             await server
+
+
+Talk = Callable[["Peer"], Awaitable[None]]
+
+
+class Peer:
+    """Somebody at the socket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    def says(self, line: bytes) -> None:
+        self._writer.write(line)
+
+    async def hears(self) -> dict[str, Any] | None:
+        line = await self._reader.readline()
+        heard: dict[str, Any] | None = json.loads(line) if line else None
+        return heard
+
+    async def asks(self, **question: object) -> dict[str, Any]:
+        self.says(json.dumps(question).encode() + b"\n")
+        heard = await self.hears()
+        assert heard is not None
+        return heard
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def peer_at(path: Path) -> Peer:
+    return Peer(*await asyncio.open_unix_connection(str(path)))
+
+
+def talk(tmp_path: Path, world: World, script: Talk) -> None:
+    async def play() -> None:
+        path = tmp_path / "control.sock"
+        async with serving(world, path):
+            peer = await peer_at(path)
+            await script(peer)
+            peer.close()
+
+    asyncio.run(play())
+
+
+def ask(tmp_path: Path, world: World, **question: object) -> dict[str, Any]:
+    heard: dict[str, Any] = {}
+
+    async def script(peer: Peer) -> None:
+        heard.update(await peer.asks(**question))
+
+    talk(tmp_path, world, script)
+    return heard
