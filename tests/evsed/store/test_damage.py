@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from evsed.core.records import Setting
-from evsed.store.database import KEEP_ASIDE, StoreRefused
+from evsed.store.database import KEEP_ASIDE, StoreFailed, StoreRefused
 from evsed.store.journal import Journal
-from tests.evsed.store.disk import lay
+from tests.evsed.store.disk import lay, library, listening
 from tests.evsed.store.worlds import a_day, held, keep, records_of, states
 
 IMAGES = 10_000 if os.environ.get("EVSED_LONG_TESTS") else 250
@@ -132,6 +132,25 @@ def test_a_file_that_is_no_journal_is_kept_and_a_fresh_one_begun(
     assert len(said) == 2
     assert "journal.db was damaged (" in said[1]
     assert said[1].endswith("it is kept as journal.quarantine-2.db, a fresh one is begun")
+
+
+@pytest.mark.skipif(library() is None, reason="this Python has SQLite built in, its calls can't be refused")
+def test_a_log_that_could_not_be_merged_is_kept_with_its_damaged_file(folder: Path, closed: dict[str, bytes]) -> None:
+    image = bytearray(closed["journal.db"])
+    image[2048:4096] = random.Random(1).randbytes(2048)
+    lay({"journal.db": bytes(image)}, folder / "damaged")
+    with sqlite3.connect(folder / "damaged" / "journal.db", isolation_level=None) as file:
+        file.execute("PRAGMA locking_mode = EXCLUSIVE")
+        file.execute("INSERT INTO quarantine VALUES (1, 'a', 'b', 1, 1, 'c', 'd')")
+        shutil.copytree(folder / "damaged", folder / "cut")
+    file.close()
+    with listening() as disk:
+        disk.fails_at, disk.forever = 0, True
+        with pytest.raises(StoreFailed):
+            Journal(folder / "cut")
+    aside = {path.name for path in (folder / "cut").glob("*quarantine*")}
+    assert aside == {"journal.quarantine-1.db", "journal.quarantine-1.db-wal"}
+    assert held(folder / "cut") == states([])[0]
 
 
 def test_a_database_of_another_program_is_not_taken_over(folder: Path) -> None:

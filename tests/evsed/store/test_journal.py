@@ -113,6 +113,14 @@ def test_an_urgent_commit_is_in_the_file_at_once_and_takes_the_gathered_along(fo
     assert held(folder / "cut2").live == {repr(running("tx", 1200)), repr(HEARTBEAT)}
 
 
+def test_an_urgent_change_is_newer_than_what_was_gathered_of_the_same_record(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.commit(later(running("tx", 1200)))
+    journal.commit(keep(running("tx", 1300)))
+    journal.close()
+    assert held(folder).live == {repr(running("tx", 1300))}
+
+
 def test_gathered_changes_are_due_a_flush_time_after_the_first_and_cost_nothing_until_then(folder: Path) -> None:
     journal = Journal(folder)
     log = folder / "journal.db-wal"
