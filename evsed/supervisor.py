@@ -127,6 +127,7 @@ class Unkept:
     """Changes that the disk did not take yet."""
 
     changes: list[Change] = field(default_factory=list)
+    why: str = ""
     retry_ms: int = 0
 
 
@@ -178,7 +179,7 @@ class Supervisor:
             self.note(f"! {type(event.request).__name__} is in quarantine: it broke evsed before")
             return
         with self._quarantine.in_hand(blamed):
-            await self._perform(self._station.handle(event, now))
+            await self._perform(self._station.handle(event, now), now)
 
     async def close(self) -> None:
         """Keep what is gathered and give the disk back."""
@@ -196,13 +197,16 @@ class Supervisor:
         waits = [max(0, min(times) - now_ms) / 1_000] if times else []
         return min(waits + ([beat_s] if beat_s is not None else []), default=None)
 
-    async def _perform(self, effects: list[Effect]) -> None:
-        kept = True
+    async def _perform(self, effects: list[Effect], now: Now) -> None:
+        """Do them in their order. What could not be kept, the station hears before anything else happens."""
+        broken: StoreBroken | None = None
         for effect in effects:
             if isinstance(effect, Persist):
-                kept = await self._keep(effect)
-            elif not isinstance(effect, Demand) or kept:
+                broken = await self._keep(effect)
+            elif broken is None or not isinstance(effect, Demand | Send):
                 self._do(effect)
+        if broken is not None:
+            await self._perform(self._station.handle(broken, now), now)
 
     def _do(self, effect: Effect) -> None:
         if isinstance(effect, Demand):
@@ -243,22 +247,22 @@ class Supervisor:
     async def _on_disk(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._writer, work)
 
-    async def _keep(self, persist: Persist) -> bool:
-        """Whether it is kept; what is not stays in line before everything that follows."""
+    async def _keep(self, persist: Persist) -> StoreBroken | None:
+        """None when it is kept; what is not stays in line before everything that follows."""
         if self._unkept.changes:
             self._unkept.changes.extend(persist.changes)
-            return False
+            return StoreBroken(persist.changes, self._unkept.why)
         if not persist.urgent:
             self._journal.commit(persist)
-            return True
+            return None
         try:
             await self._on_disk(lambda: self._journal.commit(persist))
         except StoreFailed as failed:
             self._unkept.changes.extend(persist.changes)
+            self._unkept.why = str(failed)
             self._unkept.retry_ms = self._clock.now().mono_ms + STORE_RETRY_MS
-            self.inbox.put(StoreBroken(persist.changes, str(failed)))
-            return False
-        return True
+            return StoreBroken(persist.changes, self._unkept.why)
+        return None
 
     async def _keep_up(self, now: Now) -> None:
         """Flush what was gathered, and try again what was not kept."""

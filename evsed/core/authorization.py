@@ -7,7 +7,7 @@ a group (parent) id; two tokens belong together when their groups are equal.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from evsed.core.events import TokenAnswer
@@ -69,8 +69,11 @@ class TokenBook:
         known = self._cache.get(token.key) if use_cache else None
         if known is None:
             return None
-        late = known.expires_ms is not None and wall_ms is not None and wall_ms >= known.expires_ms
-        return Opinion(accepted=known.status is TokenStatus.ACCEPTED and not late, group=known.group)
+        return Opinion(accepted=_valid(known, wall_ms), group=known.group)
+
+    def contradicted(self, token: Token, answer: TokenAnswer) -> bool:
+        """Whether the central system refuses what the local list accepts; ConcurrentTx is said of valid tokens."""
+        return token.key in self._local and answer.status not in (TokenStatus.ACCEPTED, TokenStatus.CONCURRENT_TX)
 
     def learn(self, token: Token, answer: TokenAnswer, at: Stamp, turn: Turn) -> None:
         """Remember an answer, good or bad; tokens of the local list are not cached (OCPP 1.6 §3.5.3)."""
@@ -78,15 +81,11 @@ class TokenBook:
             return
         known = KnownToken(token, answer.status, answer.expires_ms, answer.group, at)
         before = self._cache.pop(known.key, None)
+        while len(self._cache) >= CACHE_SIZE:
+            turn.drop(KnownToken, self._evict(at.wall_ms), urgent=False)
         self._cache[known.key] = known
-        if before is None or (before.status, before.expires_ms, before.group) != (
-            answer.status,
-            answer.expires_ms,
-            answer.group,
-        ):
+        if before is None or replace(before, seen=at) != known:
             turn.put(known, urgent=False)
-        while len(self._cache) > CACHE_SIZE:
-            turn.drop(KnownToken, self._evict(), urgent=False)
 
     def clear(self, turn: Turn) -> None:
         """Forget the cache; the list stays."""
@@ -94,9 +93,15 @@ class TokenBook:
             turn.drop(KnownToken, key)
         self._cache.clear()
 
-    def _evict(self) -> str:
+    def _evict(self, wall_ms: int | None) -> str:
         """Drop what is not valid first, then the oldest (OCPP 1.6 §3.5.1)."""
-        bad = (key for key, known in self._cache.items() if known.status is not TokenStatus.ACCEPTED)
-        key = next(bad, None) or next(iter(self._cache))
+        bad = (key for key, known in self._cache.items() if not _valid(known, wall_ms))
+        key = next(bad, next(iter(self._cache)))
         del self._cache[key]
         return key
+
+
+def _valid(known: KnownToken, wall_ms: int | None) -> bool:
+    """Accepted and not expired; while no time is known, nothing is known to have expired."""
+    late = known.expires_ms is not None and wall_ms is not None and wall_ms >= known.expires_ms
+    return known.status is TokenStatus.ACCEPTED and not late

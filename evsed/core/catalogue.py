@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from evsed.core.variables import BOOL, INT, LIST, Variable
+from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
 from evsed.core.words import Measurand
 
 DAY_S = 86_400
 MEASURANDS = tuple(str(measurand) for measurand in Measurand)
 ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
-CONNECTORS_AT_MOST = 8
+CONNECTORS = tuple(str(number) for number in range(9))
 
 # --- authorization -------------------------------------------------------------------------------------------
 AUTHORIZE_REMOTE_START = Variable(
@@ -275,15 +275,23 @@ RESET_RETRIES = Variable(
 # --- what this box is ----------------------------------------------------------------------------------------
 
 
+def _rotations(text: str) -> tuple[str, ...] | None:
+    """Items like "1.RST", each connector once (OCPP 1.6 §9.1.7); 0 is the grid connection of the main meter."""
+    items = LIST.parse(text) or ()
+    parts = [item.partition(".") for item in items]
+    known = all(number in CONNECTORS and rotation in ROTATIONS for number, _, rotation in parts)
+    return items if known and len({number for number, _, _ in parts}) == len(items) else None
+
+
 PHASE_ROTATION = Variable(
     component="ChargingStation",
     name="PhaseRotation",
     key16="ConnectorPhaseRotation",
-    kind=LIST,
-    default=("0.RST", "1.RST"),
-    choices=tuple(f"{c}.{rotation}" for c in range(CONNECTORS_AT_MOST + 1) for rotation in ROTATIONS),
-    most=CONNECTORS_AT_MOST + 1,
-    help="How each connector's phases are wired to its meter; told to the central system, which balances phases by it.",
+    kind=Kind("a list such as 1.RST,2.Unknown", _rotations, ",".join),
+    default=(),
+    most=len(CONNECTORS),
+    informs=True,  # phases are reported as the meter counts them, whatever the rotation (OCPP 1.6 §4.7)
+    help="How each outlet's meter is wired to the phases of the grid; kept for central systems that balance by it.",
 )
 NUMBER_OF_CONNECTORS = Variable(
     component="ChargingStation",
@@ -327,7 +335,7 @@ LIST_LENGTHS = tuple(
         ("SampledDataCtrlr", "TxUpdatedMeasurands", "MeterValuesSampledData", len(MEASURANDS)),
         ("AlignedDataCtrlr", "TxEndedMeasurands", "StopTxnAlignedData", len(MEASURANDS)),
         ("SampledDataCtrlr", "TxEndedMeasurands", "StopTxnSampledData", len(MEASURANDS)),
-        ("ChargingStation", "PhaseRotation", "ConnectorPhaseRotation", CONNECTORS_AT_MOST + 1),
+        ("ChargingStation", "PhaseRotation", "ConnectorPhaseRotation", len(CONNECTORS)),
     )
 )
 

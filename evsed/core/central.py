@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evsed.core import catalogue
 from evsed.core.effects import AdoptTime
 from evsed.core.events import (
+    Binding,
     BootAnswer,
     Delivered,
     LinkDown,
@@ -26,11 +27,19 @@ from evsed.core.reports import (
     TransactionStarted,
 )
 from evsed.core.turn import Turn
+from evsed.core.words import FaultNote, Token
 from evsed.core.words import Registration as State
-from evsed.core.words import Token
 
 if TYPE_CHECKING:
     from evsed.core.station import Station
+
+LIST_CONFLICT = FaultNote(
+    name="LOCAL_LIST_CONFLICT",
+    opens=True,  # nothing opens by it, but OCPP 1.6 §3.5.2 wants an error in the report and not a warning
+    latched=False,
+    code16="LocalListConflict",
+    text="a card of the local list is refused centrally",
+)
 
 
 def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
@@ -47,7 +56,7 @@ def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     for outlet in station.outlets.values():
         outlet.unanswered(turn)
     if any(isinstance(report, StatusChanged) for report in lost):
-        station.reset_told()
+        station.forget_told()
 
 
 def backlog_follows(station: Station) -> None:
@@ -63,11 +72,7 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
         return
     station.said_ms = turn.now.mono_ms
     for binding in event.bindings:
-        bound = Bound(binding)
-        if binding.value is None:
-            turn.drop(Bound, bound.key)
-        else:
-            turn.put(bound)
+        _bind(binding, turn)
     if isinstance(event.answer, BootAnswer):
         _registered(station, event.answer, turn)
     elif isinstance(event.answer, TimeAnswer):
@@ -85,6 +90,7 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
     if outcome is None:
         return
     report, given_up = outcome
+    station.said_ms = turn.now.mono_ms  # else a refused heartbeat would be due again at once
     why = f"{event.code} {event.text}".strip() if event.code else "no answer"
     turn.log(f"! {type(report).__name__} not delivered ({why}){', given up' if given_up else ''}")
     if isinstance(report, Booted):
@@ -99,8 +105,13 @@ def _registered(station: Station, answer: BootAnswer, turn: Turn) -> None:
     if answer.wall_ms is not None:
         turn.tell(AdoptTime(answer.wall_ms))
     if answer.status is State.ACCEPTED:
-        station.reset_told()
+        station.forget_told()
         _take_interval(station, answer.interval_s, turn)
+        return
+    # A triggered boot may end what an earlier one allowed: nobody answers questions now.
+    station.box.outbox.withdraw(AuthorizationAsked)
+    for outlet in station.outlets.values():
+        outlet.unanswered(turn)
 
 
 def _take_interval(station: Station, interval_s: int, turn: Turn) -> None:
@@ -115,12 +126,22 @@ def _judged(station: Station, item: str, report: Report, answer: TokenAnswer, tu
     token = _token_of(report)
     if token is not None and station.box.variables[catalogue.AUTH_CACHE_ENABLED]:
         station.box.tokens.learn(token, answer, turn.now.stamp(), turn)
+    if token is not None and station.box.tokens.contradicted(token, answer):
+        station.report_status(turn, 0, LIST_CONFLICT)  # OCPP 1.6 §3.5.2
     if isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].answered(item, answer, turn)
     elif isinstance(report, TransactionStarted) and report.evse in station.outlets:
         charging = station.outlets[report.evse].charging
         if charging.tx is not None and charging.tx.id == report.tx:
             charging.judged(answer, turn)
+
+
+def _bind(binding: Binding, turn: Turn) -> None:
+    bound = Bound(binding)
+    if binding.value is None:
+        turn.drop(Bound, bound.key)
+    else:
+        turn.put(bound)
 
 
 def _token_of(report: Report) -> Token | None:

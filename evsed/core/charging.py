@@ -1,16 +1,17 @@
 """The transaction of one outlet: begun, sampled, judged, ended.
 
-A start is put on disk before anything may close, with the register as it is. An end waits until the contactor is open
-and a reading from after that moment is there, so that no energy falls between two transactions; then it is put on disk,
-and only then may the cable be freed.
+A start is put on disk before anything may close, with the register as it is. An end is put on disk twice: that it is
+wanted and why, so that a crash does not undo it; then, when the contactor is open and a reading from after that moment
+is there, so that no energy falls between two transactions, that it has come. Only then may the cable be freed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from evsed.core import catalogue
 from evsed.core.box import Box
+from evsed.core.deadlines import soonest
 from evsed.core.events import TokenAnswer
 from evsed.core.metering import Offer, fresh, next_sampled_ms, sample, thin
 from evsed.core.records import Transaction
@@ -22,17 +23,10 @@ from evsed.core.words import Context, MeterSet, StopReason, Token, TokenStatus
 OPEN_PATIENCE_MS = 15_000
 """The 6 s rule, the contactor's own time and some more; then the end is written even if the feedback says closed."""
 READING_PATIENCE_MS = 3_000
+FIRST_READING_PATIENCE_MS = 30_000
+"""After a power cut the meter starts too, and what it counted belongs to the transaction that was cut (I6)."""
 NOTE_MS = 60_000
 """How often the register of a running transaction is noted (with the next batch of the journal)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A transaction that is to end."""
-
-    reason: StopReason
-    token: Token | None
-    since_ms: int
 
 
 class Charging:
@@ -43,24 +37,31 @@ class Charging:
         self._box = box
         self._seen = seen
         self.tx = adopted
-        self.ending: Ending | None = None
+        self._ending_ms: int | None = None
         self._sample_at_ms: int | None = None
         self._note_at_ms = 0
 
     @property
+    def ending(self) -> StopReason | None:
+        """Why it is about to end, if it is."""
+        return self.tx.reason if self.tx is not None else None
+
+    @property
     def running(self) -> bool:
         """There is one, and it is not about to end."""
-        return self.tx is not None and self.ending is None
+        return self.tx is not None and self.tx.reason is None
 
     @property
     def energy_allowed(self) -> bool:
         """Whether its token still stands for energy: refused ones have MaxEnergyOnInvalidId Wh left."""
-        if self.tx is None or self.ending is not None:
+        if self.tx is None or not self.running:
             return False
         if self.tx.refused_wh is None:
             return True
-        used = (self._seen.meter.energy_wh if self._seen.meter else self.tx.last_wh) - self.tx.refused_wh
+        used = self._register(self.tx) - self.tx.refused_wh
         return used < self._box.variables[catalogue.MAX_ENERGY_ON_INVALID]  # OCPP 1.6 §3.5.4
+
+    # --- what happens --------------------------------------------------------------------------------------
 
     def begin(self, token: Token, group: str | None, register_wh: int, turn: Turn) -> None:
         """Start one: durable in this turn, before the demand that lets the contactor close."""
@@ -80,62 +81,74 @@ class Charging:
 
     def forget(self) -> None:
         """It never became durable: it never was."""
-        self.tx = None
+        self.tx, self._ending_ms, self._sample_at_ms = None, None, None
 
     def judged(self, answer: TokenAnswer, turn: Turn) -> None:
         """What the central system says of the token at the start (or after an offline start)."""
         if self.tx is None:
             return
-        self.tx = replace(self.tx, group=answer.group or self.tx.group)
+        before, self.tx = self.tx, replace(self.tx, group=answer.group or self.tx.group)
         if answer.status is not TokenStatus.ACCEPTED and self.tx.refused_wh is None:
-            register = self._seen.meter.energy_wh if self._seen.meter else self.tx.last_wh
-            self.tx = replace(self.tx, refused_wh=register)
+            self.tx = replace(self.tx, refused_wh=self._register(self.tx))
             turn.log(f"= outlet {self._evse} transaction {self.tx.id}: token is {answer.status}")
-        turn.put(self.tx, urgent=self.tx.refused_wh is not None)
+        if self.tx != before:
+            turn.put(self.tx)
 
     def end(self, reason: StopReason, token: Token | None, turn: Turn) -> None:
         """Ask for the end; the first reason counts."""
-        if self.running:
-            self.ending = Ending(reason, token, turn.now.mono_ms)
-            turn.log(f"= outlet {self._evse} transaction ends: {reason}")
+        if self.tx is not None and self.running:
+            self.tx = replace(self.tx, reason=reason, ended_by=token)
+            turn.put(self.tx)
+            turn.log(f"= outlet {self._evse} transaction {self.tx.id} ends: {reason}")
+
+    def interval_changed(self, turn: Turn) -> None:
+        """MeterValueSampleInterval was written: it counts from now."""
+        self._schedule_sample(turn)
+
+    def aligned(self, turn: Turn) -> None:
+        """A clock-aligned moment; without a transaction the values stand alone, and are not queued offline."""
+        values = self._set(self._box.variables[catalogue.ALIGNED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
+        if values is not None and self.tx is not None:
+            self._box.outbox.put(TransactionUpdated(self.tx.id, self._evse, (values,)), turn)
+        elif values is not None and self._box.online:
+            self._box.outbox.put(MetersSampled(self._evse, (values,)), turn)
+        ended = self._set(self._box.variables[catalogue.ALIGNED_ENDED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
+        self._keep(ended, turn)
+
+    def triggered(self, turn: Turn) -> bool:
+        """A central system asks for the present values (OCPP 1.6 errata 3.46: those of MeterValuesSampledData).
+        Whether there are any.
+        """
+        values = self._set(self._box.variables[catalogue.SAMPLED_MEASURANDS], Context.TRIGGER, turn)
+        if values is None:
+            return False
+        # No history (OCPP 1.6 §5.17): they overtake the queue. Who has not got the start does not know the transaction.
+        known = self.tx is not None and not self._box.outbox.start_waits(self.tx.id)
+        report = TransactionUpdated(self.tx.id, self._evse, (values,)) if self.tx is not None and known else None
+        self._box.outbox.put(report or MetersSampled(self._evse, (values,)), turn, asked_for=True)
+        return True
+
+    # --- the consequences ----------------------------------------------------------------------------------
 
     def settle(self, turn: Turn) -> Transaction | None:
         """Sample what is due; returns a transaction that has just ended."""
         if self.tx is None:
             return None
         self._end_refused(turn)
-        if self.ending is not None:
-            return self._finish(self.ending, turn) if self._at_rest(turn.now.mono_ms) else None
-        self._sample_due(turn)
-        return None
+        if self.running:
+            self._sample_due(turn)
+            return None
+        if self._ending_ms is None:
+            self._ending_ms = turn.now.mono_ms
+        return self._finish(self.tx, turn) if self._at_rest(turn.now.mono_ms) else None
 
-    def aligned(self, turn: Turn) -> None:
-        """A clock-aligned moment; without a transaction the values stand alone, and are not queued offline."""
-        values = self._set(self._box.variables[catalogue.ALIGNED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
-        if self.tx is not None or self._box.online:
-            self._report(values, turn)
-        ended = self._set(self._box.variables[catalogue.ALIGNED_ENDED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
-        self._keep(ended, turn)
-
-    def triggered(self, turn: Turn) -> None:
-        """A central system asks for the present values (OCPP 1.6 errata 3.46: those of MeterValuesSampledData)."""
-        self._report(self._set(self._box.variables[catalogue.SAMPLED_MEASURANDS], Context.TRIGGER, turn), turn)
-
-    def _report(self, values: MeterSet | None, turn: Turn) -> None:
-        if values is not None and self.tx is not None:
-            self._box.outbox.put(TransactionUpdated(self.tx.id, self._evse, (values,)), turn)
-        elif values is not None:
-            self._box.outbox.put(MetersSampled(self._evse, (values,)), turn, asked_for=True)
-
-    def next_deadline(self) -> int | None:
+    def next_deadline(self, now_ms: int) -> int | None:
         """When settle must run again without an event."""
         if self.tx is None:
             return None
-        if self.ending is not None:
-            opened = self._seen.opened_ms
-            rest = max(opened, self.ending.since_ms) if opened is not None else self.ending.since_ms
-            return (self.ending.since_ms + OPEN_PATIENCE_MS) if self._seen.closed else rest + READING_PATIENCE_MS
-        return min(at for at in (self._sample_at_ms, self._note_at_ms) if at is not None)
+        if not self.running:
+            return soonest((self._rest_by_ms(),), now_ms)
+        return soonest((self._sample_at_ms, self._note_at_ms), now_ms)
 
     def _end_refused(self, turn: Turn) -> None:
         """OCPP 1.6 §3.5.4: with StopTransactionOnInvalidId the transaction ends once its rest of energy is used."""
@@ -144,41 +157,48 @@ class Charging:
             self.end(StopReason.DEAUTHORIZED, None, turn)
 
     def _at_rest(self, now_ms: int) -> bool:
-        if self.ending is None:
-            return False
-        since = max(self.ending.since_ms, self._seen.opened_ms or 0)
-        if self._seen.up and self._seen.closed:
-            return now_ms - self.ending.since_ms >= OPEN_PATIENCE_MS
-        reading = self._seen.meter
-        return (reading is not None and reading.at_ms >= since) or now_ms - since >= READING_PATIENCE_MS
+        seen, since_ms = self._seen, self._ending_ms
+        if since_ms is None or now_ms >= self._rest_by_ms():
+            return since_ms is not None
+        open_ms = max(since_ms, seen.opened_ms or 0)
+        return not (seen.up and seen.closed) and seen.meter is not None and seen.meter.at_ms >= open_ms
 
-    def _finish(self, ending: Ending, turn: Turn) -> Transaction:
-        assert self.tx is not None
-        register = self._seen.meter.energy_wh if self._seen.meter else self.tx.last_wh
+    def _rest_by_ms(self) -> int:
+        """When the end is written at the latest, with what is known then."""
+        seen, since_ms = self._seen, self._ending_ms or 0
+        if seen.up and seen.closed:
+            return since_ms + OPEN_PATIENCE_MS
+        patience_ms = READING_PATIENCE_MS if seen.meter is not None else FIRST_READING_PATIENCE_MS
+        return max(since_ms, seen.opened_ms or 0) + patience_ms
+
+    def _finish(self, tx: Transaction, turn: Turn) -> Transaction:
+        assert tx.reason is not None
         # A register below the last durable one is another meter: what was counted stays counted (I6).
-        end_wh = max(register, self.tx.last_wh, self.tx.start_wh)
-        samples = thin(
-            self._kept(self.tx, Context.TRANSACTION_END, turn), self._box.variables[catalogue.TX_ENDED_MOST_SETS]
-        )
+        end_wh = max(self._register(tx), tx.last_wh, tx.start_wh)
+        samples = self._kept(tx, Context.TRANSACTION_END, turn) if self._ended_measurands() else ()  # §3.16.5
+        samples = thin(samples, self._box.variables[catalogue.TX_ENDED_MOST_SETS])
         at = turn.now.stamp()
-        done = replace(self.tx, ended=at, end_wh=end_wh, last_wh=end_wh, reason=ending.reason, samples=samples)
+        done = replace(tx, ended=at, end_wh=end_wh, last_wh=end_wh, samples=samples)
         turn.put(done)
-        report = TransactionEnded(done.id, self._evse, ending.token, at, end_wh, ending.reason, samples)
-        self._box.outbox.put(report, turn)
+        self._box.outbox.put(TransactionEnded(done.id, self._evse, tx.ended_by, at, end_wh, tx.reason, samples), turn)
         turn.log(
             f"= outlet {self._evse} transaction {done.id} ended at {end_wh} Wh, {end_wh - done.start_wh} Wh in all"
         )
-        self.tx, self.ending, self._sample_at_ms = None, None, None
+        self.forget()
         return done
 
-    def _schedule(self, turn: Turn) -> None:
-        now_ms = turn.now.mono_ms
-        self._note_at_ms = now_ms + NOTE_MS
-        self._sample_at_ms = next_sampled_ms(now_ms, self._box.variables[catalogue.SAMPLED_INTERVAL], now_ms)
+    # --- the meter -----------------------------------------------------------------------------------------
 
-    def interval_changed(self, turn: Turn) -> None:
-        """MeterValueSampleInterval was written: it counts from now."""
-        self._schedule(turn)
+    def _register(self, tx: Transaction) -> int:
+        return self._seen.meter.energy_wh if self._seen.meter is not None else tx.last_wh
+
+    def _schedule(self, turn: Turn) -> None:
+        self._note_at_ms = turn.now.mono_ms + NOTE_MS
+        self._schedule_sample(turn)
+
+    def _schedule_sample(self, turn: Turn) -> None:
+        now_ms = turn.now.mono_ms
+        self._sample_at_ms = next_sampled_ms(now_ms, self._box.variables[catalogue.SAMPLED_INTERVAL], now_ms)
 
     def _sample_due(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms
@@ -188,7 +208,8 @@ class Charging:
             interval_s = self._box.variables[catalogue.SAMPLED_INTERVAL]
             self._sample_at_ms = next_sampled_ms(self._sample_at_ms, interval_s, now_ms)
             values = self._set(self._box.variables[catalogue.SAMPLED_MEASURANDS], Context.SAMPLE_PERIODIC, turn)
-            self._report(values, turn)
+            if values is not None:
+                self._box.outbox.put(TransactionUpdated(self.tx.id, self._evse, (values,)), turn)
             ended = self._set(self._box.variables[catalogue.SAMPLED_ENDED_MEASURANDS], Context.SAMPLE_PERIODIC, turn)
             self._keep(ended, turn)
         if now_ms >= self._note_at_ms:
@@ -200,18 +221,19 @@ class Charging:
 
     def _keep(self, values: MeterSet | None, turn: Turn) -> None:
         if self.tx is not None and values is not None:
-            most = self._box.variables[catalogue.TX_ENDED_MOST_SETS] - 1
-            self.tx = replace(self.tx, samples=thin((*self.tx.samples, values), most))
+            room_for_end = self._box.variables[catalogue.TX_ENDED_MOST_SETS] - 1
+            self.tx = replace(self.tx, samples=thin((*self.tx.samples, values), room_for_end))
             turn.put(self.tx, urgent=False)
 
     def _kept(self, tx: Transaction, why: Context, turn: Turn) -> tuple[MeterSet, ...]:
-        """Begin and end are part of the transaction's data whenever any is configured."""
-        names = (
-            *self._box.variables[catalogue.SAMPLED_ENDED_MEASURANDS],
-            *self._box.variables[catalogue.ALIGNED_ENDED_MEASURANDS],
-        )
-        values = self._set(tuple(dict.fromkeys(names)), why, turn)
+        """Begin and end are part of the transaction's data whenever any is configured (errata 3.14, §3.16.6)."""
+        values = self._set(self._ended_measurands(), why, turn)
         return tx.samples if values is None else (*tx.samples, values)
+
+    def _ended_measurands(self) -> tuple[str, ...]:
+        variables = self._box.variables
+        names = (*variables[catalogue.SAMPLED_ENDED_MEASURANDS], *variables[catalogue.ALIGNED_ENDED_MEASURANDS])
+        return tuple(dict.fromkeys(names))
 
     def _set(self, measurands: tuple[str, ...], why: Context, turn: Turn) -> MeterSet | None:
         reading = fresh(self._seen.meter, turn.now.mono_ms)

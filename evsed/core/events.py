@@ -339,7 +339,10 @@ class RestartWanted:
 
 @dataclass(frozen=True, slots=True)
 class StoreBroken:
-    """These changes could not be kept; nothing after them in their list was done. The shell goes on trying."""
+    """These changes could not be kept, so no demand or send after them in their list was done; all else was.
+
+    Handed in after that list and before any other event. The shell goes on trying, and keeps them in their order.
+    """
 
     changes: tuple[object, ...]
     why: str

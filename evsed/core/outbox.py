@@ -1,16 +1,16 @@
 """What waits to be sent, in which order, and how often it is tried.
 
 Transaction messages are one queue in strict order, kept on disk until they are answered (OCPP 1.6 §3.7).
-Everything else lives only as long as the connection: it says what is so now. One call is open at a time; items leave in
-the order in which they were put, except that a question a driver waits for goes first, and that what was queued before
-the connection came up yields to what describes the present.
+Everything else is of the present: it lives only as long as the connection. One call is open at a time; items leave in
+the order in which they were put, except that a question a driver waits for goes first, and that the backlog (what was
+queued before the connection came up) yields to all that describes the present.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from evsed.core.records import QueuedReport
@@ -25,6 +25,7 @@ from evsed.core.reports import (
 from evsed.core.turn import Turn
 
 MOST_QUEUED = 10_000
+MOST_PRESENT = 1_000
 TRANSACTIONAL = (TransactionStarted, TransactionUpdated, TransactionEnded)
 FIRST = (Booted, AuthorizationAsked)
 
@@ -35,7 +36,16 @@ class Stage(Enum):
     NOTHING = auto()
     BOOT = auto()
     ASKED_FOR = auto()
+    PRESENT = auto()
     ALL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A report of this connection; `asked_for`: it may leave while we are only pending."""
+
+    row: QueuedReport
+    asked_for: bool
 
 
 class Outbox:
@@ -43,10 +53,10 @@ class Outbox:
 
     def __init__(self, queued: Iterable[QueuedReport], new_id: Callable[[], str]) -> None:
         self._queue = deque(queued)
-        self._present: list[tuple[QueuedReport, bool]] = []
+        self._present: dict[str, Present] = {}
         self._new_id = new_id
         self._seq = max((row.seq for row in self._queue), default=0)
-        self._floor = 0
+        self._backlog_seq = self._seq
         self._not_before_ms = 0
         self.open: QueuedReport | None = None
 
@@ -55,39 +65,47 @@ class Outbox:
         return len(self._queue)
 
     def put(self, report: Report, turn: Turn, *, asked_for: bool = False) -> str:
-        """Take a report; returns its identity. `asked_for`: it may leave while we are only pending."""
+        """Take a report; returns its identity. What a central system asked for is of the present, never queued."""
         self._seq += 1
         row = QueuedReport(self._new_id(), self._seq, report)
-        if isinstance(report, TRANSACTIONAL):
+        if isinstance(report, TRANSACTIONAL) and not asked_for:
             self._queue.append(row)
             turn.put(row, urgent=not isinstance(report, TransactionUpdated))
-            self._bound(turn)
+            self._thin(turn)
         else:
-            self._present.append((row, asked_for))
+            self._present[row.id] = Present(row, asked_for)
+            self._limit_present()
         return row.id
+
+    def head(self) -> Report | None:
+        """The transaction message whose turn it is."""
+        return self._queue[0].report if self._queue else None
 
     def has(self, kind: type[Report]) -> bool:
         """Whether such a report of this connection waits or is being sent."""
-        return any(isinstance(row.report, kind) for row, _ in self._present)
+        return any(isinstance(present.row.report, kind) for present in self._present.values())
+
+    def start_waits(self, tx: str) -> bool:
+        """Whether the start of this transaction has not arrived yet."""
+        return any(isinstance(row.report, TransactionStarted) and row.report.tx == tx for row in self._queue)
 
     def settle_backlog(self) -> None:
-        """What is queued now leaves after what was put until now (OCPP 1.6 §3.7: others need not wait)."""
-        self._seq += 1
-        self._floor = self._seq
+        """What is queued now yields from now on (OCPP 1.6 §3.7: others need not wait)."""
+        self._backlog_seq = self._seq
 
     def next(self, stage: Stage, now_ms: int) -> QueuedReport | None:
         """The item to send now; it becomes the open one."""
         if self.open is not None or stage is Stage.NOTHING:
             return None
-        allowed = [row for row, asked in self._present if self._may_leave(row, asked, stage)]
+        allowed = [present.row for present in self._present.values() if _may_leave(present, stage)]
         if stage is Stage.ALL and self._queue and now_ms >= self._not_before_ms:
             allowed.append(self._queue[0])
         self.open = min(allowed, key=self._turn_of, default=None)
         return self.open
 
-    def next_deadline(self, now_ms: int) -> int | None:
+    def next_deadline(self) -> int | None:
         """When the head of the queue may be tried again."""
-        return self._not_before_ms if self._queue and self._not_before_ms > now_ms else None
+        return self._not_before_ms if self._queue else None
 
     def answered(self, item: str, turn: Turn) -> Report | None:
         """It arrived; None if it is not the open one."""
@@ -102,7 +120,7 @@ class Outbox:
         if row is None:
             return None
         tried = replace(row, attempts=row.attempts + 1)
-        if not isinstance(row.report, TRANSACTIONAL) or tried.attempts >= attempts:
+        if row.id in self._present or tried.attempts >= attempts:
             self._remove(row, turn)
             return row.report, True
         # OCPP 1.6 §3.7.1: the interval times the number of preceding transmissions.
@@ -111,50 +129,67 @@ class Outbox:
         turn.put(tried, urgent=False)
         return row.report, False
 
+    def not_sent(self, item: str | None) -> None:
+        """The shell did not do this Send: its turn comes again."""
+        self._close(item)
+
     def disconnected(self) -> list[Report]:
-        """The connection is gone: returns the reports of it that were not answered, the queue stays."""
-        lost = [row.report for row, _ in self._present]
+        """The connection is gone, which is no failed attempt: returns its reports that were not answered."""
+        lost = [present.row.report for present in self._present.values()]
         self._present.clear()
         self.open = None
-        self._not_before_ms = 0
         return lost
+
+    def withdraw(self, kind: type[Report]) -> None:
+        """Forget such reports of this connection, but for the one that is being sent."""
+        for row in [present.row for present in self._present.values()]:
+            if isinstance(row.report, kind) and row is not self.open:
+                del self._present[row.id]
 
     def discard(self, tx: str, turn: Turn) -> None:
         """Forget the messages of a transaction that never became durable."""
-        for row in tuple(self._queue):
-            if isinstance(row.report, TRANSACTIONAL) and row.report.tx == tx:
-                self._remove(row, turn)
+        for row in [row for row in self._queue if isinstance(row.report, TRANSACTIONAL) and row.report.tx == tx]:
+            self._close(row.id)
+            self._remove(row, turn)
 
-    def _may_leave(self, row: QueuedReport, asked_for: bool, stage: Stage) -> bool:
-        return stage is Stage.ALL or isinstance(row.report, Booted) or (asked_for and stage is Stage.ASKED_FOR)
+    def _turn_of(self, row: QueuedReport) -> tuple[bool, bool, int]:
+        backlog = row.id not in self._present and row.seq <= self._backlog_seq
+        return not isinstance(row.report, FIRST), backlog, row.seq
 
-    def _turn_of(self, row: QueuedReport) -> tuple[bool, int]:
-        queued = isinstance(row.report, TRANSACTIONAL)
-        return not isinstance(row.report, FIRST), max(row.seq, self._floor) if queued else row.seq
-
-    def _close(self, item: str) -> QueuedReport | None:
+    def _close(self, item: str | None) -> QueuedReport | None:
         row, self.open = (self.open, None) if self.open and self.open.id == item else (None, self.open)
         return row
 
     def _remove(self, row: QueuedReport, turn: Turn) -> None:
-        if isinstance(row.report, TRANSACTIONAL):
-            self._forget({row.id})
+        if self._present.pop(row.id, None) is not None:
+            return
+        if self._queue and self._queue[0].id == row.id:
+            self._queue.popleft()
             self._not_before_ms = 0
-            turn.drop(QueuedReport, row.id, urgent=not isinstance(row.report, TransactionUpdated))
         else:
-            self._present = [(kept, asked) for kept, asked in self._present if kept.id != row.id]
+            self._queue = deque(kept for kept in self._queue if kept.id != row.id)
+        turn.drop(QueuedReport, row.id, urgent=not isinstance(row.report, TransactionUpdated))
 
-    def _bound(self, turn: Turn) -> None:
+    def _thin(self, turn: Turn) -> None:
         """When full, every second sample goes; starts and stops never (I14)."""
         if len(self._queue) <= MOST_QUEUED:
             return
         samples = [row for row in self._queue if isinstance(row.report, TransactionUpdated) and row is not self.open]
-        for row in samples[::2]:
-            turn.drop(QueuedReport, row.id, urgent=False)
-        self._forget({row.id for row in samples[::2]})
-
-    def _forget(self, gone: set[str]) -> None:
-        if gone == {self._queue[0].id}:
-            self._queue.popleft()
-        else:
+        gone = dict.fromkeys(row.id for row in samples[::2])
+        for id in gone:
+            turn.drop(QueuedReport, id, urgent=False)
+        if gone:
             self._queue = deque(row for row in self._queue if row.id not in gone)
+
+    def _limit_present(self) -> None:
+        """A central system that answers slower than things happen learns the newest (I14)."""
+        if len(self._present) > MOST_PRESENT:
+            rows = (present.row for present in self._present.values())
+            oldest = next(row for row in rows if row is not self.open and not isinstance(row.report, FIRST))
+            del self._present[oldest.id]
+
+
+def _may_leave(present: Present, stage: Stage) -> bool:
+    if stage in (Stage.PRESENT, Stage.ALL) or isinstance(present.row.report, Booted):
+        return True
+    return present.asked_for and stage is Stage.ASKED_FOR

@@ -6,19 +6,21 @@ events can lead past it. It ends with the demand to hal and the status to report
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from evsed.core import catalogue
 from evsed.core.authorization import Decision, decide
 from evsed.core.box import Box
 from evsed.core.charging import Charging
-from evsed.core.connector import Facts, hop, wanted
+from evsed.core.connector import Connector, Facts
+from evsed.core.deadlines import soonest
 from evsed.core.effects import Demand, Reply
 from evsed.core.events import Ref, TokenAnswer
 from evsed.core.limits import LEAST_OFFER_MA, Limits
 from evsed.core.metering import FRESH_MS, fresh
 from evsed.core.records import Inoperative, Transaction
-from evsed.core.reports import AuthorizationAsked, StatusChanged
+from evsed.core.reports import AuthorizationAsked
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
 from evsed.core.words import FaultNote, Status, StopReason, Token, TokenStatus, Verdict
@@ -26,9 +28,6 @@ from evsed.core.words import FaultNote, Status, StopReason, Token, TokenStatus, 
 UNLOCK_PATIENCE_MS = 20_000
 RETURN_PATIENCE_MS = 10_000
 """After a power cut a car may need this long until its pilot shows that it is still plugged in."""
-SETTLE_MS = 5_000
-"""The contactor follows within 3 s of the car's wish (IEC 61851-1 A.6 seq. 4); until then the status waits."""
-EV_GONE = "EV side disconnected"
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
 
 
@@ -76,35 +75,48 @@ class Outlet:
         self.charging = Charging(evse, box, self.seen, adopted)
         self.operative = operative
         self.limits = Limits({"installer": box.installer_ma})
-        self.status = Status.AVAILABLE if operative else Status.UNAVAILABLE
+        idle = Status.AVAILABLE if operative else Status.UNAVAILABLE
+        self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
         self.grant: Grant | None = None
         self.asking: Asking | None = None
         self.holding: Holding | None = None
         self.refused: TokenStatus | None = None
         self._unlocking: Unlocking | None = None
-        self._adopted = adopted is not None
+        self._returning = self.charging.running
         self._power_cut = adopted is not None and not same_boot
-        self._return_ms: int | None = None
+        self._return_by_ms: int | None = None
         self._used = False
-        self._info = ""
-        self._rise_ms: int | None = None
-        self._status_ms = 0
-        self._told: tuple[Status, str | None] | None = None
-        self.demand = Demand(evse, 0, False, adopted is not None)
+        self._left = False
+        self._ended: str | None = None
+        self._end_unkept = False
+        self._demand: Demand | None = None
+        self._sure: Demand | None = None
+
+    @property
+    def status(self) -> Status:
+        """As drivers and central systems see it."""
+        return self.connector.status
 
     # --- what happens --------------------------------------------------------------------------------------
 
     def present(self, token: Token, turn: Turn) -> None:
-        """A card was shown here (or a remote start asks to be treated as if)."""
+        """A card was shown here."""
         if self.charging.running:
             self._present_to_stop(token, turn)
         elif self.holding is not None and self._belongs(token, self.holding.token, self.holding.group, turn):
             self.holding = None
         elif self.charging.tx is None and self.asking is None and self._open_for_use(turn):
-            self._authorize(token, turn)
+            self.authorize(token, turn)
+
+    def authorize(self, token: Token, turn: Turn) -> None:
+        """May this token charge here? Answered by the box itself, or asked."""
+        if self.box.access.free_token is not None:
+            self.start(token, turn)
+        else:
+            self._decide(token, turn, online=self.box.online)
 
     def start(self, token: Token, turn: Turn) -> None:
-        """A remote start without authorization first (OCPP 1.6 §5.11)."""
+        """This token may charge here, nobody is asked (a remote start may mean that, OCPP 1.6 §5.11)."""
         self._grant(token, None, turn)
 
     def may_start(self) -> bool:
@@ -117,14 +129,15 @@ class Outlet:
         if self.asking is None or self.asking.item != item:
             return
         asked, self.asking = self.asking, None
-        accepted = answer.status is TokenStatus.ACCEPTED
-        if not accepted:
+        if answer.status is not TokenStatus.ACCEPTED:
             self.refused = answer.status
             turn.log(f"= outlet {self.evse} token refused: {answer.status}")
         elif not asked.stops:
             self._grant(asked.token, answer.group, turn)
         elif self.charging.tx is not None and answer.group is not None and answer.group == self.charging.tx.group:
             self.charging.end(StopReason.LOCAL, asked.token, turn)
+        else:
+            turn.log(f"= outlet {self.evse} token is not of the group that charges here")
 
     def unanswered(self, turn: Turn) -> None:
         """No answer will come: decide as if offline."""
@@ -155,18 +168,21 @@ class Outlet:
         self.grant, self.holding = None, None
         self._unlocking = Unlocking(ref, turn.now.mono_ms)
 
-    def store_broken(self, unkept: frozenset[str]) -> frozenset[str]:
-        """Demands after the commit that failed were not performed; returns the transactions that never began."""
-        self.demand = Demand(self.evse, 0, False, True)
+    def store_broken(self, starts: Collection[str], ends: Collection[str]) -> str | None:
+        """The last commit failed, with these starts and ends in it; what came after it was not done. Returns the
+        transaction that therefore never began.
+        """
+        self._demand = self._sure
+        self._end_unkept |= self._ended in ends
         tx = self.charging.tx
-        if tx is None or tx.id not in unkept:
-            return frozenset()
+        if tx is None or tx.id not in starts:
+            return None
         self.charging.forget()
-        return frozenset({tx.id})
+        return tx.id
 
-    def reset_told(self) -> None:
-        """What was reported is not known to have arrived."""
-        self._told = None
+    def store_mended(self) -> None:
+        """All is on the disk."""
+        self._end_unkept = False
 
     # --- the consequences ----------------------------------------------------------------------------------
 
@@ -176,26 +192,27 @@ class Outlet:
         self._cable_at_the_car(turn)
         done = self.charging.settle(turn)
         if done is not None:
-            self._after(done, turn)
+            self._after(done)
         self._grants(turn)
         self._unlock_settled(turn)
         wish = self._wish()
-        turn.demand(self.demand, wish)
-        self.demand = wish
-        self._status(turn)
+        self._demand, self._sure = wish, turn.demand(self._demand, wish)
+        self.connector.settle(self._facts(wish), turn)
 
     def next_deadline(self, now_ms: int) -> int | None:
         """When settle must run again without an event; `now_ms` is when it last ran."""
-        minimum_ms = self.box.variables[catalogue.MINIMUM_STATUS_DURATION] * 1_000
         times = (
-            self.charging.next_deadline(),
-            self.grant.since_ms + self._patience_ms() if self.grant and not self.seen.plugged else None,
+            self.charging.next_deadline(now_ms),
+            self.connector.next_deadline(now_ms),
+            self._grant_until_ms(),
             self._unlocking.since_ms + UNLOCK_PATIENCE_MS if self._unlocking else None,
-            self._return_ms,
-            self._rise_ms + SETTLE_MS if self._rise_ms is not None else None,
-            self._status_ms + minimum_ms if self.box.online and self._told != self._tell_now() else None,
+            self._return_by_ms,
         )
-        return min((at for at in times if at is not None and at > now_ms), default=None)
+        return soonest(times, now_ms)
+
+    def meter_fresh(self, now_ms: int) -> bool:
+        """Whether the register is known well enough to begin with."""
+        return fresh(self.seen.meter, now_ms, FRESH_MS) is not None
 
     def _present_to_stop(self, token: Token, turn: Turn) -> None:
         tx = self.charging.tx
@@ -206,6 +223,8 @@ class Outlet:
         elif self.box.online and self.asking is None:
             # Only the central system may know that both belong to one group (OCPP 1.6 §3.10).
             self.asking = Asking(self.box.outbox.put(AuthorizationAsked(self.evse, token), turn), token, stops=True)
+        else:
+            turn.log(f"= outlet {self.evse} card ignored: another one charges here")
 
     def _belongs(self, token: Token, owner: Token, group: str | None, turn: Turn) -> bool:
         if token.key == owner.key:
@@ -218,12 +237,6 @@ class Outlet:
             return True
         turn.log(f"= outlet {self.evse} card ignored: the outlet is not in service")
         return False
-
-    def _authorize(self, token: Token, turn: Turn) -> None:
-        if self.box.access.free_token is not None:
-            self._grant(token, None, turn)
-        else:
-            self._decide(token, turn, online=self.box.online)
 
     def _decide(self, token: Token, turn: Turn, *, online: bool) -> None:
         opinion = self.box.opinion(token, turn.now)
@@ -239,43 +252,59 @@ class Outlet:
             turn.log(f"= outlet {self.evse} token refused: not known here, and the central system cannot be asked")
 
     def _grant(self, token: Token, group: str | None, turn: Turn) -> None:
-        if self.charging.tx is None and self.operative:
-            self.refused = None
-            self.grant = Grant(token, group, turn.now.mono_ms)
+        if self.charging.tx is not None or not self.operative:
+            return
+        self.refused = None
+        self.grant = Grant(token, group, turn.now.mono_ms)
+        if self.holding is not None and self._belongs(token, self.holding.token, self.holding.group, turn):
+            self.holding = None
 
-    def _patience_ms(self) -> int:
-        return self.box.variables[catalogue.EV_CONNECTION_TIMEOUT] * 1_000
+    def _grant_until_ms(self) -> int | None:
+        """How long a permission waits for what it needs (ConnectionTimeOut); in a free box the cable is permission."""
+        if self.grant is None or (self.box.access.free_token is not None and self.seen.plugged):
+            return None
+        return self.grant.since_ms + self.box.variables[catalogue.EV_CONNECTION_TIMEOUT] * 1_000
 
     def _return_of_the_car(self, turn: Turn) -> None:
         """What becomes of a transaction that an earlier process left running."""
-        if not self._adopted or not self.seen.known:
+        self._returning &= self.charging.running
+        if not self._returning or not self.seen.known:
             return
-        if self.seen.plugged:
-            self._adopted, self._return_ms = False, None
-            if self._power_cut and not self.box.variables[catalogue.RESUME_AFTER_POWER_LOSS]:
+        variables, now_ms = self.box.variables, turn.now.mono_ms
+        may_be_gone = not self._power_cut and not variables[catalogue.STOP_ON_EV_DISCONNECT]
+        if self.seen.plugged or may_be_gone:
+            self._returning, self._return_by_ms = False, None
+            if self._power_cut and not variables[catalogue.RESUME_AFTER_POWER_LOSS]:
                 self.charging.end(StopReason.POWER_LOSS, None, turn)
             else:
                 self.charging.resume(turn)
-        elif self._return_ms is None:
-            self._return_ms = turn.now.mono_ms + RETURN_PATIENCE_MS
-        elif turn.now.mono_ms >= self._return_ms:
-            self._adopted, self._return_ms = False, None
+        elif self._return_by_ms is None:
+            self._return_by_ms = now_ms + RETURN_PATIENCE_MS
+        elif now_ms >= self._return_by_ms:
+            self._returning, self._return_by_ms = False, None
             reason = StopReason.POWER_LOSS if self._power_cut else StopReason.EV_DISCONNECTED
             self.charging.end(reason, None, turn)
 
     def _cable_at_the_car(self, turn: Turn) -> None:
-        if not self.seen.known or self.seen.plugged:
+        if self.seen.plugged:
+            self._left &= not self.charging.running
             return
+        if not self.seen.known:
+            return
+        self._left = True
         self._used, self.refused = False, None if self._used else self.refused
-        if self.charging.running and not self._adopted and self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]:
+        if self.charging.running and not self._returning and self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 
-    def _after(self, done: Transaction, turn: Turn) -> None:
-        self._used = self.seen.plugged
+    def _after(self, done: Transaction) -> None:
+        """A car that left before the end was written and is back is a new use."""
+        self._used = self.seen.plugged and not self._left
+        self._ended = done.id
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         # OCPP 1.6 §3.5.4 and §4.10: such a cable waits for its owner.
-        if (stays or done.reason is StopReason.DEAUTHORIZED) and self.seen.locked is not None:
+        locks = self.seen.locked is not None and self._unlocking is None
+        if locks and (stays or done.reason is StopReason.DEAUTHORIZED):
             self.holding = Holding(done.token, done.group)
 
     def _grants(self, turn: Turn) -> None:
@@ -286,21 +315,19 @@ class Outlet:
             self._grant(free, None, turn)
         if self.grant is None:
             return
-        if not self.seen.plugged and now_ms - self.grant.since_ms >= self._patience_ms():
-            self.grant = None
-            turn.log(f"= outlet {self.evse} no cable came in time")
-        elif self._ready_to_begin(now_ms):
+        until_ms = self._grant_until_ms()
+        if self._ready_to_begin(now_ms):
             assert self.seen.meter is not None
             grant, self.grant, self._used = self.grant, None, False
             self.charging.begin(grant.token, grant.group, self.seen.meter.energy_wh, turn)
+        elif until_ms is not None and now_ms >= until_ms:
+            self.grant = None
+            missing = "the meter" if self.seen.plugged else "a cable"
+            turn.log(f"= outlet {self.evse} the permission ended: {missing} did not come in time")
 
     def _ready_to_begin(self, now_ms: int) -> bool:
         there = self.seen.up and self.seen.plugged and self.seen.opening_fault is None
         return there and self.box.durable and not self.box.resetting and self.meter_fresh(now_ms)
-
-    def meter_fresh(self, now_ms: int) -> bool:
-        """Whether the register is known well enough to begin with."""
-        return fresh(self.seen.meter, now_ms, FRESH_MS) is not None
 
     def _unlock_settled(self, turn: Turn) -> None:
         if self._unlocking is None or self.charging.tx is not None:
@@ -313,78 +340,32 @@ class Outlet:
 
     def _wish(self) -> Demand:
         if self.charging.tx is None:
-            # While the disk takes nothing no cable is freed: the end of its transaction may not be on it (I5).
-            holds = self.holding is not None or (self.demand.holds_cable and not self.box.durable)
-            return Demand(self.evse, 0, False, holds)
+            # No cable is freed before the end of its transaction is on the disk (I5).
+            return Demand(self.evse, 0, False, self.holding is not None or self._end_unkept)
         max_ma, _ = self.limits.least()
-        closes = self.charging.energy_allowed and max_ma >= LEAST_OFFER_MA
+        # After a power cut nothing flows before the car is seen; a mere restart of ours must not interrupt it (I13).
+        unseen = self._returning and self._power_cut
+        closes = self.charging.energy_allowed and max_ma >= LEAST_OFFER_MA and not unseen
         return Demand(self.evse, max_ma if closes else 0, closes, True)
-
-    # --- the status ----------------------------------------------------------------------------------------
 
     def fault(self) -> FaultNote | None:
         """What makes this outlet Faulted."""
         return self.seen.opening_fault or (None if self.seen.up else HAL_SILENT)
 
-    def _status(self, turn: Turn) -> None:
-        goal = wanted(self._facts(turn.now.mono_ms), self.status)
-        while self.status is not goal:
-            self._info = self._why_so(goal)
-            self.status = hop(self.status, goal)
-            self._status_ms = turn.now.mono_ms
-            turn.log(f"= outlet {self.evse} {self.status}")
-            self._tell(turn)
-        self._tell(turn)
-
-    def _facts(self, now_ms: int) -> Facts:
-        seen, running = self.seen, self.charging.running
-        drawing = seen.closed and seen.ev_ready and self.demand.closes
+    def _facts(self, demand: Demand) -> Facts:
+        seen, charging = self.seen, self.charging
         return Facts(
-            faulted=self.fault() is not None,
+            known=seen.known,
+            fault=self.fault(),
             operative=self.operative,
             plugged=seen.plugged,
-            transaction=running,
-            ending=self.charging.ending is not None,
-            offering=self.demand.closes and seen.offered_ma > 0,
-            drawing=drawing,
-            settling=self._settling(now_ms) if running and not drawing else self._settled(),
+            running=charging.running,
+            ending=charging.ending is not None,
+            leaving=charging.ending is StopReason.EV_DISCONNECTED,
+            closes=demand.closes,
+            offered=seen.offered_ma > 0,
+            asks=seen.ev_ready,
+            drawing=charging.running and seen.closed and seen.ev_ready and demand.closes,
             token_waits=self.grant is not None,
             used=self._used,
         )
-
-    def _settling(self, now_ms: int) -> bool:
-        """Whether offer, car or contactor are just about to follow the demand."""
-        fresh_start = self.status is Status.PREPARING
-        moving = self.seen.ev_ready or self.seen.offered_ma == 0 or fresh_start
-        if not (self.demand.closes and self.seen.plugged and moving):
-            return self._settled()
-        self._rise_ms = now_ms if self._rise_ms is None else self._rise_ms
-        return now_ms - self._rise_ms < SETTLE_MS
-
-    def _settled(self) -> bool:
-        self._rise_ms = None
-        return False
-
-    def _why_so(self, goal: Status) -> str:
-        gone = self.seen.known and not self.seen.plugged
-        return (
-            EV_GONE if gone and self.charging.tx is not None and goal in (Status.SUSPENDED_EV, Status.FINISHING) else ""
-        )
-
-    def _tell_now(self) -> tuple[Status, str | None]:
-        fault = self.fault() if self.status is Status.FAULTED else None
-        return self.status, fault.name if fault else None
-
-    def _tell(self, turn: Turn) -> None:
-        """Report what is so, once it lasted long enough; offline nothing is reported (OCPP 1.6 §4.9)."""
-        minimum_ms = self.box.variables[catalogue.MINIMUM_STATUS_DURATION] * 1_000
-        lasted = turn.now.mono_ms - self._status_ms >= minimum_ms or self._told is None
-        if not self.box.online or self._told == self._tell_now() or not lasted:
-            return
-        self._told = self._tell_now()
-        self.box.outbox.put(self.status_report(turn), turn)
-
-    def status_report(self, turn: Turn) -> StatusChanged:
-        """The status as it is."""
-        fault = self.fault() if self.status is Status.FAULTED else None
-        return StatusChanged(self.evse, self.status, turn.now.stamp(), fault, self._info)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evsed.core.events import Binding
-from evsed.core.reports import Report, TransactionEnded, TransactionStarted
+from evsed.core.reports import Report
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value,
-    `refused_wh` the register when the central system refused the token of the running transaction."""
+    `refused_wh` the register when the central system refused the token of the running transaction. An open one with a
+    `reason` has been told to end, by the token `ended_by` if one was shown.
+    """
 
     id: str
     evse: int
@@ -26,6 +28,7 @@ class Transaction:
     ended: Stamp | None = None
     end_wh: int | None = None
     reason: StopReason | None = None
+    ended_by: Token | None = None
 
     @property
     def key(self) -> str:
@@ -129,13 +132,3 @@ class Recovered:
     inoperative: tuple[Inoperative, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
-
-
-def last_moments(recovered: Recovered) -> dict[str, int]:
-    """The last moment of each boot that the journal knows of, on that boot's monotonic clock."""
-    last: dict[str, int] = {}
-    reports = (row.report for row in recovered.queue)
-    ends = (report.at for report in reports if isinstance(report, TransactionStarted | TransactionEnded))
-    for stamp in (*ends, *(tx.started for tx in recovered.transactions)):
-        last[stamp.boot] = max(last.get(stamp.boot, 0), stamp.mono_ms)
-    return last

@@ -30,7 +30,7 @@ class Registration:
         self.link_up, self._accepted_here, self._flush_pending = True, False, True
 
     def flush_begins(self) -> bool:
-        """True once for each connection, when we are online on it."""
+        """True once for each connection and each acceptance, when we are online on it."""
         begins = self.online and self._flush_pending
         self._flush_pending = self._flush_pending and not begins
         return begins
@@ -43,15 +43,15 @@ class Registration:
         """Whether a BootNotification should be put now."""
         return self.link_up and self.state is not State.ACCEPTED and now_ms >= self._retry_ms
 
-    def next_deadline(self, now_ms: int) -> int | None:
+    def next_deadline(self) -> int | None:
         """When a boot becomes due."""
-        waiting = self.link_up and self.state is not State.ACCEPTED
-        return self._retry_ms if waiting and self._retry_ms > now_ms else None
+        return self._retry_ms if self.link_up and self.state is not State.ACCEPTED else None
 
     def answered(self, answer: BootAnswer, now_ms: int) -> None:
         """The central system decided."""
         self.state = answer.status
         self._accepted_here = answer.status is State.ACCEPTED
+        self._flush_pending |= self._accepted_here
         # OCPP 1.6 §4.2: 0 = the station chooses a wait that floods nobody.
         self._retry_ms = now_ms + (answer.interval_s if answer.interval_s > 0 else OWN_WAIT_S) * 1_000
 

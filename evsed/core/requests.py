@@ -47,7 +47,7 @@ def from_central(station: Station, event: FromCentral, turn: Turn) -> None:
 def change_availability(station: Station, request: AvailabilityRequested, turn: Turn) -> None:
     """OCPP 1.6 §5.2: a running transaction is let finish; the wish is kept at once."""
     chosen = _chosen(station, request.evse)
-    if chosen is None:
+    if not chosen:
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
     if request.evse == 0 and station.operative != request.operative:
@@ -62,10 +62,8 @@ def change_availability(station: Station, request: AvailabilityRequested, turn: 
     turn.tell(Reply(request.ref, Verdict.SCHEDULED if busy else Verdict.ACCEPTED))
 
 
-def _chosen(station: Station, evse: int) -> list[Outlet] | None:
-    if evse == 0:
-        return list(station.outlets.values())
-    return [station.outlets[evse]] if evse in station.outlets else None
+def _chosen(station: Station, evse: int) -> list[Outlet]:
+    return [outlet for outlet in station.outlets.values() if evse in (0, outlet.evse)]
 
 
 def write_variable(station: Station, request: VariableWritten, turn: Turn) -> None:
@@ -74,7 +72,8 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
     if variable is None:
         turn.tell(Reply(request.ref, Verdict.NOT_SUPPORTED))
         return
-    if not variable.writable or variable.check(request.value) is not None:
+    fixed = not variable.writable or variable.path in _given(station)
+    if fixed or variable.check(request.value) is not None:
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
     text = station.box.variables.write(variable, request.value)
@@ -89,11 +88,22 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
 
 def read_variables(station: Station, request: VariablesRead, turn: Turn) -> None:
     """All, or those asked for that exist."""
-    variables = station.box.variables
+    variables, given = station.box.variables, _given(station)
     names = request.names or tuple((variable.component, variable.name) for variable in catalogue.ALL)
     found = (variables.find(component, name) for component, name in names)
-    views = tuple(VariableView(v.component, v.name, variables.text(v), v.writable) for v in found if v is not None)
+    views = tuple(
+        VariableView(v.component, v.name, given.get(v.path, variables.text(v)), v.writable and v.path not in given)
+        for v in found
+        if v is not None
+    )
     turn.tell(Reply(request.ref, VariablesReply(views)))
+
+
+def _given(station: Station) -> dict[str, str]:
+    """Values that the hardware gives: a fixed cable is never unlocked (OCPP 1.6 errata 3.84, 3.85)."""
+    outlets = station.outlets.values()
+    fixed = bool(outlets) and all(outlet.seen.known and outlet.seen.locked is None for outlet in outlets)
+    return {catalogue.UNLOCK_ON_EV_DISCONNECT.path: "false"} if fixed else {}
 
 
 def clear_cache(station: Station, request: CacheCleared, turn: Turn) -> None:
@@ -118,7 +128,7 @@ def start(station: Station, request: StartRequested, turn: Turn) -> None:
         return
     turn.tell(Reply(request.ref, Verdict.ACCEPTED))
     if station.box.variables[catalogue.AUTHORIZE_REMOTE_START]:
-        outlet.present(request.token, turn)
+        outlet.authorize(request.token, turn)
     else:
         outlet.start(request.token, turn)
 
@@ -157,42 +167,40 @@ def unlock(station: Station, request: UnlockRequested, turn: Turn) -> None:
 
 def trigger(station: Station, request: Triggered, turn: Turn) -> None:
     """OCPP 1.6 §5.17: the answer first, then the message; no connector = all that it may be about."""
-    evses = _about(station, request)
-    allowed = evses is not None
-    if request.kind is TriggerKind.BOOT:
-        allowed = station.registration.boot_may_be_triggered(station.box.rules.boot_trigger_after_accepted)
-    turn.tell(Reply(request.ref, Verdict.ACCEPTED if allowed else Verdict.REJECTED))
-    if not allowed:
-        return
-    if request.kind is TriggerKind.BOOT:
+    told = TOLD[request.kind](station, request.evse, turn)
+    turn.tell(Reply(request.ref, Verdict.ACCEPTED if told else Verdict.REJECTED))
+
+
+def _tell_boot(station: Station, evse: int | None, turn: Turn) -> bool:
+    """One that is already on its way will do."""
+    allowed = station.registration.boot_may_be_triggered(station.box.rules.boot_trigger_after_accepted)
+    if allowed and not station.box.outbox.has(Booted):
         station.box.outbox.put(Booted(triggered=True), turn, asked_for=True)
-    elif request.kind is TriggerKind.HEARTBEAT:
-        station.box.outbox.put(HeartbeatDue(), turn, asked_for=True)
-    for evse in evses or ():
-        TOLD[request.kind](station, evse, turn)
+    return allowed
 
 
-def _about(station: Station, request: Triggered) -> tuple[int, ...] | None:
-    """The outlets (0 = the station) that a trigger is about; None if it names one that is not there."""
-    if request.kind not in TOLD:
-        return ()
-    lowest = 0 if request.kind is TriggerKind.STATUS else 1
-    if request.evse is None:
-        return (*range(lowest, 1), *station.outlets)
-    if request.evse == 0 and request.kind is TriggerKind.METER_VALUES:
-        return tuple(station.outlets)  # no meter of the station as a whole: all outlets answer for it
-    return (request.evse,) if request.evse in (0, *station.outlets) else None
+def _tell_heartbeat(station: Station, evse: int | None, turn: Turn) -> bool:
+    station.box.outbox.put(HeartbeatDue(), turn, asked_for=True)
+    return True
 
 
-def _tell_status(station: Station, evse: int, turn: Turn) -> None:
-    station.report_status(turn, evse)
+def _tell_status(station: Station, evse: int | None, turn: Turn) -> bool:
+    about = [known for known in (0, *station.outlets) if evse in (None, known)]
+    for known in about:
+        station.report_status(turn, known)
+    return bool(about)
 
 
-def _tell_meter(station: Station, evse: int, turn: Turn) -> None:
-    station.outlets[evse].charging.triggered(turn)
+def _tell_meter(station: Station, evse: int | None, turn: Turn) -> bool:
+    """No meter of the station as a whole: all outlets answer for it. Refused where none has a value."""
+    about = (outlet for outlet in station.outlets.values() if evse in (None, 0, outlet.evse))
+    told = [outlet.charging.triggered(turn) for outlet in about]
+    return any(told)
 
 
-TOLD: dict[TriggerKind, Callable[[Station, int, Turn], None]] = {
+TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
+    TriggerKind.BOOT: _tell_boot,
+    TriggerKind.HEARTBEAT: _tell_heartbeat,
     TriggerKind.STATUS: _tell_status,
     TriggerKind.METER_VALUES: _tell_meter,
 }

@@ -36,13 +36,17 @@ class Resetting:
         self.kind = ResetKind.HARD if ResetKind.HARD in (kind, self.kind) else kind
         turn.log(f"= {self.kind} reset")
 
+    def end_all(self, station: Station, turn: Turn) -> None:
+        """First step, before the outlets settle: their transactions end."""
+        if self.kind is not None:
+            for outlet in station.outlets.values():
+                outlet.charging.end(REASONS[self.kind], None, turn)
+
     def settle(self, station: Station, turn: Turn) -> None:
-        """Go one step: end, wait, restart."""
+        """Second step: restart when all is at rest, on disk and, if it can be, told."""
         if self.kind is None or self._done:
             return
-        for outlet in station.outlets.values():
-            outlet.charging.end(REASONS[self.kind], None, turn)
-        at_rest = all(outlet.charging.tx is None for outlet in station.outlets.values())
+        at_rest = station.box.durable and all(outlet.charging.tx is None for outlet in station.outlets.values())
         told = self.kind is ResetKind.HARD or not station.box.online or len(station.box.outbox) == 0
         if (at_rest and told) or self._tried_enough(station, turn.now.mono_ms):
             self._done = True

@@ -46,8 +46,9 @@ class Seen:
         return note is not None
 
     def lost(self) -> None:
-        """Hal is silent: nothing of it may be believed until it speaks again."""
-        self.up, self.known, self.offered_ma, self.meter = False, False, 0, None
+        """Hal is silent: nothing of it may be believed until it speaks again, and then it tells everything anew."""
+        self.up, self.known, self.ev_ready, self.faults = False, False, False, ()
+        self.offered_ma, self.meter = 0, None
 
     @property
     def opening_fault(self) -> FaultNote | None:

@@ -6,25 +6,27 @@ touches nothing; `next_deadline` says when it wants to be called again without a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from evsed.core import catalogue, central, requests
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
+from evsed.core.dating import Calendar, moment
+from evsed.core.deadlines import soonest
 from evsed.core.effects import Effect, Put, Send
 from evsed.core.events import Event, HalDown, HalUp, StoreBroken, StoreMended, TagPresented, VendorMessageWanted
 from evsed.core.metering import Aligned
-from evsed.core.outbox import Outbox
+from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import HAL_SILENT, Outlet
-from evsed.core.records import BootClock, QueuedReport, Recovered, Transaction, last_moments
+from evsed.core.records import QueuedReport, Recovered, Transaction
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
 from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
 from evsed.core.turn import Turn
 from evsed.core.variables import Variables
-from evsed.core.words import Now, Stamp, Status
+from evsed.core.words import FaultNote, Now, Stamp, Status
 
 HAL_PATIENCE_MS = 5_000
 """The first boot waits this long for the board, so that it can tell all outlets at once."""
@@ -62,21 +64,22 @@ class Station:
         self.said_ms = now.mono_ms
         self.store_trouble = ""
         self._recovered = recovered
-        self._boots = {clock.boot: clock.offset_ms for clock in recovered.clocks}
-        self._undated = last_moments(recovered)
+        self._calendar = Calendar(recovered)
         self._started = now
         self._aligned = Aligned()
         self._told: tuple[Status, str | None] | None = None
+        self._sent: str | None = None
         self._now_ms = now.mono_ms
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """Everything that follows from one event, in the order in which it must be done."""
         turn = Turn(now)
         self._now_ms = now.mono_ms
-        self._date_this_boot(turn)
+        self._calendar.learn(turn)
         self._take(event, turn)
         self.box.online = self.registration.online
         self.box.resetting = self.resetting.kind is not None
+        self.resetting.end_all(self, turn)
         self._station_status(turn)
         for outlet in self.outlets.values():
             outlet.settle(turn)
@@ -90,40 +93,29 @@ class Station:
         now_ms = self._now_ms
         times = (
             *(outlet.next_deadline(now_ms) for outlet in self.outlets.values()),
-            self.registration.next_deadline(now_ms),
-            self.box.outbox.next_deadline(now_ms) if self.box.online else None,
+            self.registration.next_deadline(),
+            self.box.outbox.next_deadline() if self.box.online else None,
             self._heartbeat_ms() if self.box.online else None,
             self._aligned.at_ms,
             self.resetting.next_deadline(),
             self._started.mono_ms + HAL_PATIENCE_MS,
         )
-        return min((at for at in times if at is not None and at > now_ms), default=None)
+        return soonest(times, now_ms)
 
     def date(self, stamp: Stamp, now: Now) -> int | None:
         """The wall time of a stamp, as far as it is known by now; None while no time is known at all."""
-        if stamp.wall_ms is not None:
-            return stamp.wall_ms
-        if now.wall_ms is None and stamp.boot not in self._boots:
-            return None
-        started_ms = 0 if now.wall_ms is None else now.wall_ms - now.mono_ms
-        if stamp.boot == now.boot:
-            return self._boots.get(stamp.boot, started_ms) + stamp.mono_ms
-        if stamp.boot in self._boots:
-            return self._boots[stamp.boot] + stamp.mono_ms
-        # A boot that never learnt the time ended before this one began: order and durations hold, the date is the
-        # latest possible.
-        return started_ms - max(self._undated.get(stamp.boot, 0) - stamp.mono_ms, 0)
+        return self._calendar.date(stamp, now)
 
-    def reset_told(self) -> None:
+    def forget_told(self) -> None:
         """All statuses are reported again (OCPP 1.6 errata 3.22: after each accepted boot)."""
         self._told = None
         for outlet in self.outlets.values():
-            outlet.reset_told()
+            outlet.connector.forget_told()
 
-    def report_status(self, turn: Turn, evse: int) -> None:
-        """Report the status of an outlet or (0) the station, asked for."""
+    def report_status(self, turn: Turn, evse: int, fault: FaultNote | None = None) -> None:
+        """Report the status of an outlet or (0) the station, which may have a `fault` to tell, asked for."""
         outlet = self.outlets.get(evse)
-        report = outlet.status_report(turn) if outlet else self._status_report(turn)
+        report = outlet.connector.report(turn) if outlet else self._status_report(turn, fault)
         self.box.outbox.put(report, turn, asked_for=True)
 
     def _take(self, event: Event, turn: Turn) -> None:
@@ -147,7 +139,10 @@ class Station:
                 self.outlets[evse] = Outlet(evse, self.box, adopted, str(evse) not in off, same_boot)
             self.outlets[evse].seen.up = True
         self._recovered = Recovered(transactions=self._orphans(turn))
-        self.box.variables.write(catalogue.NUMBER_OF_CONNECTORS, str(len(self.outlets)))
+        variables = self.box.variables
+        variables.write(catalogue.NUMBER_OF_CONNECTORS, str(len(self.outlets)))
+        if not variables[catalogue.PHASE_ROTATION]:
+            variables.write(catalogue.PHASE_ROTATION, ",".join(f"{evse}.Unknown" for evse in self.outlets))
 
     def hal_went(self, event: HalDown, turn: Turn) -> None:
         """Nothing that hal said may be believed any more."""
@@ -173,31 +168,29 @@ class Station:
         if self.box.durable:
             turn.log(f"! the journal can't be written: {event.why}")
         self.box.durable, self.store_trouble = False, event.why
-        rows = (change.record for change in event.changes if isinstance(change, Put))
-        starts = frozenset(
-            row.report.tx
-            for row in rows
-            if isinstance(row, QueuedReport) and isinstance(row.report, TransactionStarted)
-        )
+        self.box.outbox.not_sent(self._sent)
+        kept = [change.record for change in event.changes if isinstance(change, Put)]
+        ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}
         for outlet in self.outlets.values():
-            for tx in outlet.store_broken(starts):
-                self.box.outbox.discard(tx, turn)
-                turn.drop(Transaction, tx)
+            never_was = outlet.store_broken(set(_starts(kept)), ends)
+            if never_was is not None:
+                self.box.outbox.discard(never_was, turn)
+                turn.drop(Transaction, never_was)
+                turn.log(f"! transaction {never_was} did not begin")
 
     def store_mended(self, event: StoreMended, turn: Turn) -> None:
         """All is on the disk again."""
         self.box.durable, self.store_trouble = True, ""
+        for outlet in self.outlets.values():
+            outlet.store_mended()
         turn.log("= the journal is written again")
 
     def vendor_message(self, event: VendorMessageWanted, turn: Turn) -> None:
         """Something at the box wants to tell the central system something of its own."""
-        self.box.outbox.put(VendorMessage(event.vendor, event.message, event.data), turn)
-
-    def _date_this_boot(self, turn: Turn) -> None:
-        now = turn.now
-        if now.wall_ms is not None and now.boot not in self._boots:
-            self._boots[now.boot] = now.wall_ms - now.mono_ms
-            turn.put(BootClock(now.boot, self._boots[now.boot]), urgent=False)
+        if self.box.online:
+            self.box.outbox.put(VendorMessage(event.vendor, event.message, event.data), turn)
+        else:
+            turn.log(f"! no connection: the message of {event.vendor} is not sent")
 
     def _fault(self) -> str | None:
         waited = self._now_ms - self._started.mono_ms >= HAL_PATIENCE_MS
@@ -209,9 +202,9 @@ class Station:
             return Status.FAULTED, fault
         return (Status.AVAILABLE if self.operative else Status.UNAVAILABLE), None
 
-    def _status_report(self, turn: Turn) -> StatusChanged:
+    def _status_report(self, turn: Turn, note: FaultNote | None = None) -> StatusChanged:
         status, fault = self._status_now()
-        return StatusChanged(0, status, turn.now.stamp(), HAL_SILENT if fault else None)
+        return StatusChanged(0, status, turn.now.stamp(), HAL_SILENT if fault else note)
 
     def _station_status(self, turn: Turn) -> None:
         if self.box.online and self._told != self._status_now():
@@ -237,9 +230,24 @@ class Station:
             outbox.put(Booted(), turn)
         if self.box.online and now_ms >= self._heartbeat_ms() and not outbox.has(HeartbeatDue):
             outbox.put(HeartbeatDue(), turn)
-        row = outbox.next(self.registration.stage(now_ms), now_ms)
+        row = outbox.next(self._stage(turn.now), now_ms)
+        self._sent = row.id if row is not None else None
         if row is not None:
             turn.tell(Send(row.id, row.report, self.box.variables[catalogue.MESSAGE_TIMEOUT] * 1_000))
+
+    def _stage(self, now: Now) -> Stage:
+        """What may leave now; a transaction message waits until it can be dated."""
+        stage, head = self.registration.stage(now.mono_ms), self.box.outbox.head()
+        stamp = moment(head) if head is not None else None
+        undated = stamp is not None and self.date(stamp, now) is None
+        return Stage.PRESENT if stage is Stage.ALL and undated else stage
+
+
+def _starts(kept: list[object]) -> Iterator[str]:
+    """Transactions that begin in these records; the start of one that is only tried again has begun before."""
+    for record in kept:
+        if isinstance(record, QueuedReport) and isinstance(record.report, TransactionStarted) and not record.attempts:
+            yield record.report.tx
 
 
 # Each function takes exactly the event type that it is entered under.

@@ -32,10 +32,13 @@ class Turn:
         self._changes.append(Drop(kind, key))
         self._urgent |= urgent
 
-    def demand(self, before: Demand, after: Demand) -> None:
-        """Go from one demand to the next: what lowers at once, what raises or frees after the commit."""
-        if after == before:
-            return
+    def demand(self, before: Demand | None, after: Demand) -> Demand | None:
+        """Go from one demand (None = never told) to the next: what lowers at once, what raises or frees after the
+        commit. Returns what holds even if the commit fails.
+        """
+        if before is None:
+            self._up.append(after)
+            return None
         lowered = Demand(
             after.evse,
             min(before.max_ma, after.max_ma),
@@ -46,6 +49,7 @@ class Turn:
             self._down.append(lowered)
         if lowered != after:
             self._up.append(after)
+        return lowered
 
     def tell(self, effect: Effect) -> None:
         """An effect that others see: after the commit."""

@@ -45,7 +45,10 @@ LIST: Kind[tuple[str, ...]] = Kind("a list with commas", _parse_list, ",".join)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable(Generic[T]):
-    """One variable of the device model. `key16` is its OCPP 1.6 key; `choices` are the items a list may have."""
+    """One variable of the device model. `key16` is its OCPP 1.6 key; `choices` are the items a list may have.
+
+    `informs`: it says something of the installation to whoever asks; no code of the station obeys it.
+    """
 
     component: str
     name: str
@@ -59,6 +62,7 @@ class Variable(Generic[T]):
     choices: tuple[str, ...] = ()
     most: int | None = None
     writable: bool = True
+    informs: bool = False
 
     @property
     def path(self) -> str:

@@ -127,20 +127,21 @@ class Evsed:
         return min(at for at in times if at is not None)
 
     def _perform(self, effects: list[Effect]) -> None:
-        kept = True
+        broken: StoreBroken | None = None
         for effect in effects:
             self.world.watch(effect)
             if isinstance(effect, Persist):
-                kept = self._keep(effect)
-            elif isinstance(effect, Demand):
-                if kept:
-                    self.demands[effect.evse] = effect
-                    self.world.grant(effect)
-            else:
+                broken = self._keep(effect)
+            elif broken is None or not isinstance(effect, Demand | Send):
                 self._tell(effect)
+        if broken is not None:
+            self._perform(self.station.handle(broken, self.world.now()))
 
     def _tell(self, effect: Effect) -> None:
-        if isinstance(effect, Send):
+        if isinstance(effect, Demand):
+            self.demands[effect.evse] = effect
+            self.world.grant(effect)
+        elif isinstance(effect, Send):
             self._out(self.exchange.send(effect, self.world.ms))
         elif isinstance(effect, Reply):
             if effect.ref.startswith("control-"):
@@ -156,21 +157,20 @@ class Evsed:
         elif isinstance(effect, LinkSettings):
             self.world.pings.append(effect.ping_s)
 
-    def _keep(self, persist: Persist) -> bool:
+    def _keep(self, persist: Persist) -> StoreBroken | None:
         if self.unkept:
             self.unkept.extend(persist.changes)
-            return False
+            return StoreBroken(persist.changes, "the disk is full")
         try:
             if self.world.disk_full and persist.urgent:
                 raise StoreFailed("the disk is full")
             self.journal.commit(persist)
         except StoreFailed as failed:
             self.unkept.extend(persist.changes)
-            self.inbox.append(StoreBroken(persist.changes, str(failed)))
-            return False
+            return StoreBroken(persist.changes, str(failed))
         if persist.urgent:
             self.world.commits += 1
-        return True
+        return None
 
     def _keep_up(self) -> None:
         if self.unkept and not self.world.disk_full:

@@ -1,18 +1,21 @@
 """A station with an obedient box around it and a central system that answers when told: for tests of the core alone.
 
-Time moves only by `advance`. Every list of effects is checked for the order that keeps the box safe, and every effect is
-done at once: demands move the contactor, commits fill a disk, sends lie open until answered.
+Time moves only by `advance`. Every effect is done at once, as the shell does it: demands move the plant, commits fill a
+disk, sends lie open until answered. After each turn the rules of `Watch` are checked, whatever the story is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
+from evsed.core import catalogue
 from evsed.core import events as ev
 from evsed.core.box import Access
-from evsed.core.effects import AdoptTime, Demand, Drop, Effect, Persist, Put, Reply, Restart, Send
+from evsed.core.effects import AdoptTime, Change, Demand, Drop, Effect, Log, Persist, Put, Reply, Restart, Send
 from evsed.core.records import (
     BootClock,
     Bound,
@@ -24,10 +27,12 @@ from evsed.core.records import (
     Setting,
     Transaction,
 )
-from evsed.core.reports import Report
+from evsed.core.reports import Report, StatusChanged
 from evsed.core.rules import Rules
 from evsed.core.station import Station
-from evsed.core.words import MeterReading, Now, Registration, Status, Token, TokenStatus
+from evsed.core.words import FaultNote, Now, Registration, Status, Token, TokenStatus, Verdict
+from tests.evsed.core.plant import Bay
+from tests.evsed.core.watch import Watch
 
 RULES = Rules(
     unlock_stops_transaction=True,
@@ -37,27 +42,82 @@ RULES = Rules(
 )
 WALL0 = 1_780_000_000_000
 TAG = Token("04A1B2C3")
+OTHER = Token("0BADCAFE")
+FLUSH_MS = 30_000
 
 
-def lowers(before: Demand, after: Demand) -> bool:
-    """Whether a demand raises nothing: no current, no permission to close, no cable freed."""
-    return (
-        after.max_ma <= before.max_ma
-        and (before.closes or not after.closes)
-        and (after.holds_cable or not before.holds_cable)
-    )
+class PowerCut(Exception):
+    """The power went in the middle of a turn."""
 
 
 @dataclass
 class Disk:
-    """What a journal would hold: records by type and key; `gathered` is lost in a cut."""
+    """What a journal would hold: records by type and key. `gathered` is lost in a cut, `unkept` waits for a broken
+    disk. With `cut_after` n, the power goes with the nth durable commit from now: before it, or after.
+    """
 
     records: dict[tuple[type, str], Record] = field(default_factory=dict)
     gathered: list[Persist] = field(default_factory=list)
+    gathered_ms: int = 0
+    unkept: list[Change] = field(default_factory=list)
     broken: bool = False
+    commits: int = 0
+    cut_after: int | None = None
+    cut_before_it: bool = False
 
-    def commit(self, persist: Persist) -> None:
-        for change in persist.changes:
+    def keep(self, persist: Persist, now_ms: int) -> bool:
+        """As the shell and its journal do; whether it is kept."""
+        if self.unkept or (self.broken and persist.urgent):
+            self.unkept.extend(persist.changes)
+            return False
+        if not persist.urgent:
+            self.gathered_ms = self.gathered_ms if self.gathered else now_ms
+            self.gathered.append(persist)
+            return True
+        self.commits += 1
+        self._cut(before=True)
+        self.flush()
+        self._apply(persist.changes)
+        self._cut(before=False)
+        return True
+
+    def flush(self) -> None:
+        for gathered in self.gathered:
+            self._apply(gathered.changes)
+        self.gathered.clear()
+
+    def mend(self) -> None:
+        self.broken = False
+        self.flush()
+        self._apply(tuple(self.unkept))
+        self.unkept.clear()
+
+    def lose(self) -> None:
+        """The process or the power is gone."""
+        self.gathered.clear()
+        self.unkept.clear()
+        self.cut_after = None
+
+    def of(self, kind: type) -> tuple[Any, ...]:
+        return tuple(record for (found, _), record in self.records.items() if found is kind)
+
+    def recovered(self) -> Recovered:
+        return Recovered(
+            transactions=tuple(tx for tx in self.of(Transaction) if tx.ended is None),
+            queue=tuple(sorted(self.of(QueuedReport), key=lambda row: row.seq)),
+            tokens=self.of(KnownToken),
+            settings=self.of(Setting),
+            inoperative=self.of(Inoperative),
+            clocks=self.of(BootClock),
+            bindings=self.of(Bound),
+        )
+
+    def _cut(self, before: bool) -> None:
+        if self.cut_after is not None and self.commits >= self.cut_after and self.cut_before_it is before:
+            raise PowerCut
+
+    def _apply(self, changes: tuple[Change, ...]) -> None:
+        for change in changes:
             if isinstance(change, Put):
                 record: Any = change.record
                 self.records[type(record), record.key] = record
@@ -65,35 +125,34 @@ class Disk:
                 assert isinstance(change, Drop)
                 self.records.pop((change.kind, change.key), None)
 
-    def recovered(self) -> Recovered:
-        def of(kind: type) -> tuple[Any, ...]:
-            return tuple(record for (found, _), record in self.records.items() if found is kind)
-
-        return Recovered(
-            transactions=tuple(tx for tx in of(Transaction) if tx.ended is None),
-            queue=tuple(sorted(of(QueuedReport), key=lambda row: row.seq)),
-            tokens=of(KnownToken),
-            settings=of(Setting),
-            inoperative=of(Inoperative),
-            clocks=of(BootClock),
-            bindings=of(Bound),
-        )
-
 
 class World:
     """One station, `outlets` outlets, one disk, one central system."""
 
-    def __init__(self, outlets: int = 1, free: bool = False, socket: bool = True, local: tuple[str, ...] = ()) -> None:
-        self.evses = tuple(range(1, outlets + 1))
-        self.socket = socket
+    def __init__(
+        self,
+        outlets: int = 1,
+        *,
+        free: bool = False,
+        socket: bool = True,
+        local: tuple[str, ...] = (),
+        installer_ma: int = 16_000,
+        rules: Rules = RULES,
+        presets: Mapping[str, str] | None = None,
+    ) -> None:
         self.access = Access(Token("FREE") if free else None, local)
+        self.installer_ma, self.rules, self.presets = installer_ma, rules, presets
+        self.bays = {evse: Bay(evse, socket) for evse in range(1, outlets + 1)}
         self.disk = Disk()
-        self.mono_ms = 1_000
-        self.wall_known = False
+        self.ms = self.boot_ms = 0
         self.boot_nr = 1
-        self.ids: Iterator[int] = iter(range(1, 10**9))
-        self.register = {evse: 1_000_000 for evse in self.evses}
-        self.log: list[Effect] = []
+        self.wall_offset: int | None = None
+        self.ids = count(1)
+        self.refs = count(1)
+        self.hal_lives = False
+        self.arrived: dict[str, Report] = {}
+        self.lines: list[str] = []
+        self.ms += 1_000
         self._begin()
 
     # --- life of the process ---------------------------------------------------------------------------------
@@ -103,110 +162,139 @@ class World:
         self.open: Send | None = None
         self.replies: dict[str, Any] = {}
         self.restarts: list[Restart] = []
-        self.demands = {evse: Demand(evse, 0, False, True) for evse in self.evses}
-        self.closed = dict.fromkeys(self.evses, False)
-        self.drawing = dict.fromkeys(self.evses, False)
-        self.locked = dict.fromkeys(self.evses, False)
+        self.effects: list[Effect] = []
+        self._inbox: deque[ev.Event] = deque()
+        self._busy = False
+        self.watch = Watch(self)
         self.station = Station(
             self.disk.recovered(),
             self.now(),
-            rules=RULES,
+            rules=self.rules,
             access=self.access,
-            installer_ma=16_000,
+            installer_ma=self.installer_ma,
             new_id=lambda: f"id{next(self.ids)}",
+            presets=self.presets,
         )
 
-    def power_cut(self) -> None:
-        """Everything stops; only the disk and the meter's register stay."""
-        self.disk.gathered.clear()
+    def power_cut(self, off_s: int = 20) -> None:
+        """Everything stops and starts again; only the disk and the meter's register stay."""
+        self.ms += off_s * 1_000
+        self.boot_ms = self.ms - 500
         self.boot_nr += 1
-        self.mono_ms = 500
-        self.wall_known = False
+        self.wall_offset = None
+        self.hal_lives = False
+        for bay in self.bays.values():
+            bay.demand, bay.told = None, None
+            facts = replace(bay.facts, asks=False, closed=False, offered_ma=0, faults=(), reading=None)
+            bay.facts = replace(facts, locked=None if facts.locked is None else False)
+        self.disk.lose()
         self._begin()
 
     def crash(self) -> None:
-        """evsed ends without a word and is started again; the box goes on."""
-        self.disk.gathered.clear()
+        """evsed ends without a word and is started again; the box goes on, on its last permission."""
+        self.disk.lose()
         self._begin()
+        if self.hal_lives:
+            self.hal_up()
 
     def now(self) -> Now:
-        boot_wall = WALL0 + self.boot_nr * 10**9
-        return Now(f"boot{self.boot_nr}", self.mono_ms, boot_wall + self.mono_ms if self.wall_known else None)
+        mono_ms = self.ms - self.boot_ms
+        return Now(f"boot{self.boot_nr}", mono_ms, None if self.wall_offset is None else self.ms + self.wall_offset)
+
+    @property
+    def mono_ms(self) -> int:
+        return self.ms - self.boot_ms
 
     def do(self, event: ev.Event) -> None:
-        """One turn of the loop; the box follows the demands."""
-        self._perform(self.station.handle(event, self.now()))
-        for evse in self.evses:
-            self._follow(evse)
+        """An event, and all that the box does because of it."""
+        self._inbox.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._inbox:
+                now = self.now()
+                self._perform(self.station.handle(self._inbox.popleft(), now))
+                self.watch.after_turn(now)
+                for evse in self.bays if self.hal_lives and not self._inbox else ():
+                    self.follow(evse)
+        finally:
+            self._busy = False
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: every deadline in between is kept, the meter is read each second."""
-        until = self.mono_ms + round(seconds * 1_000)
-        while True:
+        """Let time pass: every deadline is kept, the meters are read each second, batches reach the disk."""
+        until = self.ms + round(seconds * 1_000)
+        while self.ms < until:
             deadline = self.station.next_deadline()
-            second = (self.mono_ms // 1_000 + 1) * 1_000
-            at = min(deadline if deadline is not None else until, second, until)
-            self.mono_ms = max(at, self.mono_ms)
-            if self.mono_ms % 1_000 == 0 and self.station.hal_up:
-                for evse in self.evses:
-                    self.register[evse] += 3 if self.closed[evse] and self.drawing[evse] else 0
-                    self.meter(evse)
+            second = (self.ms // 1_000 + 1) * 1_000
+            self.ms = min(deadline + self.boot_ms if deadline is not None else until, second, until)
+            if self.ms % 1_000 == 0:
+                self._second()
             if deadline is not None and deadline <= self.mono_ms:
                 self.do(ev.DeadlineReached())
-            if self.mono_ms >= until:
-                return
+
+    def _second(self) -> None:
+        for evse, bay in self.bays.items():
+            bay.count(1)
+            bay.read(self.mono_ms)
+            self.follow(evse)
+        if self.disk.gathered and not self.disk.broken and self.ms - self.disk.gathered_ms >= FLUSH_MS:
+            self.disk.flush()
 
     # --- the box -----------------------------------------------------------------------------------------------
 
     def hal_up(self) -> None:
-        self.do(ev.HalUp(self.evses, "test", 1))
-        for evse in self.evses:
-            self.do(ev.OfferMoved(evse, 0, 32_000, "NO_LEASE"))
-            self.do(ev.LockMoved(evse, False if self.socket else None))
-            self.meter(evse)
+        self.hal_lives = True
+        self.do(ev.HalUp(tuple(self.bays), "test", 1))
+        for evse, bay in self.bays.items():
+            bay.told = None
+            bay.read(self.mono_ms)
+            self.follow(evse)
 
-    def meter(self, evse: int = 1) -> None:
-        amps = (16_000, 16_000, 16_000) if self.closed[evse] and self.drawing[evse] else (0, 0, 0)
-        reading = MeterReading(self.mono_ms, self.register[evse], sum(amps) * 230 // 1000, amps, (230_000,) * 3)
-        self.do(ev.MeterRead(evse, reading))
+    def hal_down(self) -> None:
+        """evse-hal dies: its contactors open."""
+        self.hal_lives = False
+        for bay in self.bays.values():
+            bay.facts = replace(bay.facts, closed=False, offered_ma=0)
+        self.do(ev.HalDown())
+
+    def follow(self, evse: int) -> None:
+        """The plant goes where it must; hal tells what changed."""
+        if self.hal_lives:
+            self.bays[evse].follow()
+            for event in self.bays[evse].edges():
+                self.do(event)
+
+    def change(self, evse: int, **facts: Any) -> None:
+        """Something happens to an outlet."""
+        self.bays[evse].facts = replace(self.bays[evse].facts, **facts)
+        self.follow(evse)
 
     def plug_in(self, evse: int = 1) -> None:
-        self.do(ev.CablePlugged(evse, 32_000 if self.socket else None))
+        self.change(evse, plugged=True)
 
     def wants(self, evse: int = 1) -> None:
-        self.drawing[evse] = True
-        self.do(ev.EvReady(evse))
+        self.change(evse, asks=True)
 
     def stops_drawing(self, evse: int = 1) -> None:
-        self.drawing[evse] = False
-        self._move(evse, False)
-        self.do(ev.EvStoppedDrawing(evse))
+        self.change(evse, asks=False)
 
     def unplug(self, evse: int = 1) -> None:
-        self.drawing[evse] = False
-        self.do(ev.CableUnplugged(evse))
-        self._move(evse, False)
+        self.change(evse, asks=False, plugged=False)
 
     def swipe(self, token: Token = TAG, evse: int = 1) -> None:
         self.do(ev.TagPresented(evse, token))
 
-    def _follow(self, evse: int) -> None:
-        demand = self.demands[evse]
-        offered = demand.max_ma if demand.closes else 0
-        seen = self.station.outlets.get(evse)
-        if seen is None:
-            return
-        if seen.seen.offered_ma != offered:
-            self.do(ev.OfferMoved(evse, offered, 32_000, None if offered else "NOT_WANTED"))
-        self._move(evse, demand.closes and self.drawing[evse])
-        if self.socket and demand.holds_cable != self.locked[evse]:
-            self.locked[evse] = demand.holds_cable
-            self.do(ev.LockMoved(evse, self.locked[evse]))
+    def fault(self, *faults: FaultNote, evse: int = 1) -> None:
+        self.change(evse, faults=faults)
 
-    def _move(self, evse: int, closed: bool) -> None:
-        if self.closed[evse] != closed:
-            self.closed[evse] = closed
-            self.do(ev.ContactorMoved(evse, closed))
+    def breaks(self) -> None:
+        self.disk.broken = True
+
+    def mends(self) -> None:
+        """The shell's next try succeeds."""
+        self.disk.mend()
+        self.do(ev.StoreMended())
 
     # --- the central system ------------------------------------------------------------------------------------
 
@@ -215,37 +303,43 @@ class World:
 
     def disconnect(self) -> None:
         self.open = None
+        self.watch.connection_lost()
         self.do(ev.LinkDown("test"))
 
-    def answer(self, answer: ev.Answer) -> Report:
+    def answer(self, answer: ev.Answer, *bindings: ev.Binding) -> Report:
         """Answer the open call."""
-        assert self.open is not None, "no call is open"
-        item, self.open = self.open, None
-        if isinstance(answer, ev.BootAnswer | ev.TimeAnswer) and answer.wall_ms is not None:
-            self.wall_known = True
-        self.do(ev.Delivered(item.item, answer))
+        item = self._close()
+        self.do(ev.Delivered(item.item, answer, bindings))
         return item.report
 
     def fail(self, code: str | None = None) -> Report:
         """Refuse the open call, or (None) let it time out."""
-        assert self.open is not None, "no call is open"
-        item, self.open = self.open, None
+        item = self._close()
         self.do(ev.Undelivered(item.item, code))
         return item.report
 
+    def _close(self) -> Send:
+        assert self.open is not None, "no call is open"
+        item, self.open = self.open, None
+        return item
+
+    def answer_one(self, status: TokenStatus = TokenStatus.ACCEPTED) -> Report:
+        """Answer the open call as a friendly central system."""
+        assert self.open is not None, "no call is open"
+        kind = type(self.open.report).__name__
+        if kind == "Booted":
+            return self.answer(ev.BootAnswer(Registration.ACCEPTED, WALL0 + self.ms, 300))
+        if kind == "HeartbeatDue":
+            return self.answer(ev.TimeAnswer(WALL0 + self.ms))
+        if kind in ("AuthorizationAsked", "TransactionStarted", "TransactionEnded"):
+            return self.answer(ev.TokenAnswer(status))
+        return self.answer(ev.Noted())
+
     def answer_all(self, status: TokenStatus = TokenStatus.ACCEPTED) -> list[Report]:
-        """Answer whatever is open as a friendly central system, until nothing is."""
+        """Answer whatever is open, until nothing is."""
         seen: list[Report] = []
         while self.open is not None:
-            kind = type(self.open.report).__name__
-            if kind == "Booted":
-                seen.append(self.answer(ev.BootAnswer(Registration.ACCEPTED, WALL0, 300)))
-            elif kind == "HeartbeatDue":
-                seen.append(self.answer(ev.TimeAnswer(WALL0)))
-            elif kind in ("AuthorizationAsked", "TransactionStarted", "TransactionEnded"):
-                seen.append(self.answer(ev.TokenAnswer(status)))
-            else:
-                seen.append(self.answer(ev.Noted()))
+            seen.append(self.answer_one(status))
         return seen
 
     def online(self) -> World:
@@ -255,57 +349,92 @@ class World:
         self.answer_all()
         return self
 
+    def offline(self) -> World:
+        """Board up, never connected."""
+        self.hal_up()
+        return self
+
     def asks(self, request: ev.Request) -> Any:
         """A request of the central system; its reply, or None while there is none."""
         self.do(ev.FromCentral(request))
         return self.replies.get(request.ref)
+
+    def ref(self) -> str:
+        return f"ref{next(self.refs)}"
+
+    def set(self, key16: str, value: object) -> World:
+        """Someone at the box writes a variable."""
+        variable = catalogue.by_key16(key16)
+        assert variable is not None
+        ref = self.ref()
+        self.do(ev.VariableWritten(ref, variable.component, variable.name, str(value).lower()))
+        assert self.replies[ref] is Verdict.ACCEPTED, f"{key16}={value}: {self.replies[ref]}"
+        return self
+
+    # --- short stories -----------------------------------------------------------------------------------------
+
+    def charging(self, evse: int = 1, token: Token = TAG) -> World:
+        """A car charges, and all is told."""
+        self.plug_in(evse)
+        self.swipe(token, evse)
+        self.answer_all()
+        self.wants(evse)
+        self.answer_all()
+        assert self.status(evse) is Status.CHARGING
+        return self
 
     # --- what can be seen --------------------------------------------------------------------------------------
 
     def status(self, evse: int = 1) -> Status:
         return self.station.outlets[evse].status
 
+    def tx(self, evse: int = 1) -> Transaction | None:
+        """The open transaction, as the station has it."""
+        return self.station.outlets[evse].charging.tx
+
     def transactions(self) -> list[Transaction]:
-        return [record for record in self.disk.records.values() if isinstance(record, Transaction)]
+        """As the disk has them."""
+        return list(self.disk.of(Transaction))
+
+    def last(self, kind: type) -> Any:
+        return self.reports(kind)[-1]
 
     def reports(self, kind: type) -> list[Any]:
         return [send.report for send in self.sent if isinstance(send.report, kind)]
 
+    def statuses(self, evse: int = 1) -> list[Status]:
+        """What was sent of this outlet."""
+        return [report.status for report in self.reports(StatusChanged) if report.evse == evse]
+
     def _perform(self, effects: list[Effect]) -> None:
-        self.log.extend(effects)
-        kept = True
-        committed = False
+        self.effects.extend(effects)
+        self.watch.order(effects)
+        kept, unkept = True, ()
         for effect in effects:
             if isinstance(effect, Persist):
-                kept = self._keep(effect)
-                committed = True
-            elif isinstance(effect, Demand) and kept:
-                assert lowers(self.demands[effect.evse], effect) or committed or not self._changes(effects)
-                self.demands[effect.evse] = effect
-            elif isinstance(effect, Send):
-                assert self.open is None, "a second call was opened"
-                self.open = effect
-                self.sent.append(effect)
-            elif isinstance(effect, Reply):
-                self.replies[effect.ref] = effect.answer
-            elif isinstance(effect, Restart):
-                self.restarts.append(effect)
-            elif isinstance(effect, AdoptTime):
-                self.wall_known = True
+                kept = self.disk.keep(effect, self.ms)
+                unkept = () if kept else effect.changes
+            elif kept or not isinstance(effect, Demand | Send):
+                self._tell(effect)
+        if not kept:
+            self._perform(self.station.handle(ev.StoreBroken(unkept, "the disk is full"), self.now()))
 
-    @staticmethod
-    def _changes(effects: list[Effect]) -> bool:
-        return any(isinstance(effect, Persist) for effect in effects)
-
-    def _keep(self, persist: Persist) -> bool:
-        if self.disk.broken:
-            self.do(ev.StoreBroken(persist.changes, "the disk is full"))
-            return False
-        if persist.urgent:
-            for gathered in self.disk.gathered:
-                self.disk.commit(gathered)
-            self.disk.gathered.clear()
-            self.disk.commit(persist)
-        else:
-            self.disk.gathered.append(persist)
-        return True
+    def _tell(self, effect: Effect) -> None:
+        if isinstance(effect, Demand):
+            self.watch.demand(effect)
+            self.bays[effect.evse].demand = effect
+        elif isinstance(effect, Send):
+            self.watch.send(effect)
+            self.open = effect
+            self.sent.append(effect)
+            self.arrived.setdefault(effect.item, effect.report)
+        elif isinstance(effect, Reply):
+            assert effect.ref not in self.replies, "a second reply"
+            self.replies[effect.ref] = effect.answer
+        elif isinstance(effect, Restart):
+            self.restarts.append(effect)
+        elif isinstance(effect, AdoptTime):
+            self.wall_offset = effect.wall_ms - self.ms
+        elif isinstance(effect, Log):
+            self.lines.append(effect.line)
+            self.watch.line(effect.line)
