@@ -33,7 +33,7 @@ Change = Put | Drop
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """One atomic commit. `urgent` = on the disk before the next effect; else with the next batch, within 30 s."""
+    """One atomic commit. `urgent` = on the disk before the next effect; else with the next batch, within a minute."""
 
     changes: tuple[Change, ...]
     urgent: bool = True

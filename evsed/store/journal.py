@@ -37,7 +37,7 @@ from evsed.store.records import KIND_OF, Row, Unreadable, decode, encode, tx_of
 
 log = logging.getLogger(__name__)
 
-FLUSH_MS = 30_000
+FLUSH_MS = 60_000
 KEEP_ENDED = 10_000
 KEEP_QUARANTINED = 1_000
 TRANSACTION = KIND_OF[Transaction]
