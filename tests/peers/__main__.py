@@ -19,6 +19,8 @@ from tests.peers.habits import HABITS
 from tests.peers.session import STEPS, Unexpected, gaps
 from tests.stand import StandFailed, Wallbox
 
+Start = Callable[[], CentralSystem]
+Outcome = tuple[CentralSystem, list[str]]
 FAILURES = (Missing, Refused, Unexpected, StandFailed)
 
 
@@ -50,10 +52,11 @@ def judges_are_sharp() -> list[str]:
     return [] if done.returncode == 0 else [f"the servers miss breaches: {done.stdout}"]
 
 
-def whole_session(start: Callable[[], CentralSystem]) -> tuple[CentralSystem, list[str]]:
-    """The server after the session, and what went wrong."""
+def whole_session(start: Start, running: list[CentralSystem | Wallbox]) -> Outcome:
+    """The server after the session, and what went wrong. Whatever runs is in `running`, so that it can be ended."""
     wrong: list[str] = []
     with start() as central, Wallbox(central.url) as box:
+        running += [central, box]
         for step in STEPS:
             began = time.monotonic()
             try:
@@ -65,6 +68,19 @@ def whole_session(start: Callable[[], CentralSystem]) -> tuple[CentralSystem, li
         wrong += [] if wrong else gaps(central)
     wrong += [f"breach: {breach}" for breach in central.ledger.breaches]
     return central, [f"{central.name}: {text}" for text in wrong]
+
+
+def side_by_side(starts: list[Start]) -> list[Outcome]:
+    """A session with each, at the same time: daemons, sockets and folders are their own."""
+    running: list[CentralSystem | Wallbox] = []
+    with ThreadPoolExecutor() as pool:
+        sessions = [pool.submit(whole_session, start, running) for start in starts]
+        try:
+            return [session.result() for session in sessions]
+        except BaseException:  # Ctrl-C, for one: do not wait until they are through
+            for each in reversed(running):
+                each.close()
+            raise
 
 
 def habit(name: str) -> list[str]:
@@ -106,22 +122,24 @@ def table(servers: list[CentralSystem]) -> list[str]:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the daemons are ended
-    starts: list[Callable[[], CentralSystem]] = [CentralSystem.of_package]
+    starts: list[Start] = [CentralSystem.of_package]
     servers, wrong = [], []
     try:
         if node_is_there():
             starts.append(CentralSystem.of_npm)
         wrong += judges_are_sharp()
-        with ThreadPoolExecutor() as pool:  # each session has daemons, sockets and folders of its own
-            for central, failures in pool.map(whole_session, starts):
-                servers.append(central)
-                wrong += failures
+        for central, failures in side_by_side(starts):
+            servers.append(central)
+            wrong += failures
         for name in HABITS:
             began = time.monotonic()
             wrong += habit(name)
             say(f"{'ocpp (PyPI)':16} {'the habits of ' + name:42} {time.monotonic() - began:5.1f} s")
     except FAILURES as failure:
         wrong.append(str(failure))
+    except KeyboardInterrupt:
+        say("peers: interrupted")
+        return 130
     say("")
     for line in [*table(servers), "", *wrong]:
         say(line)

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -150,6 +151,16 @@ def test_only_accepted_tags_are_accepted() -> None:
     with CentralSystem.of_package("--accept-tags", "A,B") as central, Station(central) as station:
         said = [station.say(2, tag, "Authorize", {"idTag": tag})[2]["idTagInfo"]["status"] for tag in "ABC"]
     assert said == ["Accepted", "Accepted", "Invalid"]
+
+
+def test_the_transcript_holds_every_line(tmp_path: Path) -> None:
+    transcript = tmp_path / "transcript"
+    with CentralSystem.of_package("--transcript", str(transcript)) as central:
+        with Station(central) as station:
+            station.say(2, "1", "Heartbeat", {})
+        central.wait("the end", lambda: central.stations == [])
+    assert [json.loads(line) for line in transcript.read_text().splitlines()] == central.lines
+    assert [next(iter(line)) for line in central.lines] == ["connected", "frame", "frame", "disconnected", "summary"]
 
 
 def test_a_frame_that_kills_the_packages_loop_is_a_breach() -> None:

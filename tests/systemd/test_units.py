@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from evsed.__main__ import EXIT_OF, UNUSABLE
+from evsed.core.events import ResetKind
+from hal.system import FIFO_PRIORITY
+from tests import stand
 from tests.systemd import units
 
 ROOT = units.ROOT
@@ -79,6 +83,18 @@ def test_both_daemons_are_watched_and_come_back(unit: str) -> None:
     assert has["WatchdogSec"] and has["TimeoutAbortSec"]
 
 
+def test_the_units_agree_with_the_programs_and_with_the_stand() -> None:
+    hal, evsed = settings("evse-hal.service"), settings("evsed.service")
+    assert hal["LimitRTPRIO"] == [str(FIFO_PRIORITY)]
+    assert hal["LimitMEMLOCK"] == ["infinity"]  # the tick locks memory only where no limit can surprise it
+    assert evsed["SuccessExitStatus"] == [" ".join(map(str, EXIT_OF.values()))]
+    assert evsed["RestartPreventExitStatus"] == [f"{UNUSABLE} {EXIT_OF[ResetKind.HARD]}"]
+    for unit in (hal, evsed):
+        [name] = unit["RuntimeDirectory"]
+        assert unit["WatchdogSec"] == [f"{stand.WATCHDOG_S[name]:g}s"]
+        assert unit["RestartSec"] == [f"{stand.RESTART_S * 1_000:g}ms"]
+
+
 def test_the_contactor_is_made_safe_before_and_after() -> None:
     has = settings("evse-hal.service")
     assert has["ExecStartPre"] == has["ExecStopPost"] == ["/opt/evsed/bin/python -I -m hal.make_safe"]
@@ -100,7 +116,6 @@ def test_evsed_reaches_hal_and_is_listened_to() -> None:
 
 def test_a_hard_reset_is_left_to_the_path_unit() -> None:
     evsed, path = settings("evsed.service"), settings("evse-hard-reset.path")
-    assert evsed["RestartPreventExitStatus"] == ["2 11"]
     assert path["PathExists"] == [f"/run/{evsed['RuntimeDirectory'][0]}/hard-reset"]
     assert evsed["RuntimeDirectoryPreserve"] == ["yes"]  # or the wish is gone before it is seen
 
