@@ -1,0 +1,42 @@
+"""./evse bench: every figure of the product, in one run.
+
+./evse bench [--json] [--quick]      --quick: fewer edges and shorter waits, to see that all of it works
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tests.bench import daemons, virtual
+from tests.bench.figures import Figure, document, table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./evse bench")
+    parser.add_argument("--json", action="store_true", help="one key a figure, its unit in the name")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
+    options = parser.parse_args()
+    quick = options.quick
+    parts: dict[str, Callable[[], list[Figure]]] = {
+        "messages": virtual.messages,
+        "starts": lambda: daemons.starts(3 if quick else daemons.STARTS),
+        "a quiet minute": lambda: daemons.quiet(10 if quick else daemons.IDLE_S),
+        "ticks": lambda: daemons.ticks(5 if quick else 30),
+        "virtual hours": lambda: virtual.hours(2, 1) if quick else virtual.hours(24, 4),
+        "openings": lambda: daemons.openings(400 if quick else 10_000),
+    }
+    figures: list[Figure] = []
+    for name, part in parts.items():
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        figures += part()
+    print(document(figures) if options.json else table(figures))
+    missed = [figure.key for figure in figures if figure.most is not None and figure.typical > figure.most]
+    if missed:
+        print(f"missed: {', '.join(missed)}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
