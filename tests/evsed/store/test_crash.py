@@ -22,7 +22,7 @@ from tests.evsed.store.disk import Disk, after_power_cut, lay, library, listenin
 from tests.evsed.store.worlds import a_day, held, keep, small_log, states, whole_session
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-DICE = 40 if LONG else 2
+DICE = 40 if LONG else 1
 listens = pytest.mark.skipif(library() is None, reason="this Python has SQLite built in, its calls can't be heard")
 
 
@@ -188,7 +188,7 @@ def test_a_killed_writer_has_kept_all_that_it_acknowledged(folder: Path) -> None
     history = [persist for number in range(200) for persist in whole_session(f"tx{number}", 2 * number)]
     may_be = states(history)
     dice = random.Random(1)
-    for turn in range(100 if LONG else 4):
+    for turn in range(100 if LONG else 3):
         state = folder / f"killed-{turn}"
         command = [sys.executable, "-c", WRITER, str(state)]
         with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as writer:

@@ -17,7 +17,7 @@ from evsed.store.journal import Journal
 from tests.evsed.store.disk import lay, library, listening
 from tests.evsed.store.worlds import a_day, held, keep, records_of, states
 
-IMAGES = 10_000 if os.environ.get("EVSED_LONG_TESTS") else 250
+IMAGES = 10_000 if os.environ.get("EVSED_LONG_TESTS") else 150
 HEADER_VERSION = range(60, 64)
 
 
