@@ -29,7 +29,7 @@ class Bolt:
         plugged = self._plugged.lasts(pilot.level.cp in PLUGGED, now_ms)
         unplugged = self._unplugged.lasts(pilot.level.cp is Cp.A, now_ms)
         lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
-        offered = pilot.wish.ma > 0
+        offered = pilot.wish.ma > 0 and not pilot.wish.fault
         if plugged and (offered or (lease is not None and lease.holds_cable)):
             return True
         given_back = lease is not None and not lease.holds_cable and not offered

@@ -183,14 +183,12 @@ class PilotState(NamedTuple):
 def look(s: PilotState, high: float, low: float, now_ms: int) -> Level:
     """Classify what was measured under the drive of `s`; tells too when the line does not follow the drive."""
     settled = now_ms - s.drive_ms >= SETTLE_MS
+    if s.permille == F:  # here the car shows nothing of itself but that the line is not positive
+        return DISOBEYED[Cp.A] if settled and high > 2.0 else PLAIN[Cp.F]
     level = classify(high, low, settled and s.pwm, s.level)
-    if not settled or level.trouble is not None:
-        return level
-    if s.permille == F:
-        obeyed = level.cp is Cp.F or level.cp is Cp.E
-    else:
-        obeyed = level.cp is not Cp.F and (s.pwm or low > high - 3.0)
-    return level if obeyed else DISOBEYED[level.cp]
+    if settled and level.trouble is None and (level.cp is Cp.F or not (s.pwm or low > high - 3.0)):
+        return DISOBEYED[level.cp]
+    return level
 
 
 class Band(NamedTuple):
@@ -203,20 +201,20 @@ class Band(NamedTuple):
 
 
 NOWHERE = Band(0.0, 0.0, 0.0, 0.0)
-_HIGH = {Cp.A: (10.0, 13.0), Cp.B: (7.0, 10.0), Cp.C: (4.0, 8.0), Cp.F: (-13.0, -10.0)}
+_HIGH = {Cp.A: (10.0, 13.0), Cp.B: (7.0, 10.0), Cp.C: (4.0, 8.0)}
 
 
 def steady_band(s: PilotState, now_ms: int) -> Band:
     """Where a sample changes nothing, so that a tick need not classify it; empty for all but the quiet states."""
     level = s.level
-    if level.trouble is not None or level.cp not in _HIGH or now_ms - s.drive_ms < SETTLE_MS:
+    if s.permille == F and level is PLAIN[Cp.F]:
+        return Band(-14.0, 2.0, -14.0, 14.0)
+    if s.permille == F or level.trouble is not None or level.cp not in _HIGH or now_ms - s.drive_ms < SETTLE_MS:
         return NOWHERE
     high_from, high_to = _HIGH[level.cp]
-    if level.cp is Cp.F:
-        return Band(high_from, high_to, -14.0, 14.0) if s.permille == F else NOWHERE
     if s.pwm:
         return Band(high_from, high_to, -13.0, -10.0) if level.diode else NOWHERE
-    return Band(high_from, high_to, high_to - 3.0, 14.0) if s.permille == X1 and not level.diode else NOWHERE
+    return Band(high_from, high_to, high_to - 3.0, 14.0) if not level.diode else NOWHERE
 
 
 def step(s: PilotState, level: Level, wish: Wish, now_ms: int, rules: Rules) -> PilotState:

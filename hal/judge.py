@@ -36,8 +36,6 @@ class Judge:
 
     def pilot(self, level: Level, broken: str, now_ms: int) -> None:
         """What the pilot says of itself and of the car; `broken` is what its driver said."""
-        if level.cp is Cp.A:
-            self.book.unplugged(now_ms)
         if level.cp is Cp.F and level.trouble is None:
             return
         meant = pilot_fault(level, self._board.allow_d)
@@ -57,6 +55,8 @@ class Judge:
 
     def plug(self, level: Level, inputs: Inputs, now_ms: int) -> None:
         """What the plug's resistor says; a cable never gets better before A."""
+        if level.cp is Cp.F:
+            return
         if level.cp is Cp.A:
             self.cable_ma = inputs.cable_ma or None
         elif inputs.cable_ma:
@@ -75,6 +75,12 @@ class Judge:
             too_much = inputs.closed and max(reading.current_ma, default=0) > over_current_ma(last_offer_ma)
             self.book.set(Name.OVER_CURRENT, self._over_current.lasts(too_much, reading.at_ms), now_ms)
         self.book.set(Name.METER_SILENT, now_ms >= self._silent_ms, now_ms)
+
+    def settle(self, level: Level, now_ms: int) -> None:
+        """After all causes are known: forget what is over."""
+        if level.cp is Cp.A:
+            self.book.unplugged(now_ms)
+        self.book.passed(now_ms)
 
     @property
     def _silent_ms(self) -> int:

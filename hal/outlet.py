@@ -118,7 +118,7 @@ class OutletLoop:
         judge.parts(inputs, self.ordered, self._bolt.ordered, now_ms)
         judge.plug(level, inputs, now_ms)
         judge.meter(inputs, self._last_offer_ma, now_ms)
-        book.passed(now_ms)
+        judge.settle(level, now_ms)
         if book.faults != before:
             names = {fault.name for fault in before}
             for fault in book.faults:

@@ -72,13 +72,17 @@ class Server:
     def serve(self, tick: Tick, besides: Callable[[], float | None]) -> None:
         """Listen until `stop`. `besides` runs after each wake and says after how many seconds to wake again."""
         while not self._stopping:
-            for key, _ in self._selector.select(besides()):
-                if key.fileobj is self._listener:
-                    self._welcome()
-                elif isinstance(key.fileobj, socket.socket):
-                    self._hear(tick, key.fileobj)
-                else:
-                    os.eventfd_read(self._wake_fd)
+            self.turn(tick, besides())
+
+    def turn(self, tick: Tick, wait_s: float | None) -> None:
+        """Deal with everyone who speaks within `wait_s` (None = whenever that is)."""
+        for key, _ in self._selector.select(wait_s):
+            if key.fileobj is self._listener:
+                self._welcome()
+            elif isinstance(key.fileobj, socket.socket):
+                self._hear(tick, key.fileobj)
+            else:
+                os.eventfd_read(self._wake_fd)
 
     def close(self) -> None:
         """Hang up and remove the socket file."""
@@ -105,8 +109,9 @@ class Server:
             peer.close()
             return
         peer.setblocking(False)
-        with suppress(OSError):
-            peer.send(self._last)
+        if self._last:
+            with suppress(OSError):
+                peer.send(self._last)
         self._peers = (*self._peers, peer)
         self._selector.register(peer, selectors.EVENT_READ)
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection
 
 from hal.boards import Board
 from hal.contract import Lease, Limits, Snapshot, TickFigures
+from hal.iec61851 import FAR_MS
 from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
 from hal.senses import FaultMemory, Readings
@@ -29,6 +30,7 @@ log = logging.getLogger("hal.tick")
 
 TICK_MS = 10
 PUBLISH_MS = 1_000
+WINDOW_MS = 30  # a detector has seen a change in full when it was read twice afterwards
 BEAT_MS = 400  # a virtual clock may leave out ticks, but not the heartbeats of a closed contactor
 REST_TICKS = 5
 _TICK_NS = TICK_MS * 1_000_000
@@ -58,6 +60,7 @@ class Tick:
         self._started_ms = now_ms
         self._publish_due_ms = now_ms
         self._seq = 0
+        self._changed_ms = self._change_ms = now_ms
         self._retired = False
         self.resting = False
         self.ticks = self.overruns = self.late_max_us = 0
@@ -70,6 +73,7 @@ class Tick:
             return False
         if not self._retired:
             loop.permit.grant(lease, now_ms)
+            self._changed_ms = now_ms
         return True
 
     def retire(self) -> None:
@@ -103,6 +107,7 @@ class Tick:
         self._board.advance(now_ms)
         while self._orders:
             self._orders.popleft()()
+            self._changed_ms = now_ms
         self.ticks += 1
         if now_ms >= self._publish_due_ms:
             for loop in self._all:
@@ -117,13 +122,13 @@ class Tick:
 
     def next_due_ms(self, now_ms: int) -> int:
         """When `run_once` must be called next though nothing comes from outside; always later than now."""
-        due_ms = min(self._publish_due_ms, *(loop.due_ms for loop in self._all))
-        if self.loaded:
-            due_ms = min(due_ms, now_ms + BEAT_MS)
-        change_ms = self._board.next_change_ms(now_ms)
-        if change_ms is not None:
-            due_ms = min(due_ms, change_ms)
-        return max(due_ms, now_ms + 1)
+        if now_ms >= self._change_ms:
+            self._changed_ms = now_ms
+        self._change_ms = self._board.next_change_ms(now_ms) or FAR_MS
+        if self._orders or now_ms < self._changed_ms + WINDOW_MS:
+            return now_ms + TICK_MS
+        due_ms = min(self._publish_due_ms, self._change_ms, *(loop.due_ms for loop in self._all))
+        return max(min(due_ms, now_ms + BEAT_MS) if self.loaded else due_ms, now_ms + 1)
 
     def note_lateness(self, late_us: int) -> int:
         """Keep the figures of a tick that begins so late; returns how many ticks were missed over it."""

@@ -14,6 +14,7 @@ from hal.sim.plant import Plant
 from hal.tick import Tick
 
 START_MS = 1_000_000
+USUAL = Limits()
 
 
 class Memory:
@@ -43,7 +44,7 @@ class Box:
     def __init__(
         self,
         board: BoardFile | Board | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
         memory: Memory | None = None,
         metered: Iterable[int] = (),
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -226,7 +227,5 @@ def test_a_mutant_is_found(what: str, source: str) -> None:
     exec(compile(source, "mutant", "exec"), namespace)
     decide = namespace["reason_to_open"]
     assert callable(decide)
-    try:
+    with suppress(KeyError, AttributeError, TypeError, NameError):  # a mutant that does not even run is found too
         assert not all(verdicts(decide)), what
-    except (KeyError, AttributeError, TypeError, NameError):
-        pass  # it does not even run

@@ -1,0 +1,162 @@
+"""Board files: strict, and built from drivers by exact name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hal import boards
+from hal.boards import BoardError, assemble, load, with_outlets
+from hal.contract import MeterChoice
+
+GOOD = """
+name = "bench"
+kind = "pi"
+[[outlet]]
+evse = 1
+max_ma = 16_000
+socket = false
+[outlet.pilot]
+driver = "wire"
+channel = 0
+[outlet.contactor]
+driver = "coil"
+[outlet.enable]
+driver = "gate"
+"""
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "bench.toml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize(("name", "outlets"), [("sim", [1]), ("sim2", [1, 2])])
+def test_the_boards_of_this_folder_load_and_assemble(name: str, outlets: list[int]) -> None:
+    board = assemble(load(name))
+    assert board.name == name and sorted(board.outlets) == outlets
+    assert all(outlet.board_ma == 32_000 and outlet.parts.lock is not None for outlet in board.outlets.values())
+    assert sorted(board.readers()) == outlets
+    assert board.order(1, ("plug-in",))[0]
+    assert Path(board.meter_port(MeterChoice(model="sdm630", port="sim"))).exists()
+    board.close()
+
+
+def test_every_file_of_the_folder_is_called_like_its_board() -> None:
+    for path in boards.HERE.glob("*.toml"):
+        assert load(path.stem).name == path.stem
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(BoardError, match=r"^no board `bench`; known are .*sim.*, or a path that ends in .toml$"):
+        load("bench")
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "sentence"),
+    [
+        ("evse = 1", "evse = 2", "outlet.evse: [2] must be 1 to 1, each once"),
+        ("max_ma = 16_000", "max_ma = 5_999", "outlet[0].max_ma: Expected `int` >= 6000"),
+        ("max_ma = 16_000", 'max_ma = "16 A"', "outlet[0].max_ma: Expected `int`, got `str`"),
+        ("max_ma = 16_000", "", "Object missing required field `max_ma`"),
+        ("socket = false", "sockets = false", "unknown key `sockets` in outlet[0]; known are evse, max_ma, socket"),
+        ('kind = "pi"', 'kind = "esp"', "kind: Invalid enum value 'esp'"),
+        (
+            'name = "bench"',
+            'name = "bench"\n[timing]\nlock = 3',
+            "unknown key `lock` in timing; known are close_spacing_ms",
+        ),
+        ('name = "bench"', "name = ", "is not TOML"),
+        ('name = "bench"', "colour = 1", "unknown key `colour`; known are name, kind, outlet"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: str, to: str, sentence: str) -> None:
+    path = written(tmp_path, GOOD.replace(change, to))
+    with pytest.raises(BoardError) as wrong:
+        load(path)
+    assert str(wrong.value).startswith(f"{path}: ") and sentence in str(wrong.value)
+    assert "\n" not in str(wrong.value).strip()
+
+
+def test_a_file_that_is_not_there_or_not_text_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="cannot be read: No such file"):
+        load(str(tmp_path / "none.toml"))
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(BoardError, match="is not UTF-8 text at byte 0"):
+        load(str(tmp_path / "bytes.toml"))
+    (tmp_path / "huge.toml").write_bytes(b"#" * 1_000_001)
+    with pytest.raises(BoardError, match="is larger than"):
+        load(str(tmp_path / "huge.toml"))
+
+
+def test_a_simulated_board_names_no_drivers(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="outlet 1: pilot: a board of kind sim names no drivers"):
+        load(written(tmp_path, GOOD.replace('"pi"', '"sim"')))
+
+
+def test_a_driver_that_does_not_exist_is_an_error_and_no_other_is_tried(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match="board bench: outlet 1: pilot: no driver `wire`; known are none in this"):
+        assemble(load(written(tmp_path, GOOD)))
+
+
+def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
+    text = GOOD.replace("socket = false", "socket = true")
+    boards_file = load(written(tmp_path, text.split("[outlet.pilot]")[0]))
+    with pytest.raises(
+        BoardError, match="outlet 1: pilot: is missing; such an outlet needs pilot, contactor, enable, l"
+    ):
+        assemble(boards_file)
+
+
+class Wire:
+    """A part that keeps its configuration."""
+
+    class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+        channel: int = 7
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.open = True
+
+    def close(self) -> None:
+        self.open = False
+
+
+@pytest.fixture
+def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("wire", "coil", "gate"):
+        monkeypatch.setitem(boards.DRIVERS, name, f"{__name__}:Wire")
+
+
+def test_drivers_are_built_from_their_own_keys_and_closed(tmp_path: Path, drivers: None) -> None:
+    board = assemble(load(written(tmp_path, GOOD)))
+    parts = board.outlets[1].parts
+    assert isinstance(parts.pilot, Wire) and parts.pilot.config.channel == 0
+    assert isinstance(parts.contactor, Wire) and parts.contactor.config.channel == 7
+    assert parts.lock is None and parts.proximity is None and parts.residual is None
+    board.advance(0)
+    assert board.next_change_ms(0) is None and board.readers() == {}
+    board.close()
+    assert not parts.pilot.open
+
+
+def test_a_key_that_a_driver_does_not_know_is_said(tmp_path: Path, drivers: None) -> None:
+    text = GOOD.replace("channel = 0", "chanel = 0")
+    with pytest.raises(BoardError, match="board bench: outlet 1: pilot: unknown key `chanel`; known are channel"):
+        assemble(load(written(tmp_path, text)))
+
+
+def test_a_real_board_takes_no_orders_and_has_no_simulated_meter(tmp_path: Path, drivers: None) -> None:
+    board = assemble(load(written(tmp_path, GOOD)))
+    assert board.order(1, ("unplug",)) == (False, "board bench is real: only a simulated board takes orders")
+    with pytest.raises(BoardError, match="exists on a simulated board only"):
+        board.meter_port(MeterChoice(model="sdm630", port="sim"))
+    with pytest.raises(BoardError, match="only a board of kind sim"):
+        with_outlets(load(written(tmp_path, GOOD)), 2)
+
+
+def test_the_simulated_board_is_given_any_number_of_outlets() -> None:
+    assert sorted(assemble(with_outlets(load("sim"), 8)).outlets) == list(range(1, 9))

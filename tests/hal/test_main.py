@@ -1,0 +1,165 @@
+"""The process itself: it starts, obeys, ends as it should, and says in one sentence why it cannot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hal.bus import monotonic_ms
+from hal.contract import MAX_DATAGRAM, Lease, Outlet, SimOrder, Snapshot, Update, decode_update, encode
+from hal.faults import Name
+from hal.latches import FILE, LatchFile
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """One evse-hal with a notify socket of ours in the place of systemd."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.path = folder / "hal.sock"
+        self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.systemd.settimeout(20)
+        notify = folder / "notify"
+        notify.unlink(missing_ok=True)
+        self.systemd.bind(str(notify))
+        given = ("--board", "sim", "--socket", str(self.path), "--state", str(folder / "state"), *arguments)
+        env = {**os.environ, "NOTIFY_SOCKET": str(notify), "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hal", *given], env=env, stderr=subprocess.PIPE, text=True, cwd=folder
+        )
+
+    def told(self, word: str) -> None:
+        """Wait until systemd has heard a word."""
+        while self.systemd.recv(100) != word.encode():
+            pass
+
+    def peer(self) -> socket.socket:
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        peer.settimeout(20)
+        peer.connect(str(self.path))
+        return peer
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal; the exit code and what stderr said."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=20)
+        self.systemd.close()
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def begin(*arguments: str) -> Process:
+        started.append(Process(tmp_path, *arguments))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        process.end(signal.SIGKILL)
+
+
+def wait_for(peer: socket.socket, is_so: Callable[[Outlet], bool], lease_ma: int | None = None) -> Outlet:
+    """Read snapshots, renewing a lease, until the first outlet is as wanted."""
+    while True:
+        update: Update = decode_update(peer.recv(MAX_DATAGRAM))
+        if lease_ma is not None:
+            peer.send(encode(Lease(1, lease_ma, True, True, monotonic_ms() + 3_000)))
+        if isinstance(update, Snapshot) and is_so(update.outlets[0]):
+            return update.outlets[0]
+
+
+def test_a_whole_life(start: Callable[..., Process]) -> None:
+    process = start()
+    process.told("READY=1")
+    process.told("WATCHDOG=1")
+    with closing(process.peer()) as peer:
+        peer.send(encode(SimOrder(1, ("plug-in", "--cable", "20"))))
+        charging = wait_for(peer, lambda outlet: outlet.closed and outlet.meter is not None, lease_ma=16_000)
+        assert charging.offered_ma == 16_000 and charging.cable_ma == 20_000
+        code, said = process.end()
+    assert code == 0 and not process.path.exists()
+    order = ["permissions are taken back", "pilot +12 V", "C→B", "contactor open"]
+    places = [said.rindex(words) for words in order]
+    assert places == sorted(places), said
+
+
+def test_killed_it_leaves_a_socket_that_the_next_one_replaces(start: Callable[..., Process]) -> None:
+    first = start()
+    first.told("READY=1")
+    first.end(signal.SIGKILL)
+    assert first.path.exists()
+    second = start()
+    second.told("READY=1")
+    assert second.end()[0] == 0
+
+
+def test_latched_faults_outlive_it_until_service_clears_them(start: Callable[..., Process], tmp_path: Path) -> None:
+    first = start()
+    first.told("READY=1")
+    with closing(first.peer()) as peer:
+        peer.send(encode(SimOrder(1, ("fault", "aux-closed"))))
+        wait_for(peer, lambda outlet: bool(outlet.faults))
+    first.end(signal.SIGINT)
+    assert LatchFile(tmp_path / "state", (1,), lambda: None).recall(1) == (Name.WELDED,)
+    service = start("--service-clear")
+    assert service.process.wait(20) == 0
+    assert LatchFile(tmp_path / "state", (1,), lambda: None).recall(1) == ()
+
+
+def test_two_outlets_of_one_board(start: Callable[..., Process]) -> None:
+    process = start("--evses", "2")
+    process.told("READY=1")
+    with closing(process.peer()) as peer:
+        update = decode_update(peer.recv(MAX_DATAGRAM))
+        assert isinstance(update, Snapshot) and [outlet.evse for outlet in update.outlets] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--board", "none"], "evse-hal: no board `none`; known are sim, sim2, or a path that ends in .toml"),
+        (["--site", "none.toml"], "evse-hal: none.toml: cannot be read: No such file or directory"),
+        (["--state", "/proc/x"], "evse-hal: state /proc/x: No such file or directory; name another with --state"),
+        (["--socket", "/nowhere/s"], "evse-hal: socket /nowhere/s: No such file or directory; name another with"),
+        (["--allow-user", "nobody-at-all"], "evse-hal: --allow-user nobody-at-all: there is no such user"),
+    ],
+)
+def test_what_cannot_be_obeyed_is_one_sentence_and_exit_2(
+    start: Callable[..., Process], arguments: list[str], sentence: str
+) -> None:
+    process = start(*arguments)
+    assert process.process.wait(20) == 2
+    said = process.end()[1]
+    assert said.startswith(sentence) and said.count("\n") == 1
+
+
+def test_a_meter_model_that_does_not_exist_is_one_sentence(start: Callable[..., Process], tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('[board]\nname = "sim"\n[[meter]]\nmodel = "abacus"\nport = "sim"\n')
+    process = start("--site", str(site))
+    assert process.process.wait(20) == 2
+    said = process.end()[1]
+    assert said.startswith("evse-hal: meter of outlet 1: ") and "abacus" in said and said.count("\n") == 1
+
+
+def test_a_damaged_memory_of_faults_keeps_it_open(start: Callable[..., Process], tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / FILE).write_text("garbage")
+    process = start()
+    process.told("READY=1")
+    with closing(process.peer()) as peer:
+        outlet = wait_for(peer, lambda outlet: True)
+    assert [fault.name for fault in outlet.faults] == ["MEMORY_DAMAGED"] and outlet.reason == "FAULT"
