@@ -18,10 +18,9 @@ import sys
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-from evsed import watchdog
+from evsed import __version__, watchdog
 from evsed.clock import SystemClock
 from evsed.control import CannotListen, listen, serve
 from evsed.core import catalogue
@@ -39,7 +38,6 @@ from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
 
-VERSION = version("evsed")
 UNUSABLE = 2
 EXIT_OF = {ResetKind.SOFT: 10, ResetKind.HARD: 11}
 
@@ -107,7 +105,7 @@ async def _run(site: Site, paths: Paths) -> int:
     gc.collect()
     gc.freeze()
     watchdog.notify("READY=1")
-    supervisor.note(f"= evsed {VERSION} as {site.station.identity}")
+    supervisor.note(f"= evsed {__version__} as {site.station.identity}")
     work = asyncio.create_task(_work(supervisor, listening))
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -168,11 +166,11 @@ def _join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Sup
         presets=site.presets,
     )
     identity = site.station.identity
-    supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, VERSION)
+    supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, __version__)
     supervisor.hal = HalLink(paths.hal_socket, supervisor.inbox.put, clock.mono_ms)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:
-        plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, VERSION)
+        plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)
         exchange = Exchange(
             DIALECT,
             plate,
