@@ -21,6 +21,38 @@ from jsonschema_rs import Draft4Validator
 
 Payload = dict[str, Any]
 NEW_YEAR_2027 = 1_798_761_600_000
+NEVER_MS = 1 << 62
+STALE_MS = 60_000  # evcc takes no notice of a StatusNotification that is older
+ENERGY = "Energy.Active.Import.Register"
+
+# OCPP 1.6 §4.9, rows A to I. Faulted leads back to whatever was before.
+_LETTER = {
+    "Available": "A",
+    "Preparing": "P",
+    "Charging": "C",
+    "SuspendedEV": "V",
+    "SuspendedEVSE": "S",
+    "Finishing": "F",
+    "Reserved": "R",
+    "Unavailable": "U",
+    "Faulted": "X",
+}
+_LEADS_TO = {
+    "A": "PCVSRUX",
+    "P": "ACVSFX",
+    "C": "AVSFUX",
+    "V": "ACSFUX",
+    "S": "ACVFUX",
+    "F": "APUX",
+    "R": "APUX",
+    "U": "APCVSX",
+    "X": "APCVSFRU",
+}
+
+
+def may_follow(before: str, after: str) -> bool:
+    """Whether the table of §4.9 has this change; saying the same again is no change."""
+    return before == after or _LETTER[after] in _LEADS_TO[_LETTER[before]]
 
 
 @cache
@@ -31,6 +63,10 @@ def schema(name: str) -> Draft4Validator:
 
 def iso(wall_ms: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=wall_ms)).isoformat().replace("+00:00", "Z")
+
+
+def wall_ms(stamp: str) -> int:
+    return round(datetime.fromisoformat(stamp).timestamp() * 1_000)
 
 
 @dataclass(frozen=True)
@@ -74,6 +110,17 @@ class Charge:
     stop: Message | None = None
     samples: list[Message] = field(default_factory=list)
 
+    @property
+    def connector(self) -> int:
+        """Where it took place."""
+        return int(self.start.connectorId)
+
+    @property
+    def energy_wh(self) -> int:
+        """What was sold."""
+        assert self.stop is not None, f"transaction {self.number} is open"
+        return int(self.stop.meterStop - self.start.meterStart)
+
 
 class Csms:
     """`now_ms` is its wall clock."""
@@ -97,6 +144,12 @@ class Csms:
         self._errors: dict[str, list[str]] = {}
         self._answers: dict[str, list[Payload]] = {}
         self._silent: set[str] = set()
+        self._slow: dict[str, int] = {}
+        self._held: set[str] = set()
+        self._kept_back: list[str] = []
+        self._later: list[tuple[int, str]] = []
+        self._statuses: dict[int, str] = {}
+        self.judges_statuses = False
         self._lost: Counter[str] = Counter()
         self._by_id: dict[str, tuple[Message, Payload]] = {}
 
@@ -120,6 +173,21 @@ class Csms:
         self._questions[asked.id] = asked
         self.say(json.dumps([2, asked.id, action, asked.payload]))
         return asked
+
+    def registers(self, connector: int = 1) -> list[tuple[int, int]]:
+        """Every value of the register that was told, as (wall time, Wh), in the order of their times."""
+        told: list[tuple[int, int]] = []
+        for message in self.received:
+            if message.action == "StartTransaction" and message.connectorId == connector:
+                told.append((wall_ms(message.timestamp), message.meterStart))
+            elif message.action == "StopTransaction" and message.transactionId in self.charges:
+                if self.charges[message.transactionId].connector == connector:
+                    told.append((wall_ms(message.timestamp), message.meterStop))
+            elif message.action == "MeterValues" and message.connectorId == connector:
+                for sample in message.meterValue:
+                    values = (int(v["value"]) for v in sample["sampledValue"] if v.get("measurand", ENERGY) == ENERGY)
+                    told += [(wall_ms(sample["timestamp"]), value) for value in values]
+        return sorted(told)
 
     # --- misbehaviour --------------------------------------------------------------------------------------
 
@@ -147,16 +215,43 @@ class Csms:
         """Answer them again."""
         self._silent.discard(action)
 
+    def slow_on(self, action: str, seconds: float) -> None:
+        """Answer them after so long."""
+        self._slow[action] = round(seconds * 1_000)
+
+    def holds(self, action: str) -> None:
+        """Keep the answers back until they are released."""
+        self._held.add(action)
+
+    def releases(self, action: str, times: int = 1) -> None:
+        """Give the answers that were kept back, each so many times, and keep back no more."""
+        self._held.discard(action)
+        self._outgoing += [frame for frame in self._kept_back for _ in range(times)]
+        self._kept_back.clear()
+
     # --- the wire ------------------------------------------------------------------------------------------
 
     def take(self) -> list[str]:
         """The frames for the station."""
-        frames, self._outgoing = self._outgoing, []
+        now_ms = self._now_ms()
+        ripe = [frame for due_ms, frame in self._later if due_ms <= now_ms]
+        self._later = [later for later in self._later if later[0] > now_ms]
+        frames, self._outgoing = self._outgoing + ripe, []
         return frames
+
+    def next_ms(self) -> int:
+        """When a slow answer is due, on the clock of the world."""
+        return min((due_ms for due_ms, _ in self._later), default=NEVER_MS) - NEW_YEAR_2027
+
+    def connected(self) -> None:
+        """A new connection: what the station says now is what is so now."""
+        self._statuses.clear()
 
     def disconnected(self) -> None:
         """What was not delivered is gone, and nobody answers questions of the old connection."""
         self._outgoing.clear()
+        self._later.clear()
+        self._kept_back.clear()
         self._questions.clear()
 
     def receive(self, frame: str) -> None:
@@ -178,8 +273,8 @@ class Csms:
         if len(message.id) > 36:
             self.breaches.append(f"an id of {len(message.id)} characters")
         known, _ = self._by_id.get(message.id, (message, {}))
-        if (known.action, known.payload.get("timestamp")) != (message.action, message.payload.get("timestamp")):
-            self.breaches.append(f"{message.action} has the id of an older {known.action}")
+        if (known.action, known.payload) != (message.action, message.payload):
+            self.breaches.append(f"{message} has the id of {known}")
         self.received.append(message)
         if not self._may_say(message.action):
             self.breaches.append(f"{message.action} before the station was accepted")
@@ -202,10 +297,12 @@ class Csms:
         return self._triggered[action] >= 0
 
     def _answer(self, message: Message) -> Payload:
-        if self._answers.get(message.action):
-            return self._answers[message.action].pop(0)
-        if message.id not in self._by_id:  # the same message again gets the same answer
-            self._by_id[message.id] = (message, ANSWERS[message.action](self, message))
+        """The wire is at-least-once with stable ids: a message that came before is booked once, and gets its answer
+        again. Good central systems do so."""
+        if message.id not in self._by_id:
+            answer = ANSWERS[message.action](self, message)
+            said = self._answers.get(message.action)
+            self._by_id[message.id] = (message, said.pop(0) if said else answer)
         return self._by_id[message.id][1]
 
     def _judge(self, name: str, payload: Payload) -> None:
@@ -229,8 +326,26 @@ class Csms:
     def _heartbeat(self, message: Message) -> Payload:
         return {"currentTime": iso(self._now_ms())}
 
+    def _status(self, message: Message) -> Payload:
+        if not self.judges_statuses:
+            return {}
+        before = self._statuses.get(message.connectorId, message.status)
+        if not may_follow(before, message.status):
+            self.breaches.append(f"connector {message.connectorId} went from {before} to {message.status}")
+        self._statuses[message.connectorId] = message.status
+        if message.connectorId == 0 and message.status not in ("Available", "Unavailable", "Faulted"):
+            self.breaches.append(f"the station is {message.status}")
+        stamp = message.payload.get("timestamp")
+        if stamp is not None and not -1_000 <= self._now_ms() - wall_ms(stamp) <= STALE_MS:
+            self.breaches.append(f"{message.status} of {stamp} told at {iso(self._now_ms())}")
+        return {}
+
     def _start(self, message: Message) -> Payload:
-        charge = Charge(next(self.numbers), message)
+        number, said = next(self.numbers), self._answers.get("StartTransaction")
+        charge = Charge(said[0]["transactionId"] if said else number, message)
+        for other in self.charges.values():
+            if other.stop is None and other.connector == charge.connector:
+                self.breaches.append(f"transaction {charge.number} began before {other.number} ended")
         self.charges[charge.number] = charge
         return {"transactionId": charge.number, "idTagInfo": self._tag(message.idTag)}
 
@@ -261,6 +376,6 @@ ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
     "Heartbeat": Csms._heartbeat,
     "MeterValues": Csms._meter_values,
     "StartTransaction": Csms._start,
-    "StatusNotification": lambda csms, message: {},
+    "StatusNotification": Csms._status,
     "StopTransaction": Csms._stop,
 }

@@ -1,0 +1,1 @@
+"""Whole-wallbox scenarios on the virtual clock."""

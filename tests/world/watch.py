@@ -1,0 +1,104 @@
+"""What must be so at every moment of every scenario, whatever it is about. Judges by the plant, not by the software.
+
+Rules this file upholds:
+- The pilot offers no more than installer, board and cable allow.
+- The power contacts are closed only while a transaction is open on the disk (I3, I5).
+- While a transaction is open on the disk no cable comes free (I5) and nobody hears Available.
+- Samples of a session bear its transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from evsed.core.effects import Persist, Put
+from evsed.core.records import Transaction
+from hal.contract import Snapshot
+from hal.sim.bay import Bay
+from hal.sim.car import allowed_ma
+from hal.sim.power import ContactorFault
+
+if TYPE_CHECKING:
+    from tests.world.wallbox import Wallbox
+
+STUCK = {ContactorFault.WELDED, ContactorFault.SLOW, ContactorFault.AUX_OPEN}
+MOST_TOLD = 20
+
+
+class Watch:
+    """Looks at each step; `breaches` are for the fixture that made the world."""
+
+    def __init__(self, world: Wallbox) -> None:
+        self._world = world
+        self.open: dict[int, Transaction] = {}
+        self.breaches: list[str] = []
+        self._was_locked: dict[int, bool] = {}
+
+    def breach(self, text: str) -> None:
+        """Something that must never be."""
+        if len(self.breaches) < MOST_TOLD:
+            self.breaches.append(f"at {self._world.ms / 1_000:.3f} s: {text}")
+
+    # --- the disk --------------------------------------------------------------------------------------------
+
+    def recovered(self, transactions: tuple[Transaction, ...]) -> None:
+        """A life begins with what is on the disk."""
+        self.open = {tx.evse: tx for tx in transactions if tx.ended is None}
+
+    def kept(self, persist: Persist) -> None:
+        """It is on the disk."""
+        for change in persist.changes if persist.urgent else ():
+            if isinstance(change, Put) and isinstance(tx := change.record, Transaction):
+                if tx.ended is None:
+                    self.open[tx.evse] = tx
+                elif (was := self.open.get(tx.evse)) is not None and was.id == tx.id:
+                    del self.open[tx.evse]
+
+    # --- the plant -------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """At everything that is so now."""
+        for evse, bay in self._world.plant.bays.items():
+            self._offer(evse, bay)
+            if bay.contactor.main and evse not in self.open and not bay.contactor.faults & STUCK:
+                self.breach(f"outlet {evse}: closed without a durable open transaction")
+            self._bolt(evse, bay)
+
+    def _offer(self, evse: int, bay: Bay) -> None:
+        offered_ma = allowed_ma(bay.pilot._offered)
+        cable_ma = None if bay.proximity is None or bay.proximity.cable_a is None else bay.proximity.cable_a * 1_000
+        board_ma = self._world.board.outlets[evse].board_ma
+        for owner, max_ma in (("installer", self._world.limits.max_ma), ("board", board_ma), ("cable", cable_ma)):
+            if max_ma is not None and offered_ma > max_ma:
+                self.breach(f"outlet {evse}: {offered_ma} mA offered, the {owner} allows {max_ma}")
+
+    def _bolt(self, evse: int, bay: Bay) -> None:
+        locked = bay.lock is not None and bay.lock.holds
+        was, self._was_locked[evse] = self._was_locked.get(evse, False), locked
+        if was and not locked:
+            if bay.contactor.main:
+                self.breach(f"outlet {evse}: unlocked under load")
+            if evse in self.open and self._world.evsed is not None:
+                self.breach(f"outlet {evse}: the cable is free, the end of {self.open[evse].id} is not on the disk")
+
+    def published(self, snapshot: Snapshot) -> None:
+        """What hal says."""
+        for outlet in snapshot.outlets:
+            cable_ma = outlet.board_ma if outlet.cable_ma is None else outlet.cable_ma
+            if outlet.offered_ma > min(self._world.limits.max_ma, outlet.board_ma, cable_ma):
+                self.breach(f"outlet {outlet.evse}: a snapshot offers {outlet.offered_ma} mA")
+
+    # --- the wire --------------------------------------------------------------------------------------------
+
+    def sent(self, frame: str) -> None:
+        """A frame on its way to the central system."""
+        kind, _, *rest = json.loads(frame)
+        if kind != 2:
+            return
+        action, payload = rest
+        tx = self.open.get(payload.get("connectorId", 0))
+        if action == "StatusNotification" and payload["status"] == "Available" and tx is not None:
+            self.breach(f"Available on outlet {tx.evse} while {tx.id} is open")
+        if action == "MeterValues" and tx is not None and "transactionId" not in payload:
+            self.breach(f"MeterValues without a transaction while {tx.id} is open on outlet {tx.evse}")
