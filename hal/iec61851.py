@@ -29,6 +29,7 @@ FAULT_F_MS = 300  # A.5: F for at least this long after a fault
 WAKE_AFTER_MS = 30_000  # A.5.3: asleep in B2 for so long
 WAKE_F_MS = 4_000
 WAKE_X1_MS = 750
+PWM_V = -3.0  # lower at x1, and the PWM still runs; an edge of the car within the window never leads there
 SETTLE_MS = 15  # the sample that spans a change of drive proves nothing about the low plateau
 
 
@@ -186,7 +187,7 @@ def look(s: PilotState, high: float, low: float, now_ms: int) -> Level:
     if s.permille == F:  # here the car shows nothing of itself but that the line is not positive
         return DISOBEYED[Cp.A] if settled and high > 2.0 else PLAIN[Cp.F]
     level = classify(high, low, settled and s.pwm, s.level)
-    if settled and level.trouble is None and (level.cp is Cp.F or not (s.pwm or low > high - 3.0)):
+    if settled and level.trouble is None and (level.cp is Cp.F or not (s.pwm or low > PWM_V)):
         return DISOBEYED[level.cp]
     return level
 
