@@ -106,6 +106,14 @@ def _cable(_: Outlet | None, after: Outlet) -> events.Event | None:
     return events.CableUnplugged(after.evse) if after.cp is Cp.A else None
 
 
+def _socket(_: Outlet | None, after: Outlet) -> events.Event | None:
+    return events.SocketEmptied(after.evse) if _empty(after) else None
+
+
+def _empty(outlet: Outlet) -> bool:
+    return outlet.cp is Cp.A and outlet.cable_ma is None
+
+
 def _car(before: Outlet | None, after: Outlet) -> events.Event | None:
     if after.cp in WANTS:
         return events.EvReady(after.evse)
@@ -127,6 +135,7 @@ RULES: tuple[tuple[Facts, Maker], ...] = (
     (lambda o: o.meter, _meter),
     (lambda o: o.closed, _contactor),
     (lambda o: (o.cp in PLUGGED, o.cp is Cp.A, o.cable_ma), _cable),
+    (_empty, _socket),
     (lambda o: o.cp in WANTS, _car),
     (lambda o: o.tag.seq if o.tag else 0, _card),
 )

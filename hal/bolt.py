@@ -2,6 +2,7 @@
 
 Rules this file upholds:
 - Locked before a charge may begin, and as long as evsed says that the cable is held.
+- A cable that the car has left stays held while evsed says so (OCPP 1.6 §4.10).
 - Never unlocked under load, nor while nobody knows evsed's will: without a lease the bolt stays, except in A.
 """
 
@@ -30,7 +31,8 @@ class Bolt:
         unplugged = self._unplugged.lasts(pilot.level.cp is Cp.A, now_ms)
         lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
         offered = pilot.wish.ma > 0 and not pilot.wish.fault
-        if plugged and (offered or (lease is not None and lease.holds_cable)):
+        held = lease is not None and lease.holds_cable
+        if (plugged and (offered or held)) or (held and self.ordered and inputs.cable_ma is not None):
             return True
         given_back = lease is not None and not lease.holds_cable and not offered
         if (unplugged or given_back) and not coil and not inputs.closed:

@@ -43,7 +43,7 @@ class Facts:
     """What decides the state. `known` = hal has told what is so. `leaving` = the transaction ends because the car left.
 
     `closes` is our permission, `offered` is on the pilot, `asks` is the car's wish, `drawing` is all of it with the
-    contactor closed.
+    contactor closed. `held` = the cable is locked in the socket.
     """
 
     known: bool
@@ -59,6 +59,7 @@ class Facts:
     drawing: bool
     token_waits: bool
     used: bool
+    held: bool = False
 
 
 def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
@@ -74,7 +75,10 @@ def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
         return U
     if facts.plugged:
         return F if facts.used and not facts.token_waits else P
-    return P if facts.token_waits else A
+    if facts.token_waits:
+        return P
+    # D6, not D1: the driver's cable is still to be freed and taken out.
+    return F if facts.held and before in (*IN_TRANSACTION, F) else A
 
 
 def _in_transaction(facts: Facts, before: Status, settling: bool) -> Status:

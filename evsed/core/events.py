@@ -48,6 +48,13 @@ class CableUnplugged:
 
 
 @dataclass(frozen=True, slots=True)
+class SocketEmptied:
+    """No cable is in the socket any more."""
+
+    evse: int
+
+
+@dataclass(frozen=True, slots=True)
 class EvReady:
     """The car closed S2 and asks for energy (C or D)."""
 
@@ -358,6 +365,7 @@ BoxEvent = (
     | HalDown
     | CablePlugged
     | CableUnplugged
+    | SocketEmptied
     | EvReady
     | EvStoppedDrawing
     | ContactorMoved

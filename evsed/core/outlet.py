@@ -292,6 +292,8 @@ class Outlet:
         if not self.seen.known:
             return
         self._left = True
+        if self.seen.socket_empty:
+            self.holding = None
         self._used, self.refused = False, None if self._used else self.refused
         if self.charging.running and not self._returning and self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
@@ -303,7 +305,7 @@ class Outlet:
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         # OCPP 1.6 §3.5.4 and §4.10: such a cable waits for its owner.
-        locks = self.seen.locked is not None and self._unlocking is None
+        locks = self.seen.locked is not None and self._unlocking is None and not self.seen.socket_empty
         if locks and (stays or done.reason is StopReason.DEAUTHORIZED):
             self.holding = Holding(done.token, done.group)
 
@@ -368,4 +370,5 @@ class Outlet:
             drawing=charging.running and seen.closed and seen.ev_ready and demand.closes,
             token_waits=self.grant is not None,
             used=self._used,
+            held=seen.locked is True and not seen.socket_empty,
         )

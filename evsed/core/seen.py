@@ -16,6 +16,7 @@ from evsed.core.events import (
     LockMoved,
     MeterRead,
     OfferMoved,
+    SocketEmptied,
 )
 from evsed.core.words import FaultNote, MeterReading
 
@@ -27,6 +28,7 @@ class Seen:
     up: bool = False
     known: bool = False
     plugged: bool = False
+    socket_empty: bool = False
     ev_ready: bool = False
     closed: bool = False
     opened_ms: int | None = None
@@ -57,11 +59,15 @@ class Seen:
 
 
 def _plugged(seen: Seen, event: CablePlugged, now_ms: int) -> None:
-    seen.known, seen.plugged, seen.cable_ma = True, True, event.cable_ma
+    seen.known, seen.plugged, seen.socket_empty, seen.cable_ma = True, True, False, event.cable_ma
 
 
 def _unplugged(seen: Seen, event: CableUnplugged, now_ms: int) -> None:
     seen.known, seen.plugged, seen.ev_ready, seen.cable_ma = True, False, False, None
+
+
+def _emptied(seen: Seen, event: SocketEmptied, now_ms: int) -> None:
+    seen.socket_empty = True
 
 
 def _ready(seen: Seen, event: EvReady, now_ms: int) -> None:
@@ -97,6 +103,7 @@ def _meter(seen: Seen, event: MeterRead, now_ms: int) -> None:
 NOTES: dict[type, Callable[..., None]] = {
     CablePlugged: _plugged,
     CableUnplugged: _unplugged,
+    SocketEmptied: _emptied,
     EvReady: _ready,
     EvStoppedDrawing: _stopped,
     ContactorMoved: _contactor,

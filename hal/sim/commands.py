@@ -46,11 +46,13 @@ def obey(bay: Bay, words: tuple[str, ...]) -> Answer:
 
 
 def _plug_in(bay: Bay, words: list[str]) -> Answer:
-    cable_a, phases = 32, bay.car.phases
+    left_a = bay.proximity.cable_a if bay.proximity is not None else None
+    cable_a, phases = left_a or 32, bay.car.phases
     for option, value in _pairs(words, ("--cable", "--phases")):
         if option == "--cable":
-            if bay.proximity is None:
-                raise _Wrong("this outlet has a fixed cable; leave --cable out")
+            if bay.proximity is None or left_a is not None:
+                what = "has a fixed cable" if bay.proximity is None else "still holds the last cable"
+                raise _Wrong(f"this outlet {what}; leave --cable out")
             cable_a = int(_one_of(value, map(str, PP_OHMS), "cable"))
         else:
             phases = int(_one_of(value, ("1", "3"), "number of phases"))
@@ -64,17 +66,26 @@ def _plug_in(bay: Bay, words: list[str]) -> Answer:
 
 
 def _unplug(bay: Bay, words: list[str]) -> Answer:
-    force = bool(words) and _next(words, ("--force",), "option") == "--force"
+    option = _next(words, ("--force", "--at-car"), "option") if words else ""
     _no_more(words)
-    if not bay.car.plugged:
+    if option == "--at-car":
+        return _leave(bay)
+    if not bay.car.plugged and (bay.proximity is None or bay.proximity.cable_a is None):
         return False, "no plug is in"
-    held = bay.lock is not None and bay.lock.holds
+    force, held = option == "--force", bay.lock is not None and bay.lock.holds
     if held and not force:
         return False, "the plug is locked; stop the charge first, or break it out with --force"
     if bay.proximity is not None:
         bay.proximity.cable_a = None
     bay.car.plug(False)
     return True, "unplugged, by force" if held else "unplugged"
+
+
+def _leave(bay: Bay) -> Answer:
+    if not bay.car.plugged:
+        return False, "no car is there"
+    bay.car.plug(False)
+    return True, "the car has left" + ("" if bay.proximity is None else "; its cable is still in the socket")
 
 
 def _swipe(bay: Bay, words: list[str]) -> Answer:
