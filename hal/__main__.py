@@ -71,7 +71,7 @@ def _run(options: Namespace) -> int:
     site = installation(options)
     file = board_file(options)
     chosen = meters(site, file)
-    board = assemble(file)
+    board = assemble(file, keep=_state(options))
     try:
         return _Hal(options, site, file, board, chosen).run()
     finally:

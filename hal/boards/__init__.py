@@ -142,9 +142,9 @@ def with_outlets(board: BoardFile, count: int) -> BoardFile:
     return msgspec.structs.replace(board, outlet=outlets)
 
 
-def assemble(board: BoardFile) -> Board:
-    """Build the parts that a board file names. Raises BoardError."""
-    return _SimBoard(board) if board.kind == "sim" else _PiBoard(board)
+def assemble(board: BoardFile, keep: Path | None = None) -> Board:
+    """Build the parts that a board file names; simulated meters keep their registers in `keep`. Raises BoardError."""
+    return _SimBoard(board, keep) if board.kind == "sim" else _PiBoard(board)
 
 
 def _outlet(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
@@ -154,10 +154,10 @@ def _outlet(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
 class _SimBoard:
     """Parts of the simulated plant."""
 
-    def __init__(self, board: BoardFile) -> None:
+    def __init__(self, board: BoardFile, keep: Path | None) -> None:
         from hal.sim.plant import Plant
 
-        self._plant = Plant(evses=len(board.outlet), socket=board.outlet[0].socket, seed=board.seed)
+        self._plant = Plant(evses=len(board.outlet), socket=board.outlet[0].socket, seed=board.seed, keep=keep)
         self.name = board.name
         self.outlets = {o.evse: _outlet(board, o, self._plant.parts(o.evse)) for o in board.outlet}
         self.advance = self._plant.advance

@@ -12,9 +12,9 @@ from random import Random
 
 from hal.drivers.protocols import Parts
 from hal.sim.agenda import Agenda
-from hal.sim.battery import PJ_PER_WH
 from hal.sim.car import Car
 from hal.sim.circuit import Load
+from hal.sim.eeprom import Eeprom
 from hal.sim.grid import GridFault, next_minute_us, voltages_mv
 from hal.sim.meter import Flow, SimMeter, power_uw
 from hal.sim.pilot import SimPilot
@@ -26,10 +26,11 @@ from hal.sim.socket import SimLock, SimProximity
 class Bay:
     """All that stands at one outlet. `lock` and `proximity` are None with a fixed cable."""
 
-    def __init__(self, agenda: Agenda, random: Random, socket: bool, start_wh: int) -> None:
+    def __init__(self, agenda: Agenda, random: Random, socket: bool, eeprom: Eeprom) -> None:
         self._agenda = agenda
         self._since_us = agenda.now_us
-        self._flow = Flow(energy_pj=start_wh * PJ_PER_WH)
+        self._eeprom = eeprom
+        self._flow = Flow(energy_pj=eeprom.value)
         self.car = Car(agenda, self._carry, self._refresh)
         self.pilot = SimPilot(agenda, random, self.car.hear)
         self.contactor = SimContactor(agenda, self._refresh)
@@ -102,4 +103,5 @@ class Bay:
         self._since_us = now_us
         if counted:
             self._flow = self._flow._replace(energy_pj=self._flow.energy_pj + counted)
+            self._eeprom.value = self._flow.energy_pj
             self.car.battery.take(counted)

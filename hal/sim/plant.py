@@ -9,6 +9,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from threading import Thread
 
@@ -16,8 +17,10 @@ from hal.drivers.meter_model import Model, load_model
 from hal.drivers.protocols import Meter, NoReading, Parts, Reader
 from hal.drivers.register_meter import RegisterMeter
 from hal.sim.agenda import MS, Agenda
+from hal.sim.battery import PJ_PER_WH
 from hal.sim.bay import Bay
 from hal.sim.commands import obey
+from hal.sim.eeprom import Eeprom
 from hal.sim.meter import START_WH, WIRE_FAULTS, SimMeter
 from hal.sim.pty_line import PtyLine
 from hal.sim.rtu_slave import RtuSlave
@@ -26,12 +29,21 @@ MODEL = "sdm630"
 
 
 class Plant:
-    """`evses` outlets, each a socket with a bolt or a fixed cable. The same seed gives the same world."""
+    """`evses` outlets, each a socket with a bolt or a fixed cable. The same seed gives the same world.
 
-    def __init__(self, evses: int, socket: bool, seed: int = 0, start_wh: int = START_WH) -> None:
+    In the folder `keep`, if there is one, the meters keep their registers from one process to the next.
+    """
+
+    def __init__(
+        self, evses: int, socket: bool, seed: int = 0, start_wh: int = START_WH, keep: Path | None = None
+    ) -> None:
         self._agenda = Agenda()
         random = Random(seed)  # noqa: S311  a repeatable world, no secret
-        self.bays = {evse: Bay(self._agenda, random, socket, start_wh) for evse in range(1, evses + 1)}
+        start_pj = start_wh * PJ_PER_WH
+        self.bays: dict[int, Bay] = {}
+        for evse in range(1, evses + 1):
+            eeprom = Eeprom(keep / f"simulated-meter-{evse}" if keep else None, start_pj)
+            self.bays[evse] = Bay(self._agenda, random, socket, eeprom)
         self._lines: dict[tuple[int, str, int], PtyLine] = {}
 
     def parts(self, evse: int) -> Parts:
