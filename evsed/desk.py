@@ -46,7 +46,7 @@ class Desk(Protocol):
     def tell(self, event: events.VendorMessageWanted) -> None:
         """Hand an event to the station that has no reply."""
 
-    def transactions(self, limit: int) -> Sequence[Transaction]:
+    async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first, running ones too."""
 
     def wall_ms(self, stamp: Stamp) -> int | None:
@@ -200,7 +200,7 @@ async def _set(desk: Desk, question: Set) -> Document:
 
 
 async def _transactions(desk: Desk, question: Transactions) -> Document:
-    return {"transactions": [_transaction(desk, t) for t in desk.transactions(question.limit)]}
+    return {"transactions": [_transaction(desk, t) for t in await desk.transactions(question.limit)]}
 
 
 def _transaction(desk: Desk, record: Transaction) -> Document:

@@ -316,9 +316,9 @@ class Supervisor:
         """Hand an event to the station."""
         self.inbox.put(event)
 
-    def transactions(self, limit: int) -> Sequence[Transaction]:
+    async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first."""
-        return self._writer.submit(self._journal.transactions, limit).result()
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.transactions, limit)
 
     def wall_ms(self, stamp: Stamp) -> int | None:
         """The wall time of a stamp."""

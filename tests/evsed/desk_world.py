@@ -110,7 +110,7 @@ class World:
     def tell(self, event: events.VendorMessageWanted) -> None:
         self.told.append(event)
 
-    def transactions(self, limit: int) -> Sequence[Transaction]:
+    async def transactions(self, limit: int) -> Sequence[Transaction]:
         return TRANSACTIONS[:limit]
 
     def wall_ms(self, stamp: Stamp) -> int | None:
