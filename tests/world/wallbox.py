@@ -168,13 +168,15 @@ class Wallbox:
             self.evsed.hang_up("killed")
             self.evsed = None
 
-    def power_cut(self, seconds: float = 5) -> None:
-        """No power for a while; then both processes start on a new boot."""
+    def power_cut(self, seconds: float = 5, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """No power for a while, in which a person may do something; then both processes start on a new boot."""
         self.note("* power cut")
         self.kill_evsed()
         self.tick = None
         make_safe(self.board)
-        self.advance(seconds)
+        self.advance(seconds / 2)
+        meanwhile()
+        self.advance(seconds / 2)
         self.boot_nr += 1
         self._since_ms = self.ms - BOOT_MS
         self.note("* power is back")

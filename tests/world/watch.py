@@ -77,9 +77,10 @@ class Watch:
         locked = bay.lock is not None and bay.lock.holds
         was, self._was_locked[evse] = self._was_locked.get(evse, False), locked
         if was and not locked:
+            there = bay.proximity is not None and bay.proximity.cable_a is not None
             if bay.contactor.main:
                 self.breach(f"outlet {evse}: unlocked under load")
-            if evse in self.open and self._world.evsed is not None:
+            if there and evse in self.open and self._world.evsed is not None:
                 self.breach(f"outlet {evse}: the cable is free, the end of {self.open[evse].id} is not on the disk")
 
     def published(self, snapshot: Snapshot) -> None:
