@@ -27,7 +27,15 @@ from evsed.core.records import (
     Setting,
     Transaction,
 )
-from evsed.core.reports import Report, StatusChanged
+from evsed.core.reports import (
+    AuthorizationAsked,
+    Booted,
+    HeartbeatDue,
+    Report,
+    StatusChanged,
+    TransactionEnded,
+    TransactionStarted,
+)
 from evsed.core.rules import Rules
 from evsed.core.station import Station
 from evsed.core.words import FaultNote, Now, Registration, Status, Token, TokenStatus, Verdict
@@ -150,6 +158,7 @@ class World:
         self.ids = count(1)
         self.refs = count(1)
         self.hal_lives = False
+        self.verdicts: dict[type, ev.TokenAnswer] = {}
         self.arrived: dict[str, Report] = {}
         self.lines: list[str] = []
         self.ms += 1_000
@@ -162,6 +171,7 @@ class World:
         self.open: Send | None = None
         self.replies: dict[str, Any] = {}
         self.restarts: list[Restart] = []
+        self.demands: dict[int, Demand] = {}
         self.effects: list[Effect] = []
         self._inbox: deque[ev.Event] = deque()
         self._busy = False
@@ -205,9 +215,9 @@ class World:
     def mono_ms(self) -> int:
         return self.ms - self.boot_ms
 
-    def do(self, event: ev.Event) -> None:
-        """An event, and all that the box does because of it."""
-        self._inbox.append(event)
+    def do(self, *events: ev.Event) -> None:
+        """Events in a row, and all that the box does because of them."""
+        self._inbox.extend(events)
         if self._busy:
             return
         self._busy = True
@@ -244,12 +254,13 @@ class World:
     # --- the box -----------------------------------------------------------------------------------------------
 
     def hal_up(self) -> None:
+        """The first snapshot tells all as it is; then the leases are renewed."""
         self.hal_lives = True
-        self.do(ev.HalUp(tuple(self.bays), "test", 1))
-        for evse, bay in self.bays.items():
+        for bay in self.bays.values():
             bay.told = None
             bay.read(self.mono_ms)
-            self.follow(evse)
+        facts = [event for bay in self.bays.values() for event in bay.edges()]
+        self.do(ev.HalUp(tuple(self.bays), "test", 1), *facts)
 
     def hal_down(self) -> None:
         """evse-hal dies: its contactors open."""
@@ -262,8 +273,7 @@ class World:
         """The plant goes where it must; hal tells what changed."""
         if self.hal_lives:
             self.bays[evse].follow()
-            for event in self.bays[evse].edges():
-                self.do(event)
+            self.do(*self.bays[evse].edges())
 
     def change(self, evse: int, **facts: Any) -> None:
         """Something happens to an outlet."""
@@ -280,6 +290,7 @@ class World:
         self.change(evse, asks=False)
 
     def unplug(self, evse: int = 1) -> None:
+        """The car leaves; the cable goes with it unless the bolt holds it."""
         self.change(evse, asks=False, plugged=False)
 
     def swipe(self, token: Token = TAG, evse: int = 1) -> None:
@@ -323,24 +334,30 @@ class World:
         item, self.open = self.open, None
         return item
 
-    def answer_one(self, status: TokenStatus = TokenStatus.ACCEPTED) -> Report:
-        """Answer the open call as a friendly central system."""
+    def answer_one(self) -> Report:
+        """Answer the open call as a friendly central system, or with what `verdicts` has for such a report."""
         assert self.open is not None, "no call is open"
-        kind = type(self.open.report).__name__
-        if kind == "Booted":
+        report = self.open.report
+        if isinstance(report, Booted):
             return self.answer(ev.BootAnswer(Registration.ACCEPTED, WALL0 + self.ms, 300))
-        if kind == "HeartbeatDue":
+        if isinstance(report, HeartbeatDue):
             return self.answer(ev.TimeAnswer(WALL0 + self.ms))
-        if kind in ("AuthorizationAsked", "TransactionStarted", "TransactionEnded"):
-            return self.answer(ev.TokenAnswer(status))
+        if isinstance(report, AuthorizationAsked | TransactionStarted | TransactionEnded):
+            return self.answer(self.verdicts.get(type(report), ev.TokenAnswer(TokenStatus.ACCEPTED)))
         return self.answer(ev.Noted())
 
-    def answer_all(self, status: TokenStatus = TokenStatus.ACCEPTED) -> list[Report]:
+    def answer_all(self) -> list[Report]:
         """Answer whatever is open, until nothing is."""
         seen: list[Report] = []
         while self.open is not None:
-            seen.append(self.answer_one(status))
+            seen.append(self.answer_one())
         return seen
+
+    def until(self, kind: type) -> World:
+        """Answer until a call of this kind lies open."""
+        while self.open is None or not isinstance(self.open.report, kind):
+            self.answer_one()
+        return self
 
     def online(self) -> World:
         """Board up, connected, registered, every status told."""
@@ -422,7 +439,7 @@ class World:
     def _tell(self, effect: Effect) -> None:
         if isinstance(effect, Demand):
             self.watch.demand(effect)
-            self.bays[effect.evse].demand = effect
+            self.demands[effect.evse] = self.bays[effect.evse].demand = effect
         elif isinstance(effect, Send):
             self.watch.send(effect)
             self.open = effect

@@ -21,9 +21,10 @@ SHORT_C = FaultNote("SHORT_C", False, False, "NoError", "a short C")
 
 @dataclass(frozen=True)
 class Facts:
-    """What a snapshot would say; `locked` None = no bolt."""
+    """What a snapshot would say; `locked` None = no bolt, `cable_ma` None = a fixed cable, or none in the socket."""
 
     plugged: bool = False
+    cable_ma: int | None = None
     asks: bool = False
     closed: bool = False
     offered_ma: int = 0
@@ -31,6 +32,11 @@ class Facts:
     locked: bool | None = False
     faults: tuple[FaultNote, ...] = ()
     reading: MeterReading | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Neither car nor cable."""
+        return not self.plugged and self.cable_ma is None
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Bay:
         self.facts = replace(self.facts, locked=False if self.socket else None)
 
     def follow(self) -> None:
-        """Offer, bolt and contactor go where demand, car and faults want them."""
+        """Offer, bolt and contactor go where demand, car and faults want them; a free cable is taken away."""
         facts, demand = self.facts, self.demand
         healthy = facts.plugged and not any(fault.opens for fault in facts.faults)
         offered = demand.max_ma if demand is not None and demand.closes and healthy else 0
@@ -62,7 +68,8 @@ class Bay:
         closed = offered > 0 and facts.asks and locked is not False
         closed |= facts.closed and self.contactor_sticks
         reason = None if closed else "NOT_WANTED" if not offered else "PILOT_B"
-        self.facts = replace(facts, offered_ma=offered, locked=locked, closed=closed, reason=reason)
+        cable_ma = 32_000 if self.socket and facts.plugged else facts.cable_ma if locked else None
+        self.facts = replace(facts, cable_ma=cable_ma, offered_ma=offered, locked=locked, closed=closed, reason=reason)
 
     def count(self, seconds: int) -> None:
         """Energy flows: 11 040 W."""
@@ -90,9 +97,10 @@ class Bay:
             yield ev.MeterRead(self.evse, new.reading)
         if old is None or old.closed != new.closed:
             yield ev.ContactorMoved(self.evse, new.closed)
-        if old is None or old.plugged != new.plugged:
-            cable_ma = 32_000 if self.socket else None
-            yield ev.CablePlugged(self.evse, cable_ma) if new.plugged else ev.CableUnplugged(self.evse)
+        if old is None or (old.plugged, old.cable_ma) != (new.plugged, new.cable_ma):
+            yield ev.CablePlugged(self.evse, new.cable_ma) if new.plugged else ev.CableUnplugged(self.evse)
+        if new.empty and (old is None or not old.empty):
+            yield ev.SocketEmptied(self.evse)
         if new.asks and (old is None or not old.asks):
             yield ev.EvReady(self.evse)
         elif old is not None and old.asks and not new.asks and new.plugged:
