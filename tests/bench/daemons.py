@@ -82,20 +82,45 @@ def quiet(seconds: float) -> list[Figure]:
         ]
 
 
+BARE_STATION = """
+import asyncio, sys, websockets
+from ocpp.v16 import ChargePoint, call
+async def main():
+    async with websockets.connect(sys.argv[1] + "/bare", subprotocols=["ocpp1.6"]) as connection:
+        station = ChargePoint("bare", connection)
+        listening = asyncio.create_task(station.start())
+        await station.call(call.BootNotification("model", "vendor"))
+        listening.cancel()
+asyncio.run(main())
+"""
+
+
 def starts(times: int) -> list[Figure]:
-    """From the start of the process to its BootNotification at the central system, beside a running evse-hal."""
-    found = []
+    """From the start of the process to its BootNotification at the central system, beside a running evse-hal; and the
+    same of the smallest station on the `ocpp` package, in turns.
+    """
+    ours, bare = [], []
     with central() as system, Wallbox(system.url) as box:
         system.boot_s()
         for _ in range(times):
             with tempfile.TemporaryDirectory() as folder:
                 env = os.environ | box.env | {"EVSED_STATE": f"{folder}/state", "EVSED_CONTROL": f"{folder}/control"}
-                began = time.monotonic()
-                evsed = subprocess.Popen([sys.executable, "-m", "evsed"], env=env, stderr=subprocess.DEVNULL)
-                found.append(system.boot_s() - began)
-                evsed.terminate()
-                evsed.wait()
-    return [Figure("start_to_boot_notification_s", found, 0.4)]
+                ours.append(_until_boot(system, [sys.executable, "-m", "evsed"], env))
+            bare.append(_until_boot(system, [sys.executable, "-c", BARE_STATION, system.url], dict(os.environ)))
+    return [
+        Figure("start_to_boot_notification_s", ours, 0.4),
+        Figure("start_to_boot_notification_bare_ocpp_s", bare),
+        Figure("start_to_boot_notification_ratio", [our / their for our, their in zip(ours, bare, strict=True)]),
+    ]
+
+
+def _until_boot(system: Central, command: list[str], env: dict[str, str]) -> float:
+    began = time.monotonic()
+    station = subprocess.Popen(command, env=env, stderr=subprocess.DEVNULL)
+    took = system.boot_s() - began
+    station.terminate()
+    station.wait()
+    return took
 
 
 def rig(*words: str) -> object:
