@@ -13,7 +13,7 @@ import logging
 
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
-from hal.contract import Cp, Limits, Outlet
+from hal.contract import Cp, Fault, Limits, Outlet
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import Reason, View, reason_to_open
@@ -120,14 +120,7 @@ class OutletLoop:
         judge.meter(inputs, self._last_offer_ma, now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
-            names = {fault.name for fault in before}
-            for fault in book.faults:
-                if fault.name not in names:
-                    log.warning(
-                        "! outlet %d fault %s%s: %s", self.evse, fault.name, _latched(fault.latched), fault.text
-                    )
-            for name in names - {fault.name for fault in book.faults}:
-                log.info("= outlet %d fault %s is over", self.evse, name)
+            self._trace_faults(before)
         if book.stored != self._stored:
             self._stored = book.stored
             self._memory.keep(self.evse, self._stored)
@@ -267,6 +260,17 @@ class OutletLoop:
         if now.wake_ups != before.wake_ups:
             log.info("= outlet %d wakes the car", self.evse)
 
+    def _trace_faults(self, before: tuple[Fault, ...]) -> None:
+        """One line for each fault that came or went."""
+        faults = {fault.name: fault for fault in self._judge.book.faults}
+        known = {fault.name for fault in before}
+        for name, fault in faults.items():
+            if name not in known:
+                latched = " latched" if fault.latched else ""
+                log.warning("! outlet %d fault %s%s: %s", self.evse, name, latched, fault.text)
+        for name in known - faults.keys():
+            log.info("= outlet %d fault %s is over", self.evse, name)
+
     def _tell(self, inputs: Inputs) -> bool:
         """Keep the outlet's picture; whether it is another one now."""
         pilot, last = self._pilot, self.outlet
@@ -293,10 +297,6 @@ class OutletLoop:
         if last is None or last.closed is not outlet.closed:
             log.info("= outlet %d contactor is %s", self.evse, "closed" if outlet.closed else "open")
         return True
-
-
-def _latched(latched: bool) -> str:
-    return " latched" if latched else ""
 
 
 def _drive_words(permille: float) -> str:

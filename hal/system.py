@@ -110,13 +110,19 @@ class Throttle(logging.Filter):
         return self._lines <= MOST_LINES
 
 
+def _is_journal(fd: int) -> bool:
+    """Whether systemd connected this descriptor to the journal; the variable alone may be inherited."""
+    status = os.fstat(fd)
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
 def start_log(level: str) -> logging.handlers.QueueListener:
     """Log to stderr from a thread of its own, so that a slow stderr holds up nobody. `stop()` writes the rest."""
     lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     entry = logging.handlers.QueueHandler(lines)
     entry.addFilter(Throttle())
     stderr = logging.StreamHandler(sys.stderr)
-    stderr.setFormatter(_Lines(journal="JOURNAL_STREAM" in os.environ))
+    stderr.setFormatter(_Lines(_is_journal(stderr.stream.fileno())))
     root = logging.getLogger()
     root.handlers[:] = [entry]
     root.setLevel(level)
