@@ -73,7 +73,6 @@ class Tick:
             return False
         if not self._retired:
             loop.permit.grant(lease, now_ms)
-            self._changed_ms = now_ms
         return True
 
     def retire(self) -> None:
@@ -120,15 +119,18 @@ class Tick:
             self._publish_due_ms = now_ms + PUBLISH_MS
             self._publish(self.snapshot(now_ms))
 
-    def next_due_ms(self, now_ms: int) -> int:
-        """When `run_once` must be called next though nothing comes from outside; always later than now."""
+    def next_due_ms(self, now_ms: int, fed: bool = False) -> int:
+        """When `run_once` must be called next though nothing comes from outside; always later than now.
+
+        `fed`: the caller keeps open gates alive meanwhile, see `Plant.skip`.
+        """
         if now_ms >= self._change_ms:
             self._changed_ms = now_ms
         self._change_ms = self._board.next_change_ms(now_ms) or FAR_MS
         if self._orders or now_ms < self._changed_ms + WINDOW_MS:
             return now_ms + TICK_MS
         due_ms = min(self._publish_due_ms, self._change_ms, *(loop.due_ms for loop in self._all))
-        return max(min(due_ms, now_ms + BEAT_MS) if self.loaded else due_ms, now_ms + 1)
+        return max(min(due_ms, now_ms + BEAT_MS) if self.loaded and not fed else due_ms, now_ms + 1)
 
     def note_lateness(self, late_us: int) -> int:
         """Keep the figures of a tick that begins so late; returns how many ticks were missed over it."""
