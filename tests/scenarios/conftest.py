@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -24,12 +26,20 @@ def judge(world: Wallbox) -> None:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def disk() -> Iterator[Path]:
+    """A folder, in memory where the machine has such: what a real disk does to a journal is proven in tests/evsed."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="evsed-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def make(disk: Path) -> Iterator[Make]:
     """Makes a wallbox that has just been switched on; it is judged when the scenario is over."""
     made: list[Wallbox] = []
 
     def new(**options: Any) -> Wallbox:
-        made.append(Wallbox(tmp_path / f"state-{len(made)}", **options))
+        made.append(Wallbox(disk / f"state-{len(made)}", **options))
         return made[-1]
 
     yield new

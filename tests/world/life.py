@@ -117,8 +117,11 @@ class Evsed:
             self._perform(self.station.handle(self.inbox.popleft(), self.now()))
             self._station_due_ms = self.station.next_deadline() or NEVER_MS
         self._keep_up()
-        if now_ms >= self.renew_ms:
-            self.renew_ms = now_ms + RENEW_MS
+
+    def renew(self) -> None:
+        """Every lease again, when it is time."""
+        if self.world.mono_ms >= self.renew_ms:
+            self.renew_ms = self.world.mono_ms + RENEW_MS
             for demand in self.demands.values():
                 self.world.grant(demand)
 

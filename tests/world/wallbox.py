@@ -2,8 +2,8 @@
 and dialect, and a central system in memory. Only time, the socket between the processes and the network are replaced.
 
 `advance` goes from event to event: quiet ticks are left out, nothing that anyone could notice is. Ticks stand on a grid
-of 10 ms, and none of them is left out for a while after the plant moved. A power cut ends both processes and keeps the
-plant and the disk; `kill_hal` and `kill_evsed` end one of them. Each boot has a monotonic clock of its own.
+of 10 ms. A power cut ends both processes and keeps the plant and the disk; `kill_hal` and `kill_evsed` end one of them.
+Each boot has a monotonic clock of its own.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from evsed.core.words import Status
 from evsed.edges import lease
 from hal.boards import Board, OutletBoard, assemble, load, with_outlets
 from hal.bus import Mailbox
-from hal.contract import Limits, Outlet, Snapshot
+from hal.contract import Limits, MeterReading, Outlet, Snapshot
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
 from hal.faults import Name
 from hal.make_safe import make_safe
 from hal.sim.bay import Bay
+from hal.sim.meter import Flow
 from hal.sim.plant import Plant
 from hal.tick import TICK_MS, Tick
 from tests.world.csms import NEW_YEAR_2027, Csms
@@ -32,9 +33,9 @@ from tests.world.life import NEVER_MS, Evsed
 from tests.world.watch import Watch
 
 METER_MS = 1_000
-LIVELY_MS = 60  # after a change in the plant no tick is left out for so long: a whole window of the pilot, and more
+LIVELY_MS = 60  # after a person did something no tick is left out for so long
 BOOT_MS = 500  # a monotonic clock has gone so far when the daemons start
-HAL_RESTART_MS = 500  # RestartSec of the units
+RESTART_S = 0.5  # RestartSec of the units
 TAG = "04A1B2C3"
 
 
@@ -112,8 +113,10 @@ class Wallbox:
         self.watch = Watch(self)
         self._latches = Latches()
         self._meters: dict[int, Meter] = {}
+        self._known: dict[int, tuple[Flow, MeterReading]] = {}
         self._readers: dict[int, Reader] = self.board.readers()
         self._meter_at_ms = self._tick_at_ms = self._ticked_ms = self._lively_ms = 0
+        self._hal_at_ms = NEVER_MS
         self.mailbox = Mailbox()
         self.tick: Tick | None = None
         self.evsed: Evsed | None = None
@@ -134,9 +137,11 @@ class Wallbox:
     def start_hal(self) -> None:
         """As its unit does: make the board safe first."""
         make_safe(self.board)
+        self._hal_at_ms = NEVER_MS
         self.mailbox = Mailbox()
         board, outlets = BootedBoard(self.board, self._since_ms), self.board.outlets
         self._meters = {evse: self.plant.meter_values(evse) for evse in outlets}
+        self._known.clear()
         self.tick = Tick(
             board,  # type: ignore[arg-type]
             self.limits,
@@ -149,9 +154,11 @@ class Wallbox:
         self._meter_at_ms = self._tick_at_ms = self.ms
         self._ticked_ms = 0
 
-    def kill_hal(self) -> None:
+    def kill_hal(self, restart_s: float | None = None) -> None:
         """It is gone at once; its parts stay as they are until the gate drops, as after SIGKILL."""
+        self.note("* hal is killed")
         self.tick = None
+        self._hal_at_ms = NEVER_MS if restart_s is None else self.ms + round(restart_s * 1_000)
         if self.evsed is not None:
             self.evsed.view.lost()
 
@@ -161,12 +168,16 @@ class Wallbox:
         if self.tick is not None and self.tick.ticks:
             self._publish(self.tick.snapshot(self.mono_ms))
 
-    def kill_evsed(self) -> None:
+    def kill_evsed(self, restart_s: float | None = None) -> None:
         """It is gone at once; what was gathered and not flushed is lost."""
         if self.evsed is not None:
+            self.note("* evsed is gone")
             self.evsed.journal.die()
             self.evsed.hang_up("killed")
             self.evsed = None
+        if restart_s is not None:
+            self.advance(restart_s)
+            self.start_evsed()
 
     def power_cut(self, seconds: float = 5, meanwhile: Callable[[], object] = lambda: None) -> None:
         """No power for a while, in which a person may do something; then both processes start on a new boot."""
@@ -216,10 +227,11 @@ class Wallbox:
         self._now_due()
 
     def _next_ms(self) -> int:
-        change = self.board.next_change_ms(self.ms)
-        times = [self._meter_at_ms, self.csms.next_ms(), NEVER_MS if change is None else change]
+        times = [self._meter_at_ms, self._hal_at_ms, self.csms.next_ms()]
         if self.tick is not None:
             times.append(self._tick_at_ms)
+        elif (change := self.board.next_change_ms(self.ms)) is not None:
+            times.append(change)
         if self.evsed is not None:
             times.append(self.evsed.due_ms() + self._since_ms)
         return min(times)
@@ -232,12 +244,13 @@ class Wallbox:
         self.watch.look()
 
     def _all_due(self) -> None:
-        if (change := self.board.next_change_ms(self.ms)) is not None and change <= self.ms:
-            self._lively_ms = self.ms + LIVELY_MS
-            self._stir()
-        self.board.advance(self.ms)
+        self._let_pass()
+        if self.ms >= self._hal_at_ms:
+            self.start_hal()
         self._read_meters()
         self._poll_readers()
+        if self.evsed is not None:
+            self.evsed.renew()
         self._run_tick()
         if self.evsed is not None:
             self.evsed.turn()
@@ -245,12 +258,19 @@ class Wallbox:
             if self.evsed.restart is not None:
                 self._restart(self.evsed.restart.kind)
 
+    def _let_pass(self) -> None:
+        """The plant catches up; the ticks that were left out would have fed the gates."""
+        if self.tick is None:
+            self.board.advance(self.ms)
+        while self.tick is not None and self.plant.skip(self.ms) < self.ms:
+            pass
+
     def _run_tick(self) -> None:
         if self.tick is None or self.ms < self._tick_at_ms:
             return
         self._ticked_ms = self.ms
         self.tick.run_once(self.mono_ms)
-        due_ms = self.tick.next_due_ms(self.mono_ms) + self._since_ms
+        due_ms = self.tick.next_due_ms(self.mono_ms, fed=True) + self._since_ms
         self._tick_at_ms = self._on_grid(self.ms + 1 if self.ms < self._lively_ms else due_ms)
 
     def _on_grid(self, at_ms: int) -> int:
@@ -282,14 +302,23 @@ class Wallbox:
         if self.ms < self._meter_at_ms:
             return
         self._meter_at_ms = self.ms + METER_MS
-        for evse, meter in self._meters.items() if self.tick is not None else ():
+        for evse in self._meters if self.tick is not None else ():
             try:
-                reading = meter.read()
+                reading = self._reading(evse)
             except NoReading as silent:
                 self.note(f"meter {evse}: {silent}")
                 continue
-            self.mailbox.put_meter(evse, msgspec.structs.replace(reading, at_ms=reading.at_ms - self._since_ms))
+            self.mailbox.put_meter(evse, msgspec.structs.replace(reading, at_ms=self.mono_ms))
             self._stir()
+
+    def _reading(self, evse: int) -> MeterReading:
+        """What the driver makes of the meter; while nothing flows, what it made of it before."""
+        bay = self.bay(evse)
+        flow, known = bay.flow(), self._known.pop(evse, None)
+        same = known is not None and known[0] == flow and not bay.meter.faults
+        reading = known[1] if same and known is not None else self._meters[evse].read()
+        self._known[evse] = flow, reading
+        return reading
 
     def _poll_readers(self) -> None:
         for evse, reader in self._readers.items():

@@ -32,6 +32,7 @@ class Watch:
     def __init__(self, world: Wallbox) -> None:
         self._world = world
         self.open: dict[int, Transaction] = {}
+        self.begun: set[str] = set()
         self.breaches: list[str] = []
         self._was_locked: dict[int, bool] = {}
 
@@ -45,6 +46,7 @@ class Watch:
     def recovered(self, transactions: tuple[Transaction, ...]) -> None:
         """A life begins with what is on the disk."""
         self.open = {tx.evse: tx for tx in transactions if tx.ended is None}
+        self.begun.update(tx.id for tx in self.open.values())
 
     def kept(self, persist: Persist) -> None:
         """It is on the disk."""
@@ -52,6 +54,7 @@ class Watch:
             if isinstance(change, Put) and isinstance(tx := change.record, Transaction):
                 if tx.ended is None:
                     self.open[tx.evse] = tx
+                    self.begun.add(tx.id)
                 elif (was := self.open.get(tx.evse)) is not None and was.id == tx.id:
                     del self.open[tx.evse]
 

@@ -1,0 +1,100 @@
+"""A day with two charges, lived by a driver who looks at the box and does what a person would: whatever strikes the box
+meanwhile, the day comes to its end, and then the books must be right.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from evsed.core.words import Status
+from tests.scenarios.conftest import judge
+from tests.world.wallbox import TAG, Wallbox
+
+PRESETS = {"SampledDataCtrlr.TxUpdatedInterval": "10", "SampledDataCtrlr.TxEndedMeasurands": "Current.Import"}
+PATIENCE_S = 30
+TRIES = 10
+
+
+def live(world: Wallbox) -> None:
+    """Boot; a charge from beginning to end online; one that begins offline and ends online; the queue empties."""
+    world.advance(3)
+    charge(world, 22)
+    world.lose_line()
+    begin(world)
+    world.advance(12)
+    world.find_line()
+    world.advance(10)
+    end(world)
+    rest(world)
+
+
+def charge(world: Wallbox, seconds: float) -> None:
+    begin(world)
+    world.advance(seconds)
+    end(world)
+
+
+def begin(world: Wallbox, tag: str = TAG) -> None:
+    """Plug in and show the card until the car charges."""
+    world.order("plug-in", "--cable", "20")
+    world.advance(1)
+    for _ in range(TRIES):
+        if light(world) in (Status.PREPARING, Status.FINISHING):
+            world.swipe(tag)
+        if soon(world, lambda: world.bay().contactor.main):
+            return
+    raise AssertionError("\n".join(["the charge did not begin", *world.lines[-60:]]))
+
+
+def end(world: Wallbox, tag: str = TAG) -> None:
+    """Wait until the box has come to itself, show the card until the charge is over, take the cable out."""
+    for _ in range(TRIES):
+        if soon(world, lambda: light(world) in (Status.CHARGING, Status.FINISHING, Status.PREPARING)):
+            if light(world) is Status.CHARGING:
+                world.swipe(tag)
+            if soon(world, lambda: light(world) in (Status.FINISHING, Status.PREPARING) and not world.held()):
+                world.unplug()
+                return
+    raise AssertionError("\n".join(["the charge did not end", *world.lines[-60:]]))
+
+
+def rest(world: Wallbox) -> None:
+    """Nothing more happens but what the box still owes the central system."""
+    assert soon(world, lambda: owes(world) == 0, 600), "\n".join(["the queue does not empty", *world.lines[-60:]])
+    world.advance(5)
+
+
+def soon(world: Wallbox, what: object, within: float = PATIENCE_S) -> bool:
+    """Whether it becomes so in time."""
+    assert callable(what)
+    until = world.ms + within * 1_000
+    while not what():
+        if world.ms >= until:
+            return False
+        world.advance(0.25)
+    return True
+
+
+def light(world: Wallbox) -> Status | None:
+    """What the box shows."""
+    known = world.evsed is not None and 1 in world.evsed.station.outlets
+    return world.status() if known else None
+
+
+def owes(world: Wallbox) -> int:
+    """How many transaction messages wait; not known while the box does not run."""
+    online = world.evsed is not None and world.evsed.station.registration.online
+    return len(world.evsed.station.box.outbox) if online and world.evsed is not None else -1
+
+
+def books(world: Wallbox, start_wh: int) -> None:
+    """I5 to I9 at the central system, which books each message by its id once, as good ones do."""
+    judge(world)
+    charges = list(world.csms.charges.values())
+    assert world.csms.unbooked == []
+    assert len(charges) == len(world.watch.begun), "each start that became durable is booked once"
+    assert all(charge.stop is not None for charge in charges)
+    assert sum(charge.energy_wh for charge in charges) == world.register() - start_wh, "no Wh is lost or sold twice"
+    for before, after in pairwise(charges):
+        assert before.stop is not None
+        assert after.start.meterStart == before.stop.meterStop
