@@ -24,7 +24,7 @@ OPEN_PATIENCE_MS = 15_000
 """The 6 s rule, the contactor's own time and some more; then the end is written even if the feedback says closed."""
 READING_PATIENCE_MS = 3_000
 FIRST_READING_PATIENCE_MS = 30_000
-"""After a power cut the meter starts too, and what it counted belongs to the transaction that was cut (I6)."""
+"""After a power cut, and while hal is silent: what the meter counted belongs to the transaction that ends (I6)."""
 NOTE_MS = 60_000
 """How often the register of a running transaction is noted (with the next batch of the journal)."""
 
@@ -161,15 +161,15 @@ class Charging:
         if since_ms is None or now_ms >= self._rest_by_ms():
             return since_ms is not None
         open_ms = max(since_ms, seen.opened_ms or 0)
-        return not (seen.up and seen.closed) and seen.meter is not None and seen.meter.at_ms >= open_ms
+        return seen.known and not seen.closed and seen.meter is not None and seen.meter.at_ms >= open_ms
 
     def _rest_by_ms(self) -> int:
         """When the end is written at the latest, with what is known then."""
         seen, since_ms = self._seen, self._ending_ms or 0
-        if seen.up and seen.closed:
+        if seen.known and seen.closed:
             return since_ms + OPEN_PATIENCE_MS
-        patience_ms = READING_PATIENCE_MS if seen.meter is not None else FIRST_READING_PATIENCE_MS
-        return max(since_ms, seen.opened_ms or 0) + patience_ms
+        told = seen.known and seen.meter is not None
+        return max(since_ms, seen.opened_ms or 0) + (READING_PATIENCE_MS if told else FIRST_READING_PATIENCE_MS)
 
     def _finish(self, tx: Transaction, turn: Turn) -> Transaction:
         assert tx.reason is not None

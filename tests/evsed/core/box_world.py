@@ -8,25 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 from evsed.core import catalogue
 from evsed.core import events as ev
 from evsed.core.box import Access
-from evsed.core.effects import AdoptTime, Change, Demand, Drop, Effect, Log, Persist, Put, Reply, Restart, Send
-from evsed.core.records import (
-    BootClock,
-    Bound,
-    Inoperative,
-    KnownToken,
-    QueuedReport,
-    Record,
-    Recovered,
-    Setting,
-    Transaction,
-)
+from evsed.core.effects import AdoptTime, Demand, Effect, Log, Persist, Reply, Restart, Send
+from evsed.core.records import Transaction
 from evsed.core.reports import (
     AuthorizationAsked,
     Booted,
@@ -39,6 +29,7 @@ from evsed.core.reports import (
 from evsed.core.rules import Rules
 from evsed.core.station import Station
 from evsed.core.words import FaultNote, Now, Registration, Status, Token, TokenStatus, Verdict
+from tests.evsed.core.disk import Disk
 from tests.evsed.core.plant import Bay
 from tests.evsed.core.watch import Watch
 
@@ -52,86 +43,6 @@ WALL0 = 1_780_000_000_000
 TAG = Token("04A1B2C3")
 OTHER = Token("0BADCAFE")
 FLUSH_MS = 30_000
-
-
-class PowerCut(Exception):
-    """The power went in the middle of a turn."""
-
-
-@dataclass
-class Disk:
-    """What a journal would hold: records by type and key. `gathered` is lost in a cut, `unkept` waits for a broken
-    disk. With `cut_after` n, the power goes with the nth durable commit from now: before it, or after.
-    """
-
-    records: dict[tuple[type, str], Record] = field(default_factory=dict)
-    gathered: list[Persist] = field(default_factory=list)
-    gathered_ms: int = 0
-    unkept: list[Change] = field(default_factory=list)
-    broken: bool = False
-    commits: int = 0
-    cut_after: int | None = None
-    cut_before_it: bool = False
-
-    def keep(self, persist: Persist, now_ms: int) -> bool:
-        """As the shell and its journal do; whether it is kept."""
-        if self.unkept or (self.broken and persist.urgent):
-            self.unkept.extend(persist.changes)
-            return False
-        if not persist.urgent:
-            self.gathered_ms = self.gathered_ms if self.gathered else now_ms
-            self.gathered.append(persist)
-            return True
-        self.commits += 1
-        self._cut(before=True)
-        self.flush()
-        self._apply(persist.changes)
-        self._cut(before=False)
-        return True
-
-    def flush(self) -> None:
-        for gathered in self.gathered:
-            self._apply(gathered.changes)
-        self.gathered.clear()
-
-    def mend(self) -> None:
-        self.broken = False
-        self.flush()
-        self._apply(tuple(self.unkept))
-        self.unkept.clear()
-
-    def lose(self) -> None:
-        """The process or the power is gone."""
-        self.gathered.clear()
-        self.unkept.clear()
-        self.cut_after = None
-
-    def of(self, kind: type) -> tuple[Any, ...]:
-        return tuple(record for (found, _), record in self.records.items() if found is kind)
-
-    def recovered(self) -> Recovered:
-        return Recovered(
-            transactions=tuple(tx for tx in self.of(Transaction) if tx.ended is None),
-            queue=tuple(sorted(self.of(QueuedReport), key=lambda row: row.seq)),
-            tokens=self.of(KnownToken),
-            settings=self.of(Setting),
-            inoperative=self.of(Inoperative),
-            clocks=self.of(BootClock),
-            bindings=self.of(Bound),
-        )
-
-    def _cut(self, before: bool) -> None:
-        if self.cut_after is not None and self.commits >= self.cut_after and self.cut_before_it is before:
-            raise PowerCut
-
-    def _apply(self, changes: tuple[Change, ...]) -> None:
-        for change in changes:
-            if isinstance(change, Put):
-                record: Any = change.record
-                self.records[type(record), record.key] = record
-            else:
-                assert isinstance(change, Drop)
-                self.records.pop((change.kind, change.key), None)
 
 
 class World:
@@ -383,8 +294,8 @@ class World:
         """Someone at the box writes a variable."""
         variable = catalogue.by_key16(key16)
         assert variable is not None
-        ref = self.ref()
-        self.do(ev.VariableWritten(ref, variable.component, variable.name, str(value).lower()))
+        ref, text = self.ref(), str(value).lower() if isinstance(value, bool) else str(value)
+        self.do(ev.VariableWritten(ref, variable.component, variable.name, text))
         assert self.replies[ref] is Verdict.ACCEPTED, f"{key16}={value}: {self.replies[ref]}"
         return self
 
@@ -426,15 +337,15 @@ class World:
     def _perform(self, effects: list[Effect]) -> None:
         self.effects.extend(effects)
         self.watch.order(effects)
-        kept, unkept = True, ()
+        broken: ev.StoreBroken | None = None
         for effect in effects:
             if isinstance(effect, Persist):
                 kept = self.disk.keep(effect, self.ms)
-                unkept = () if kept else effect.changes
-            elif kept or not isinstance(effect, Demand | Send):
+                broken = None if kept else ev.StoreBroken(effect.changes, "the disk is full")
+            elif broken is None or not isinstance(effect, Demand | Send):
                 self._tell(effect)
-        if not kept:
-            self._perform(self.station.handle(ev.StoreBroken(unkept, "the disk is full"), self.now()))
+        if broken is not None:
+            self._perform(self.station.handle(broken, self.now()))
 
     def _tell(self, effect: Effect) -> None:
         if isinstance(effect, Demand):

@@ -294,7 +294,8 @@ def test_a_full_queue_drops_samples_and_never_starts_or_stops(monkeypatch: pytes
     outbox = box()
     turn = Turn(Now("boot", 1, 1))
     for tx in map(str, range(10)):
-        for report in (start(tx), *[sample(tx)] * 5, stop(tx)):
+        reports: list[Report] = [start(tx), *[sample(tx)] * 5, stop(tx)]
+        for report in reports:
             outbox.put(report, turn)
     assert len(outbox) == 20
     left = leaves(outbox)

@@ -1,0 +1,388 @@
+"""Meter samples: what a set holds, when one is due, what a transaction carries to its end (OCPP 1.6 §3.16, §4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from evsed.core import events as ev
+from evsed.core.metering import SOURCES, Aligned, Offer, fresh, next_sampled_ms, sample, thin
+from evsed.core.reports import MetersSampled, TransactionEnded, TransactionUpdated
+from evsed.core.words import Context, Measurand, MeterReading, MeterSet, Now, SampledValue, Stamp, Verdict
+from tests.evsed.core.box_world import WALL0, World
+
+AT = Stamp("boot", 1, 1)
+DAY_MS = 86_400_000
+FULL = MeterReading(
+    at_ms=1_000,
+    energy_wh=1_234,
+    power_w=3_450,
+    current_ma=(5_000, 5_100, 5_200),
+    voltage_mv=(229_000, 230_000, 231_000),
+    frequency_mhz=50_010,
+    power_factor_permille=998,
+    export_wh=7,
+)
+BARE = MeterReading(at_ms=1_000, energy_wh=1_234, power_w=3_450)
+
+
+def charging(**keys: object) -> World:
+    """A car has charged since exactly one second; only what `keys` say is measured."""
+    world = World().online().set("ClockAlignedDataInterval", 0)
+    for key, value in keys.items():
+        world.set(key, value)
+    return world.charging()
+
+
+def sets(reports: Iterable[TransactionUpdated]) -> list[MeterSet]:
+    return [values for report in reports for values in report.samples]
+
+
+def moments(world: World) -> list[int]:
+    """Seconds after the start at which samples of the transaction were taken."""
+    world.answer_all()
+    return [round(values.at.mono_ms / 1_000) - 1 for values in sets(world.reports(TransactionUpdated))]
+
+
+# --- what a set holds ------------------------------------------------------------------------------------------
+
+
+def test_every_measurand_has_a_source() -> None:
+    assert set(SOURCES) == {str(measurand) for measurand in Measurand}
+
+
+def values(measurand: Measurand, reading: MeterReading = FULL) -> list[tuple[int, str | None]]:
+    found = sample(reading, Offer(16_000, 3), (measurand,), AT, Context.OTHER)
+    return [] if found is None else [(value.value, value.phase) for value in found.values]
+
+
+@pytest.mark.parametrize(
+    ("measurand", "expected"),
+    [
+        (Measurand.ENERGY_IMPORT, [(1_234, None)]),
+        (Measurand.ENERGY_EXPORT, [(7, None)]),
+        (Measurand.POWER_IMPORT, [(3_450, None)]),
+        (Measurand.POWER_OFFERED, [(11_040, None)]),
+        (Measurand.POWER_FACTOR, [(998, None)]),
+        (Measurand.CURRENT_IMPORT, [(5_000, "L1"), (5_100, "L2"), (5_200, "L3")]),
+        (Measurand.CURRENT_OFFERED, [(16_000, None)]),
+        (Measurand.VOLTAGE, [(229_000, "L1-N"), (230_000, "L2-N"), (231_000, "L3-N")]),
+        (Measurand.FREQUENCY, [(50_010, None)]),
+    ],
+)
+def test_each_measurand(measurand: Measurand, expected: list[tuple[int, str | None]]) -> None:
+    assert values(measurand) == expected
+
+
+@pytest.mark.parametrize(
+    "measurand",
+    [
+        Measurand.ENERGY_EXPORT,
+        Measurand.POWER_FACTOR,
+        Measurand.CURRENT_IMPORT,
+        Measurand.VOLTAGE,
+        Measurand.FREQUENCY,
+    ],
+)
+def test_what_the_meter_does_not_say_is_left_out(measurand: Measurand) -> None:
+    assert values(measurand, BARE) == []
+
+
+def test_a_meter_without_volts_offers_power_at_the_nominal_voltage() -> None:
+    found = sample(BARE, Offer(10_000, 1), (Measurand.POWER_OFFERED,), AT, Context.OTHER)
+    assert found is not None
+    assert found.values == (SampledValue(Measurand.POWER_OFFERED, 2_300),)
+
+
+def test_an_old_reading_is_none() -> None:
+    assert fresh(FULL, 6_000) is FULL
+    assert fresh(FULL, 6_001) is None
+    assert fresh(None, 0) is None
+
+
+# --- sampled ---------------------------------------------------------------------------------------------------
+
+
+def test_samples_come_at_the_interval_from_the_start_with_what_is_configured() -> None:
+    world = charging(MeterValueSampleInterval=10, MeterValuesSampledData="Energy.Active.Import.Register,Voltage")
+    world.advance(35)
+    assert moments(world) == [10, 20, 30]
+    first = sets(world.reports(TransactionUpdated))[0]
+    assert first.context is Context.SAMPLE_PERIODIC
+    assert [(value.measurand, value.phase) for value in first.values] == [
+        (Measurand.ENERGY_IMPORT, None),
+        *((Measurand.VOLTAGE, f"L{n}-N") for n in (1, 2, 3)),
+    ]
+    assert first.values[0].value == 1_000_030
+    tx = world.tx()
+    assert tx is not None
+    assert {report.tx for report in world.reports(TransactionUpdated)} == {tx.id}
+
+
+def test_offline_samples_wait_and_keep_their_moments() -> None:
+    world = charging(MeterValueSampleInterval=10)
+    world.disconnect()
+    world.advance(30)
+    world.connect()
+    assert moments(world) == [10, 20, 30]
+
+
+def test_zero_switches_them_off() -> None:
+    world = charging(MeterValueSampleInterval=0)
+    world.advance(200)
+    assert moments(world) == []
+
+
+def test_an_interval_changed_in_mid_charge_counts_from_then() -> None:
+    world = charging(MeterValueSampleInterval=60)
+    world.advance(25)
+    world.set("MeterValueSampleInterval", 10)
+    world.advance(25)
+    world.set("MeterValueSampleInterval", 0)
+    world.advance(100)
+    world.set("MeterValueSampleInterval", 30)
+    world.advance(30)
+    assert moments(world) == [35, 45, 180]
+
+
+def test_measurands_changed_in_mid_charge_are_obeyed_with_the_next_set() -> None:
+    world = charging(MeterValueSampleInterval=10)
+    world.advance(10)
+    world.set("MeterValuesSampledData", "Frequency,Current.Offered")
+    world.advance(10)
+    world.answer_all()
+    assert [value.measurand for value in sets(world.reports(TransactionUpdated))[-1].values] == [
+        Measurand.CURRENT_OFFERED
+    ]
+
+
+def test_without_a_fresh_reading_there_is_no_sample() -> None:
+    world = charging(MeterValueSampleInterval=10)
+    world.bays[1].meter_works = False
+    world.advance(22)
+    world.bays[1].meter_works = True
+    world.advance(10)
+    assert moments(world) == [30]
+
+
+def test_the_register_is_noted_on_the_disk_once_a_minute() -> None:
+    world = charging(MeterValueSampleInterval=0)
+    world.advance(125)
+    world.disk.flush()
+    assert world.transactions()[0].last_wh == 1_000_360
+
+
+@pytest.mark.parametrize("interval_s", [1, 59, 60, 86_400])
+def test_the_next_sample_is_always_to_come(interval_s: int) -> None:
+    for now_ms in (5_000, 5_001, 64_999, 65_000, 10**9):
+        at_ms = next_sampled_ms(5_000, interval_s, now_ms)
+        assert at_ms is not None
+        assert now_ms < at_ms <= now_ms + interval_s * 1_000
+        assert (at_ms - 5_000) % (interval_s * 1_000) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Energy.Active.Import.Register,SoC",
+        "Power.Active.Import,Power.Active.Import",
+        "power.active.import",
+        ",".join(f"{m}" for m in (*Measurand, "RPM")),
+    ],
+)
+@pytest.mark.parametrize("key", ["MeterValuesSampledData", "MeterValuesAlignedData"])
+def test_one_unknown_measurand_rejects_the_whole_list_and_changes_nothing(key: str, text: str) -> None:
+    world = World().online()
+    place = ("SampledDataCtrlr", "TxUpdatedMeasurands") if "Sampled" in key else ("AlignedDataCtrlr", "Measurands")
+    before = world.asks(ev.VariablesRead("before", (place,)))
+    assert world.asks(ev.VariableWritten("write", *place, text)) is Verdict.REJECTED
+    assert world.asks(ev.VariablesRead("after", (place,))) == before
+
+
+# --- clock-aligned ---------------------------------------------------------------------------------------------
+
+
+def aligned(interval_s: int = 60) -> World:
+    """Online; the wall clock is WALL0 plus the world's time. Nothing is sampled."""
+    world = World().online().set("MeterValueSampleInterval", 0)
+    return world.set("ClockAlignedDataInterval", interval_s).set("MeterValuesAlignedData", "Power.Active.Import")
+
+
+def wall(world: World, reports: Iterable[TransactionUpdated | MetersSampled]) -> list[int]:
+    """The wall times of samples."""
+    dates = (world.station.date(values.at, world.now()) for report in reports for values in report.samples)
+    return [date for date in dates if date is not None]
+
+
+@pytest.mark.parametrize("interval_s", [60, 900])
+def test_aligned_sets_come_at_multiples_since_midnight(interval_s: int) -> None:
+    world = aligned(interval_s)
+    for _ in range(3):
+        world.advance(interval_s)
+        world.answer_all()
+    dates = wall(world, world.reports(MetersSampled))
+    assert len(dates) == 3
+    assert [date % DAY_MS % (interval_s * 1_000) for date in dates] == [0, 0, 0]
+
+
+def test_midnight_is_always_one() -> None:
+    clock = Aligned()
+    clock.due(Now("boot", 0, DAY_MS - 10_000), 50_000)
+    assert clock.at_ms == 10_000
+
+
+def test_aligned_sets_belong_to_the_transaction_that_runs() -> None:
+    world = aligned().charging()
+    world.advance(60)
+    world.answer_all()
+    assert world.reports(MetersSampled) == []
+    report = world.last(TransactionUpdated)
+    assert report.samples[0].context is Context.SAMPLE_CLOCK
+
+
+def test_offline_they_are_kept_of_a_transaction_only() -> None:
+    world = aligned()
+    world.disconnect()
+    world.advance(120)
+    world.connect()
+    world.answer_all()
+    assert world.reports(MetersSampled) == []
+    world.charging()
+    world.disconnect()
+    world.advance(120)
+    world.connect()
+    world.answer_all()
+    assert len(world.reports(TransactionUpdated)) == 2
+
+
+def test_without_a_trusted_clock_there_are_none() -> None:
+    world = World(free=True).offline().set("MeterValueSampleInterval", 0).set("ClockAlignedDataInterval", 10)
+    world.plug_in()
+    world.advance(100)
+    assert len(world.station.box.outbox) == 1  # the start
+    world.wall_offset = WALL0
+    world.advance(20)
+    assert len(world.station.box.outbox) == 3
+
+
+def test_zero_switches_aligned_ones_off() -> None:
+    world = aligned(60).set("ClockAlignedDataInterval", 0)
+    world.advance(200)
+    world.answer_all()
+    assert world.reports(MetersSampled) == []
+
+
+def test_a_stepped_clock_only_moves_the_next_one() -> None:
+    world = aligned(60)
+    world.advance(10)
+    assert world.wall_offset is not None
+    world.wall_offset += 3_600_000 + 7_000
+    world.advance(60)
+    world.answer_all()
+    dates = wall(world, world.reports(MetersSampled))
+    assert len(dates) == 1
+    assert dates[0] % 60_000 == 0
+
+
+def test_a_clock_that_is_slewed_misses_none() -> None:
+    world = aligned(60)
+    for _ in range(120):
+        world.advance(5)
+        world.answer_all()
+        assert world.wall_offset is not None
+        world.wall_offset += 1
+    assert len(world.reports(MetersSampled)) == 10
+
+
+# --- the data of a stop ----------------------------------------------------------------------------------------
+
+
+def stopped(seconds: int, **keys: object) -> TransactionEnded:
+    world = charging(MeterValueSampleInterval=10, **keys)
+    world.advance(seconds + 0.5)
+    world.swipe()
+    world.advance(2)
+    world.answer_all()
+    report = world.last(TransactionEnded)
+    assert isinstance(report, TransactionEnded)
+    return report
+
+
+def contexts(report: TransactionEnded) -> list[Context]:
+    return [values.context for values in report.samples]
+
+
+def test_a_stop_carries_nothing_when_nothing_is_configured() -> None:
+    assert stopped(60).samples == ()
+
+
+def test_a_stop_carries_begin_samples_and_end() -> None:
+    report = stopped(30, StopTxnSampledData="Energy.Active.Import.Register")
+    assert contexts(report) == [Context.TRANSACTION_BEGIN, *[Context.SAMPLE_PERIODIC] * 3, Context.TRANSACTION_END]
+    energies = [values.values[0].value for values in report.samples]
+    assert energies == [1_000_000, 1_000_030, 1_000_060, 1_000_090, report.meter_wh]
+
+
+def test_a_stop_carries_clock_aligned_sets_too() -> None:
+    world = charging(ClockAlignedDataInterval=20, StopTxnAlignedData="Power.Active.Import", MeterValueSampleInterval=0)
+    world.advance(41)
+    world.swipe()
+    world.advance(2)
+    world.answer_all()
+    assert contexts(world.last(TransactionEnded)) == [
+        Context.TRANSACTION_BEGIN,
+        *[Context.SAMPLE_CLOCK] * 2,
+        Context.TRANSACTION_END,
+    ]
+
+
+def test_what_was_gathered_is_not_sent_once_both_lists_are_empty() -> None:
+    world = charging(MeterValueSampleInterval=10, StopTxnSampledData="Voltage")
+    world.advance(30)
+    world.set("StopTxnSampledData", "")
+    world.swipe()
+    world.advance(2)
+    world.answer_all()
+    assert world.last(TransactionEnded).samples == ()
+
+
+def test_the_data_of_a_stop_outlives_a_crash() -> None:
+    world = charging(MeterValueSampleInterval=10, StopTxnSampledData="Voltage")
+    world.advance(65)
+    world.disk.flush()
+    world.crash()
+    world.advance(5)
+    world.swipe()
+    world.advance(2)
+    world.connect()
+    world.answer_all()
+    assert contexts(world.last(TransactionEnded)).count(Context.SAMPLE_PERIODIC) == 6
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+def test_a_long_stop_is_thinned_and_keeps_both_ends(most: int) -> None:
+    world = World(presets={"SampledDataCtrlr.TxEndedMaxMeterValues": str(most)}).online()
+    world.set("MeterValueSampleInterval", 1).set("StopTxnSampledData", "Energy.Active.Import.Register")
+    world.set("ClockAlignedDataInterval", 0).charging()
+    world.advance(40)
+    world.swipe()
+    world.advance(2)
+    world.answer_all()
+    report = world.last(TransactionEnded)
+    assert len(report.samples) <= most
+    assert contexts(report)[0] is Context.TRANSACTION_BEGIN
+    assert contexts(report)[-1] is Context.TRANSACTION_END
+    stamps = [values.at.mono_ms for values in report.samples]
+    assert stamps == sorted(stamps)
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 10, 101])
+@pytest.mark.parametrize("most", [0, 1, 2, 3, 50])
+def test_thinning_ends_and_keeps_order_and_both_ends(length: int, most: int) -> None:
+    full = tuple(MeterSet(Stamp("boot", at, None), Context.SAMPLE_PERIODIC, ()) for at in range(length))
+    thinned = thin(full, most)
+    assert len(thinned) <= max(most, 2)
+    assert thinned == tuple(values for values in full if values in thinned)
+    assert not full or (thinned[0], thinned[-1]) == (full[0], full[-1])
+    assert length > most or thinned == full
