@@ -58,6 +58,19 @@ def end(world: Wallbox, tag: str = TAG) -> None:
     raise AssertionError("\n".join(["the charge did not end", *world.lines[-60:]]))
 
 
+def conclude(world: Wallbox) -> None:
+    """Whatever was going on: bring it to its end, and take the cable out."""
+    world.find_line()
+    assert soon(world, lambda: light(world) not in (None, Status.FAULTED))
+    world.advance(10)
+    if light(world) in (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE):
+        end(world)
+    elif world.bay().car.plugged:
+        assert soon(world, lambda: not world.held())
+        world.unplug()
+    rest(world)
+
+
 def rest(world: Wallbox) -> None:
     """Nothing more happens but what the box still owes the central system."""
     assert soon(world, lambda: owes(world) == 0, 600), "\n".join(["the queue does not empty", *world.lines[-60:]])

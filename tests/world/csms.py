@@ -288,7 +288,15 @@ class Csms:
             if self._lost[message.action]:
                 self._lost[message.action] -= 1
             else:
-                self._outgoing.append(answer)
+                self._say_in_time(message.action, answer)
+
+    def _say_in_time(self, action: str, frame: str) -> None:
+        if action in self._held:
+            self._kept_back.append(frame)
+        elif action in self._slow:
+            self._later.append((self._now_ms() + self._slow[action], frame))
+        else:
+            self._outgoing.append(frame)
 
     def _may_say(self, action: str) -> bool:
         if action == "BootNotification" or self.registered:
@@ -321,6 +329,7 @@ class Csms:
 
     def _boot(self, message: Message) -> Payload:
         self.registered = self.boot_status == "Accepted"
+        self._statuses.clear()
         return {"status": self.boot_status, "currentTime": iso(self._now_ms()), "interval": self.interval_s}
 
     def _heartbeat(self, message: Message) -> Payload:
