@@ -28,7 +28,7 @@ from evsed.core.reports import (
 )
 from evsed.core.rules import Rules
 from evsed.core.station import Station
-from evsed.core.words import FaultNote, Now, Registration, Status, Token, TokenStatus, Verdict
+from evsed.core.words import FaultNote, Now, Registration, Stamp, Status, Token, TokenStatus, Verdict
 from tests.evsed.core.disk import Disk
 from tests.evsed.core.plant import Bay
 from tests.evsed.core.watch import Watch
@@ -65,6 +65,7 @@ class World:
         self.disk = Disk()
         self.ms = self.boot_ms = 0
         self.boot_nr = 1
+        self.boots = {"boot1": 0}
         self.wall_offset: int | None = None
         self.ids = count(1)
         self.refs = count(1)
@@ -102,6 +103,7 @@ class World:
         self.ms += off_s * 1_000
         self.boot_ms = self.ms - 500
         self.boot_nr += 1
+        self.boots[f"boot{self.boot_nr}"] = self.boot_ms
         self.wall_offset = None
         self.hal_lives = False
         for bay in self.bays.values():
@@ -159,6 +161,8 @@ class World:
             bay.count(1)
             bay.read(self.mono_ms)
             self.follow(evse)
+        if self.disk.heals and self.disk.unkept:
+            self.mends()
         if self.disk.gathered and not self.disk.broken and self.ms - self.disk.gathered_ms >= FLUSH_MS:
             self.disk.flush()
 
@@ -319,6 +323,10 @@ class World:
     def tx(self, evse: int = 1) -> Transaction | None:
         """The open transaction, as the station has it."""
         return self.station.outlets[evse].charging.tx
+
+    def true_ms(self, stamp: Stamp) -> int:
+        """When it really was, whatever clock the box had."""
+        return self.boots[stamp.boot] + stamp.mono_ms
 
     def transactions(self) -> list[Transaction]:
         """As the disk has them."""

@@ -26,7 +26,8 @@ class PowerCut(Exception):
 @dataclass
 class Disk:
     """What a journal would hold: records by type and key. `gathered` is lost in a cut, `unkept` waits for a broken
-    disk. With `cut_after` n, the power goes with the nth durable commit from now: before it, or after.
+    disk. `cut_at` n: the power goes with the nth durable commit, before it is done or after. `break_at` n: from then on
+    the disk takes nothing, until someone mends it, or it `heals` with the next second.
     """
 
     records: dict[tuple[type, str], Record] = field(default_factory=dict)
@@ -35,11 +36,15 @@ class Disk:
     unkept: list[Change] = field(default_factory=list)
     broken: bool = False
     commits: int = 0
-    cut_after: int | None = None
-    cut_before_it: bool = False
+    cut_at: int | None = None
+    cut_before: bool = False
+    break_at: int | None = None
+    heals: bool = False
 
     def keep(self, persist: Persist, now_ms: int) -> bool:
         """As the shell and its journal do; whether it is kept."""
+        self.commits += persist.urgent
+        self.broken |= self.break_at is not None and self.commits >= self.break_at
         if self.unkept or (self.broken and persist.urgent):
             self.unkept.extend(persist.changes)
             return False
@@ -47,7 +52,6 @@ class Disk:
             self.gathered_ms = self.gathered_ms if self.gathered else now_ms
             self.gathered.append(persist)
             return True
-        self.commits += 1
         self._cut(before=True)
         self.flush()
         self._apply(persist.changes)
@@ -60,7 +64,7 @@ class Disk:
         self.gathered.clear()
 
     def mend(self) -> None:
-        self.broken = False
+        self.broken, self.break_at = False, None
         self.flush()
         self._apply(tuple(self.unkept))
         self.unkept.clear()
@@ -69,7 +73,7 @@ class Disk:
         """The process or the power is gone."""
         self.gathered.clear()
         self.unkept.clear()
-        self.cut_after = None
+        self.cut_at = None
 
     def of(self, kind: type) -> tuple[Any, ...]:
         return tuple(record for (found, _), record in self.records.items() if found is kind)
@@ -86,7 +90,7 @@ class Disk:
         )
 
     def _cut(self, before: bool) -> None:
-        if self.cut_after is not None and self.commits >= self.cut_after and self.cut_before_it is before:
+        if self.cut_at is not None and self.commits >= self.cut_at and self.cut_before is before:
             raise PowerCut
 
     def _apply(self, changes: tuple[Change, ...]) -> None:

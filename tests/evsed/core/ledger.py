@@ -1,0 +1,78 @@
+"""What must be true of any story when all is told, and the session that the sweeps go through commit by commit."""
+
+from __future__ import annotations
+
+from evsed.core.records import QueuedReport
+from evsed.core.reports import Report, TransactionEnded, TransactionStarted
+from evsed.core.words import StopReason
+from tests.evsed.core.box_world import World
+
+REGISTER = 1_000_000
+
+
+def session(world: World) -> World:
+    """Two charges, the second offline; whatever the box lets happen."""
+    world.online()
+    world.plug_in()
+    world.swipe()
+    world.answer_all()
+    world.wants()
+    world.answer_all()
+    world.advance(70.5)
+    world.answer_all()
+    world.swipe()
+    world.advance(2.5)
+    world.answer_all()
+    world.disconnect()
+    world.swipe()
+    world.advance(30)
+    world.swipe()
+    world.advance(2)
+    world.connect()
+    world.answer_all()
+    world.unplug()
+    world.answer_all()
+    return world
+
+
+COMMITS = session(World()).disk.commits
+
+
+def settle(world: World) -> list[Report]:
+    """Whatever still runs is stopped by its card; everything is delivered. What the central system then has, in order
+    of its first arrival.
+    """
+    tx = world.tx()
+    if tx is not None:
+        world.advance(0.5)
+        world.swipe(tx.token)
+        world.advance(5)
+    if not world.station.registration.link_up:
+        world.connect()
+    world.answer_all()
+    world.advance(400)
+    world.answer_all()
+    return [r for r in world.arrived.values() if isinstance(r, TransactionStarted | TransactionEnded)]
+
+
+def check(world: World) -> None:
+    """I6, I7, I9 and the order of dates, at the end of any story."""
+    told = settle(world)
+    assert world.disk.of(QueuedReport) == ()
+    assert all(tx.ended is not None for tx in world.transactions())
+    assert sum((tx.end_wh or 0) - tx.start_wh for tx in world.transactions()) == world.bays[1].register - REGISTER  # I6
+    starts = [report.tx for report in told if isinstance(report, TransactionStarted)]
+    assert len(set(starts)) == len(starts)
+    assert {tx.id for tx in world.transactions()} == set(starts)
+    for tx in starts:  # I7: each once, in order
+        assert [type(report) for report in told if report.tx == tx] == [TransactionStarted, TransactionEnded]
+    items = [send.item for send in world.sent]
+    assert all(world.arrived[send.item] == send.report for send in world.sent), "an identity was reused"  # I9
+    assert len(items) >= len(set(items))
+    dates = [world.station.date(report.at, world.now()) for report in told]
+    assert None not in dates
+    assert dates == sorted(date for date in dates if date is not None)
+
+
+def reasons(world: World) -> list[StopReason | None]:
+    return [tx.reason for tx in world.transactions()]
