@@ -37,14 +37,16 @@ class Calendar:
         self._learnt = False
 
     def learn(self, turn: Turn) -> None:
-        """Keep the clock of this boot, and those reckoned from it, once it is known."""
+        """Keep the clock of this boot, and those reckoned from it, once it is known: on the disk before anything is
+        told with a date from it, so that it is told with the same date after a cut.
+        """
         if self._learnt or turn.now.wall_ms is None:
             return
         self._learnt = True
         for boot, offset_ms in self._reckoned(turn.now).items():
             if boot not in self._offsets:
                 self._offsets[boot] = offset_ms
-                turn.put(BootClock(boot, offset_ms), urgent=False)
+                turn.put(BootClock(boot, offset_ms))
         spare = [boot for boot in self._offsets if boot not in self._last and boot != turn.now.boot]
         for boot in spare[: max(len(spare) - CLOCKS_KEPT, 0)]:
             del self._offsets[boot]
@@ -85,11 +87,11 @@ def _stamps(recovered: Recovered) -> Iterator[Stamp]:
         if tx.id not in queued:  # its start was delivered: it is older than the whole queue
             yield from _of_transaction(tx)
     for row in recovered.queue:
+        samples: tuple[MeterSet, ...] = getattr(row.report, "samples", ())
+        yield from (sample.at for sample in samples)  # an end comes after its samples
         stamp = moment(row.report)
         if stamp is not None:
             yield stamp
-        samples: tuple[MeterSet, ...] = getattr(row.report, "samples", ())
-        yield from (sample.at for sample in samples)
     for tx in recovered.transactions:
         yield from _of_transaction(tx)
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios import day
-from tests.world.wallbox import RESTART_S, Wallbox
+from tests.scenarios.conftest import Make
+from tests.world.csms import NEW_YEAR_2027, Payload, wall_ms
+from tests.world.wallbox import RESTART_S, TAG, Wallbox
 
 ALL = os.environ.get("EVSE_ALL_MOMENTS") == "1"
 
@@ -71,6 +73,47 @@ def test_struck_once_at_every_moment(disk: Path, what: str) -> None:
             lived(next(folder), what, moment)
         except AssertionError as wrong:
             raise AssertionError(f"struck at moment {moment}: {wrong}") from wrong
+
+
+def sent_twice(world: Wallbox, action: str) -> list[Payload]:
+    """The power goes when such a message has been sent and not answered; what was sent before and after that."""
+
+    def first(moment: int) -> bool:
+        return world.moments[-1] == "sent" and world.actions()[-1] == action and len(world.csms.all(action)) == 1
+
+    world.strikes = first
+    world.until(lambda: len(world.csms.all(action)) == 2)
+    return [message.payload for message in world.csms.all(action)]
+
+
+def test_an_end_that_two_cuts_struck_is_told_in_the_same_words(make: Make) -> None:
+    """The first cut falls between the contactor's opening and the end, the second before the end was answered."""
+    world = make(presets=day.PRESETS)
+    world.advance(5)
+    world.charge(30)
+    world.swipe()
+    world.until(lambda: not world.bay().contactor.main)
+    world.power_cut()
+    first, again = sent_twice(world, "StopTransaction")
+    assert again == first
+    day.rest(world)
+
+
+def test_an_offline_charge_of_a_boot_that_never_knew_the_time_keeps_its_dates(make: Make) -> None:
+    world = make(network=False, tags=(TAG,))
+    world.charge(90)
+    world.finish()
+    world.power_cut(3_600)
+    began = world.ms
+    world.find_line()
+    first, again = sent_twice(world, "StartTransaction")
+    assert again == first
+    day.rest(world)
+    charge = world.csms.charges[1]
+    assert charge.stop is not None
+    lasted_ms = wall_ms(charge.stop.timestamp) - wall_ms(charge.start.timestamp)
+    assert 90_000 <= lasted_ms <= 100_000
+    assert wall_ms(charge.stop.timestamp) <= NEW_YEAR_2027 + began  # not later than it can have been
 
 
 @pytest.mark.skipif(not ALL, reason="takes minutes; EVSE_ALL_MOMENTS=1 runs it")
