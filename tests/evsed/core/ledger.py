@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evsed.core.records import QueuedReport
-from evsed.core.reports import Report, TransactionEnded, TransactionStarted
+from evsed.core.reports import TransactionEnded, TransactionStarted
 from evsed.core.words import StopReason
 from tests.evsed.core.box_world import World
 
@@ -11,21 +11,21 @@ REGISTER = 1_000_000
 
 
 def session(world: World) -> World:
-    """Two charges, the second offline; whatever the box lets happen."""
+    """Two charges, the second offline; whatever the box lets happen. Samples come each 5 s."""
     world.online()
     world.plug_in()
     world.swipe()
     world.answer_all()
     world.wants()
     world.answer_all()
-    world.advance(70.5)
+    world.advance(12.5)
     world.answer_all()
     world.swipe()
     world.advance(2.5)
     world.answer_all()
     world.disconnect()
     world.swipe()
-    world.advance(30)
+    world.advance(6)
     world.swipe()
     world.advance(2)
     world.connect()
@@ -35,10 +35,11 @@ def session(world: World) -> World:
     return world
 
 
-COMMITS = session(World()).disk.commits
+SAMPLES = {"SampledDataCtrlr.TxUpdatedInterval": "5"}
+COMMITS = session(World(presets=SAMPLES)).disk.commits
 
 
-def settle(world: World) -> list[Report]:
+def settle(world: World) -> list[TransactionStarted | TransactionEnded]:
     """Whatever still runs is stopped by its card; everything is delivered. What the central system then has, in order
     of its first arrival.
     """
@@ -49,8 +50,6 @@ def settle(world: World) -> list[Report]:
         world.advance(5)
     if not world.station.registration.link_up:
         world.connect()
-    world.answer_all()
-    world.advance(400)
     world.answer_all()
     return [r for r in world.arrived.values() if isinstance(r, TransactionStarted | TransactionEnded)]
 

@@ -11,7 +11,7 @@ from evsed.core.records import QueuedReport
 from evsed.core.reports import TransactionEnded, TransactionStarted
 from evsed.core.words import Status
 from tests.evsed.core.box_world import World
-from tests.evsed.core.ledger import COMMITS, check, session, settle
+from tests.evsed.core.ledger import COMMITS, SAMPLES, check, session, settle
 from tests.evsed.core.stories import charging
 
 
@@ -36,7 +36,7 @@ def charged() -> World:
 
 @pytest.mark.parametrize("commit", range(1, COMMITS + 1))
 def test_a_disk_that_breaks_at_every_commit_and_is_mended_later(commit: int) -> None:
-    world = World()
+    world = World(presets=SAMPLES)
     world.disk.break_at = commit
     session(world)
     started = [tx.id for tx in world.transactions()]
@@ -60,7 +60,7 @@ def test_a_disk_that_breaks_at_every_commit_and_is_mended_later(commit: int) -> 
 @pytest.mark.parametrize("commit", range(1, COMMITS + 1))
 def test_a_disk_that_hiccups_at_every_commit(commit: int) -> None:
     """It takes nothing for less than a second."""
-    world = World()
+    world = World(presets=SAMPLES)
     world.disk.break_at, world.disk.heals = commit, True
     session(world)
     world.mends()
@@ -69,7 +69,7 @@ def test_a_disk_that_hiccups_at_every_commit(commit: int) -> None:
 
 @pytest.mark.parametrize("commit", range(1, COMMITS + 1))
 def test_a_crash_while_the_disk_is_broken_loses_only_what_it_never_took(commit: int) -> None:
-    world = World()
+    world = World(presets=SAMPLES)
     world.disk.break_at = commit
     session(world)
     kept = world.disk.recovered()

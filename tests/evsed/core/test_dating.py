@@ -8,6 +8,7 @@ import pytest
 
 from evsed.core import events as ev
 from evsed.core.reports import TransactionEnded, TransactionStarted
+from evsed.core.words import Registration
 from tests.evsed.core.box_world import TAG, World
 
 
@@ -70,7 +71,7 @@ def test_a_message_that_cannot_be_dated_waits_and_is_not_tried_in_vain() -> None
     world.plug_in()
     world.swipe()
     world.connect()
-    world.answer(ev.BootAnswer(ev.Registration.ACCEPTED, None, 300))
+    world.answer(ev.BootAnswer(Registration.ACCEPTED, None, 300))
     while world.open is not None:
         world.answer(ev.Noted())
     world.advance(100)
