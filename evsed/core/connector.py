@@ -111,6 +111,7 @@ class Connector:
         self._fault: FaultNote | None = None
         self._info = ""
         self._since_ms = 0
+        self._answered = False  # the car has asked for energy since this offer began
         self._rise_ms: int | None = None
         self._told: tuple[Status, str | None] | None = None
 
@@ -151,7 +152,9 @@ class Connector:
     def _settling(self, facts: Facts, before: Status, now_ms: int) -> bool:
         """Whether offer, car or contactor are just about to follow our permission."""
         possible = facts.running and facts.closes and facts.plugged and not facts.drawing and facts.fault is None
-        moving = facts.asks or not facts.offered or before is P
+        offered = facts.offered and facts.fault is None
+        self._answered = offered and (facts.asks or self._answered)
+        moving = facts.asks or before is P or not self._answered
         if not (possible and moving):
             self._rise_ms = None
             return False

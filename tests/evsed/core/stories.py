@@ -132,8 +132,10 @@ def operative(world: World) -> World:
 
 
 def lifts(world: World) -> World:
-    """The restriction of a refused card is lifted."""
-    return world.set("MaxEnergyOnInvalidId", 100_000)
+    """The restriction of a refused card is lifted; a car has some seconds to answer the offer."""
+    world.set("MaxEnergyOnInvalidId", 100_000)
+    world.advance(6)
+    return world
 
 
 def gone_for_good(world: World) -> World:
