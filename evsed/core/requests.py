@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 def from_central(station: Station, event: FromCentral, turn: Turn) -> None:
     """Registration decides what may be asked over the link (OCPP 1.6 §4.2)."""
     request, state = event.request, station.registration.state
+    if not station.registration.link_up:
+        return  # whoever asked is gone
     if state is State.REJECTED and not station.box.rules.answers_while_rejected:
         return
     remote = isinstance(request, StartRequested | StopRequested)

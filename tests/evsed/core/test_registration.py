@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evsed.core import events as ev
-from evsed.core.effects import AdoptTime, LinkSettings, VariablesReply
+from evsed.core.effects import AdoptTime, VariablesReply
 from evsed.core.reports import (
     AuthorizationAsked,
     Booted,
@@ -14,7 +14,6 @@ from evsed.core.reports import (
     StatusChanged,
     TransactionEnded,
     TransactionStarted,
-    VendorMessage,
 )
 from evsed.core.words import Registration, Status, Verdict
 from tests.evsed.core.box_world import RULES, TAG, WALL0, World
@@ -243,6 +242,14 @@ def test_a_version_may_answer_while_rejected() -> None:
     assert isinstance(world.asks(ev.VariablesRead("read", ())), VariablesReply)
 
 
+def test_who_asked_over_a_link_that_is_gone_is_not_heard() -> None:
+    world = World().online()
+    world.disconnect()
+    assert world.asks(ev.Triggered("tell", ev.TriggerKind.STATUS, None)) is None
+    assert world.asks(ev.StartRequested("start", 1, TAG)) is None
+    assert world.station.outlets[1].grant is None
+
+
 def test_people_at_the_box_are_answered_always() -> None:
     world = answered(REJECTED, 300)
     world.do(ev.VariablesRead("control-1", ()))
@@ -334,67 +341,3 @@ def test_an_unknown_card_does_not() -> None:
     world.plug_in()
     world.swipe()
     assert world.tx() is None
-
-
-# --- heartbeat and the rest of the link ------------------------------------------------------------------------
-
-
-def quiet() -> World:
-    """Online, and nothing is measured by the clock."""
-    return World().online().set("ClockAlignedDataInterval", 0)
-
-
-def test_a_heartbeat_comes_after_silence_only() -> None:
-    world = quiet()
-    world.advance(200)
-    world.plug_in()
-    world.answer_all()
-    world.advance(299)
-    assert world.reports(HeartbeatDue) == []
-    world.advance(1)
-    assert len(world.reports(HeartbeatDue)) == 1
-
-
-@pytest.mark.parametrize("code", [None, "NotImplemented"])
-def test_a_heartbeat_that_is_refused_is_not_repeated_at_once(code: str | None) -> None:
-    world = quiet()
-    world.advance(300)
-    world.fail(code)
-    assert world.open is None
-    world.advance(299)
-    assert world.open is None
-    world.advance(1)
-    assert len(world.reports(HeartbeatDue)) == 2
-
-
-def test_a_written_heartbeat_interval_counts_at_once() -> None:
-    world = quiet()
-    world.advance(100)
-    world.set("HeartbeatInterval", 101)
-    world.advance(1)
-    assert len(world.reports(HeartbeatDue)) == 1
-
-
-def test_the_transport_learns_a_new_ping_interval() -> None:
-    world = World().online().set("WebSocketPingInterval", 0)
-    assert LinkSettings(0) in world.effects
-
-
-def test_a_vendor_message_leaves_online_and_is_refused_offline() -> None:
-    world = World().online()
-    world.do(ev.VendorMessageWanted("org.example", "hello", "data"))
-    assert world.answer_one() == VendorMessage("org.example", "hello", "data")
-    world.disconnect()
-    world.do(ev.VendorMessageWanted("org.example", "hello", "data"))
-    assert any("org.example" in line for line in world.lines)
-    world.connect()
-    world.answer_all()
-    assert len(world.reports(VendorMessage)) == 1
-
-
-def test_the_time_limit_of_a_call_is_the_variable() -> None:
-    world = World().set("MessageTimeout", 7)
-    world.hal_up()
-    world.connect()
-    assert world.open is not None
-    assert world.open.timeout_ms == 7_000
