@@ -185,7 +185,7 @@ def look(s: PilotState, high: float, low: float, now_ms: int) -> Level:
     """Classify what was measured under the drive of `s`; tells too when the line does not follow the drive."""
     settled = now_ms - s.drive_ms >= SETTLE_MS
     if s.permille == F:  # here the car shows nothing of itself but that the line is not positive
-        return DISOBEYED[Cp.A] if settled and high > 2.0 else PLAIN[Cp.F]
+        return DISOBEYED[Cp.E] if settled and high > 2.0 else PLAIN[Cp.F]
     level = classify(high, low, settled and s.pwm, s.level)
     if settled and level.trouble is None and (level.cp is Cp.F or not (s.pwm or low > PWM_V)):
         return DISOBEYED[level.cp]

@@ -277,6 +277,11 @@ class Wallbox:
         """The first tick at that time or after it."""
         return at_ms + (self._phase_ms - at_ms) % TICK_MS
 
+    def touched(self) -> None:
+        """Somebody laid hands on the plant: no tick is left out for a while."""
+        self._lively_ms = self.ms + LIVELY_MS
+        self._stir()
+
     def _stir(self) -> None:
         """Something that a tick must look at: the next one is not left out."""
         self._tick_at_ms = min(self._tick_at_ms, self._on_grid(max(self.ms, self._ticked_ms + 1)))
@@ -364,8 +369,7 @@ class Wallbox:
         self.board.advance(self.ms)
         done, text = self.board.order(evse, words)
         assert done, text
-        self._lively_ms = self.ms + LIVELY_MS
-        self._stir()
+        self.touched()
         return text
 
     def plug_in(self, evse: int = 1, cable: int = 20) -> None:
@@ -421,9 +425,15 @@ class Wallbox:
         return self.evsed.station.outlets[evse].status
 
     def register(self, evse: int = 1) -> int:
-        """What the meter's register says, asked beside the wallbox."""
+        """What the meter's register truly says, asked beside the wallbox."""
         self.board.advance(self.ms)
-        return self.plant.meter_values(evse).read().energy_wh
+        meter = self.bay(evse).meter
+        lies, meter.faults = meter.faults, set()
+        frozen, meter._frozen = meter._frozen, None
+        try:
+            return self.plant.meter_values(evse).read().energy_wh
+        finally:
+            meter.faults, meter._frozen = lies, frozen
 
     def statuses(self, evse: int = 1) -> list[str]:
         """The statuses that the central system was told, in order."""
