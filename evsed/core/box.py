@@ -23,7 +23,7 @@ class Access:
 
 @dataclass(slots=True)
 class Box:
-    """Shared by the outlets; only the station changes `online`, `may_start` and `resetting`."""
+    """Shared by the outlets; only the station changes `online`, `durable` and `resetting`."""
 
     variables: Variables
     tokens: TokenBook

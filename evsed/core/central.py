@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from evsed.core import catalogue
 from evsed.core.effects import AdoptTime
 from evsed.core.events import (
-    Binding,
     BootAnswer,
     Delivered,
     LinkDown,
@@ -17,7 +16,7 @@ from evsed.core.events import (
     TokenAnswer,
     Undelivered,
 )
-from evsed.core.records import Bound, Setting
+from evsed.core.records import Setting
 from evsed.core.reports import (
     AuthorizationAsked,
     Booted,
@@ -72,7 +71,7 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
         return
     station.said_ms = turn.now.mono_ms
     for binding in event.bindings:
-        _bind(binding, turn)
+        station.bind(binding, turn)
     if isinstance(event.answer, BootAnswer):
         _registered(station, event.answer, turn)
     elif isinstance(event.answer, TimeAnswer):
@@ -97,6 +96,8 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
         station.registration.unanswered(turn.now.mono_ms)
     elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].unanswered(turn)
+    elif isinstance(report, TransactionEnded) and given_up:
+        station.unbind(report.tx, turn)
 
 
 def _registered(station: Station, answer: BootAnswer, turn: Turn) -> None:
@@ -130,18 +131,8 @@ def _judged(station: Station, item: str, report: Report, answer: TokenAnswer, tu
         station.report_status(turn, 0, LIST_CONFLICT)  # OCPP 1.6 §3.5.2
     if isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].answered(item, answer, turn)
-    elif isinstance(report, TransactionStarted) and report.evse in station.outlets:
-        charging = station.outlets[report.evse].charging
-        if charging.tx is not None and charging.tx.id == report.tx:
-            charging.judged(answer, turn)
-
-
-def _bind(binding: Binding, turn: Turn) -> None:
-    bound = Bound(binding)
-    if binding.value is None:
-        turn.drop(Bound, bound.key)
-    else:
-        turn.put(bound)
+    elif isinstance(report, TransactionStarted):
+        station.judged(report, answer, turn)
 
 
 def _token_of(report: Report) -> Token | None:

@@ -87,12 +87,10 @@ class Charging:
         """What the central system says of the token at the start (or after an offline start)."""
         if self.tx is None:
             return
-        before, self.tx = self.tx, replace(self.tx, group=answer.group or self.tx.group)
-        if answer.status is not TokenStatus.ACCEPTED and self.tx.refused_wh is None:
-            self.tx = replace(self.tx, refused_wh=self._register(self.tx))
-            turn.log(f"= outlet {self._evse} transaction {self.tx.id}: token is {answer.status}")
+        before, self.tx = self.tx, judged(self.tx, answer, self._register(self.tx))
         if self.tx != before:
             turn.put(self.tx)
+            turn.log(f"= outlet {self._evse} transaction {self.tx.id}: token is {answer.status}")
 
     def end(self, reason: StopReason, token: Token | None, turn: Turn) -> None:
         """Ask for the end; the first reason counts."""
@@ -241,3 +239,9 @@ class Charging:
             return None
         offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1))
         return sample(reading, offer, measurands, turn.now.stamp(), why)
+
+
+def judged(tx: Transaction, answer: TokenAnswer, register_wh: int) -> Transaction:
+    """The transaction after what the central system said of its token; the first refusal counts."""
+    refused = answer.status is not TokenStatus.ACCEPTED and tx.refused_wh is None
+    return replace(tx, group=answer.group or tx.group, refused_wh=register_wh if refused else tx.refused_wh)

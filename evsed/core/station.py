@@ -7,19 +7,31 @@ touches nothing; `next_deadline` says when it wants to be called again without a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from evsed.core import catalogue, central, requests
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
+from evsed.core.charging import judged
 from evsed.core.dating import Calendar, moment
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Effect, Put, Send
-from evsed.core.events import Event, HalDown, HalUp, StoreBroken, StoreMended, TagPresented, VendorMessageWanted
+from evsed.core.events import (
+    Binding,
+    Event,
+    HalDown,
+    HalUp,
+    StoreBroken,
+    StoreMended,
+    TagPresented,
+    TokenAnswer,
+    VendorMessageWanted,
+)
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import HAL_SILENT, Outlet
-from evsed.core.records import QueuedReport, Recovered, Transaction
+from evsed.core.records import Bound, QueuedReport, Recovered, Transaction
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
 from evsed.core.resetting import Resetting
@@ -64,6 +76,7 @@ class Station:
         self.said_ms = now.mono_ms
         self.store_trouble = ""
         self._recovered = recovered
+        self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
         self._calendar = Calendar(recovered)
         self._started = now
         self._aligned = Aligned()
@@ -150,6 +163,33 @@ class Station:
         for outlet in self.outlets.values():
             outlet.seen.lost()
         turn.log("! evse-hal is silent")
+
+    def judged(self, start: TransactionStarted, answer: TokenAnswer, turn: Turn) -> None:
+        """What the central system says of the token of a start, whose outlet may not have come yet."""
+        outlet = self.outlets.get(start.evse)
+        if outlet is not None and outlet.charging.tx is not None and outlet.charging.tx.id == start.tx:
+            outlet.charging.judged(answer, turn)
+        waiting = {tx.id: tx for tx in self._recovered.transactions}
+        if start.tx in waiting:
+            waiting[start.tx] = judged(waiting[start.tx], answer, waiting[start.tx].last_wh)
+            turn.put(waiting[start.tx])
+            self._recovered = replace(self._recovered, transactions=tuple(waiting.values()))
+
+    def bind(self, binding: Binding, turn: Turn) -> None:
+        """Keep what only the peer knows of one of our things, or forget it."""
+        bound = Bound(binding)
+        if binding.value is None:
+            self._bound.pop(bound.key, None)
+            turn.drop(Bound, bound.key)
+        else:
+            self._bound[bound.key] = binding.thing
+            turn.put(bound)
+
+    def unbind(self, thing: str, turn: Turn) -> None:
+        """No message about this thing will ever leave again."""
+        for key in [key for key, bound in self._bound.items() if bound == thing]:
+            del self._bound[key]
+            turn.drop(Bound, key)
 
     def _orphans(self, turn: Turn) -> tuple[Transaction, ...]:
         """Transactions of outlets that this board does not have stay open on disk until a board has them."""

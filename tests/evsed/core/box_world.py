@@ -322,7 +322,8 @@ class World:
 
     def tx(self, evse: int = 1) -> Transaction | None:
         """The open transaction, as the station has it."""
-        return self.station.outlets[evse].charging.tx
+        outlet = self.station.outlets.get(evse)
+        return outlet.charging.tx if outlet is not None else None
 
     def true_ms(self, stamp: Stamp) -> int:
         """When it really was, whatever clock the box had."""

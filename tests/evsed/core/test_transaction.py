@@ -329,6 +329,41 @@ def test_what_only_the_peer_knows_is_kept_and_forgotten() -> None:
     assert world.disk.recovered().bindings == ()
 
 
+def test_what_only_the_peer_knows_is_forgotten_with_a_stop_that_is_given_up() -> None:
+    world = World().online().set("TransactionMessageAttempts", 1).set("MeterValueSampleInterval", 0)
+    world.plug_in()
+    world.swipe()
+    tx = world.until(TransactionStarted).tx()
+    assert tx is not None
+    world.answer(ev.TokenAnswer(TokenStatus.ACCEPTED), ev.Binding("ocpp1.6", tx.id, "42"))
+    world.answer_all()
+    world.crash()
+    world.connect()
+    world.answer_all()
+    world.advance(1)
+    world.swipe()
+    world.advance(2)
+    world.until(TransactionEnded).fail("InternalError")
+    assert world.disk.recovered().bindings == ()
+
+
+def test_a_refusal_that_comes_before_the_board_does_is_not_forgotten() -> None:
+    world = World(local=(TAG.value,)).online()
+    world.disconnect()
+    world.charging()
+    world.hal_down()
+    world.crash()
+    world.connect()
+    world.advance(6)
+    world.verdicts[TransactionStarted] = ev.TokenAnswer(TokenStatus.INVALID)
+    world.answer_all()
+    assert world.tx() is None
+    world.hal_up()
+    assert not world.bays[1].facts.closed
+    world.advance(3)
+    assert [tx.reason for tx in world.transactions()] == [StopReason.DEAUTHORIZED]
+
+
 def test_the_group_that_the_start_learns_lets_its_members_stop() -> None:
     world = World().online()
     world.verdicts[TransactionStarted] = ev.TokenAnswer(TokenStatus.ACCEPTED, group="FAMILY")
