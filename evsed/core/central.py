@@ -54,7 +54,7 @@ def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     station.box.online = False
     for outlet in station.outlets.values():
         outlet.unanswered(turn)
-    if any(isinstance(report, StatusChanged) for report in lost):
+    if station.status_unsure or any(isinstance(report, StatusChanged) for report in lost):
         station.forget_told()
 
 
@@ -96,6 +96,9 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
         station.registration.unanswered(turn.now.mono_ms)
     elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].unanswered(turn)
+    elif isinstance(report, StatusChanged):
+        # No answer: the line may be dead since before it was sent. It is told again over the next one.
+        station.status_unsure |= event.code is None
     elif isinstance(report, TransactionEnded) and given_up:
         station.unbind(report.tx, turn)
 

@@ -85,6 +85,7 @@ class Outlet:
         self._returning = self.charging.running
         self._power_cut = adopted is not None and not same_boot
         self._return_by_ms: int | None = None
+        self._here = False
         self._used = False
         self._left = False
         self._ended: str | None = None
@@ -287,14 +288,16 @@ class Outlet:
 
     def _cable_at_the_car(self, turn: Turn) -> None:
         if self.seen.plugged:
+            self._here = True
             self._left &= not self.charging.running
             return
         if not self.seen.known:
             return
+        if self._here:
+            self._here, self._used, self.refused = False, False, None
         self._left = True
         if self.seen.socket_empty:
             self.holding = None
-        self._used, self.refused = False, None if self._used else self.refused
         if self.charging.running and not self._returning and self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 

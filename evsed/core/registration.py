@@ -26,8 +26,9 @@ class Registration:
         return self.link_up and self.state is State.ACCEPTED
 
     def connected(self) -> None:
-        """The link came up."""
+        """The link came up; a boot that nobody answered yet need not wait, the link has its own pauses."""
         self.link_up, self._accepted_here, self._flush_pending = True, False, True
+        self._retry_ms = 0 if self.state is None else self._retry_ms
 
     def flush_begins(self) -> bool:
         """True once for each connection and each acceptance, when we are online on it."""

@@ -74,6 +74,7 @@ class Station:
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up = False
         self.said_ms = now.mono_ms
+        self.status_unsure = False
         self.store_trouble = ""
         self._recovered = recovered
         self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
@@ -121,7 +122,7 @@ class Station:
 
     def forget_told(self) -> None:
         """All statuses are reported again (OCPP 1.6 errata 3.22: after each accepted boot)."""
-        self._told = None
+        self._told, self.status_unsure = None, False
         for outlet in self.outlets.values():
             outlet.connector.forget_told()
 

@@ -122,6 +122,26 @@ def test_not_accepted_does_not_start_and_says_why(status: TokenStatus) -> None:
     assert world.station.outlets[1].refused is status
 
 
+def test_a_refusal_is_shown_until_something_newer() -> None:
+    world = asking()
+    outlet = world.station.outlets[1]
+    world.answer(ev.TokenAnswer(BLOCKED))
+    world.advance(10)
+    assert outlet.refused is BLOCKED
+    world.unplug()
+    assert outlet.refused is None
+    world.swipe()
+    world.answer_one()
+    world.verdicts[AuthorizationAsked] = ev.TokenAnswer(INVALID)
+    world.answer_all()
+    world.advance(10)
+    assert outlet.refused is INVALID
+    world.verdicts.clear()
+    world.swipe()
+    world.answer_all()
+    assert outlet.refused is None
+
+
 @pytest.mark.parametrize("allowed", [True, False])
 @pytest.mark.parametrize("how", ["link lost", "no answer", "refused with an error"])
 def test_a_question_that_nobody_answers_is_decided_as_if_offline(how: str, allowed: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from evsed.core import events as ev
 from evsed.core.reports import StatusChanged
 from evsed.core.words import FaultNote, Status, Verdict
@@ -30,6 +32,7 @@ def test_a_whole_session_as_the_central_system_sees_it() -> None:
     world.unplug()
     world.answer_all()
     assert world.statuses() == [A, P, C, F, A]
+    assert {report.info for report in world.reports(StatusChanged)} == {""}
 
 
 def test_a_car_that_leaves_a_transaction_that_may_not_outlive_it() -> None:
@@ -177,6 +180,22 @@ def test_a_status_that_was_on_its_way_when_the_link_broke_is_told_again() -> Non
     world.connect()
     world.answer_all()
     assert world.statuses()[-1] is P
+
+
+@pytest.mark.parametrize(("code", "again"), [(None, True), ("InternalError", False)])
+def test_a_status_without_an_answer_is_told_again_over_the_next_line(code: str | None, again: bool) -> None:
+    """The line was dead already, only nobody knew; a refusal, though, is an answer."""
+    world = preparing()
+    world.fail(code)
+    before = len(world.statuses())
+    world.disconnect()
+    world.connect()
+    world.answer_all()
+    assert len(world.statuses()) == before + again
+    world.disconnect()
+    world.connect()
+    world.answer_all()
+    assert len(world.statuses()) == before + again
 
 
 def test_the_stamp_is_that_of_the_event_not_of_the_sending() -> None:

@@ -127,6 +127,15 @@ def test_no_answer_to_a_boot_is_tried_again_after_our_own_wait() -> None:
     assert boots(world) == 3
 
 
+def test_over_a_new_line_it_is_tried_at_once() -> None:
+    world = connected()
+    world.fail()
+    world.advance(1)
+    world.disconnect()
+    world.connect()
+    assert boots(world) == 2
+
+
 # --- pending ---------------------------------------------------------------------------------------------------
 
 
