@@ -305,6 +305,7 @@ class Outlet:
         """A car that left before the end was written and is back is a new use."""
         self._used = self.seen.plugged and not self._left
         self._ended = done.id
+        self._end_unkept = not self.box.durable
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         # OCPP 1.6 §3.5.4 and §4.10: such a cable waits for its owner.
@@ -373,5 +374,5 @@ class Outlet:
             drawing=charging.running and seen.closed and seen.ev_ready and demand.closes,
             token_waits=self.grant is not None,
             used=self._used,
-            held=seen.locked is True and not seen.socket_empty,
+            held=self._end_unkept or (seen.locked is True and not seen.socket_empty),
         )

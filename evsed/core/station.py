@@ -277,11 +277,11 @@ class Station:
             turn.tell(Send(row.id, row.report, self.box.variables[catalogue.MESSAGE_TIMEOUT] * 1_000))
 
     def _stage(self, now: Now) -> Stage:
-        """What may leave now; a transaction message waits until it can be dated."""
+        """What may leave now; a transaction message waits until it can be dated, and is sure to be on the disk (I5)."""
         stage, head = self.registration.stage(now.mono_ms), self.box.outbox.head()
         stamp = moment(head) if head is not None else None
         undated = stamp is not None and self.date(stamp, now) is None
-        return Stage.PRESENT if stage is Stage.ALL and undated else stage
+        return Stage.PRESENT if stage is Stage.ALL and (undated or not self.box.durable) else stage
 
 
 def _starts(kept: list[object]) -> Iterator[str]:

@@ -137,8 +137,8 @@ class Evsed:
 
     def _perform(self, effects: list[Effect]) -> None:
         broken: StoreBroken | None = None
+        self.world.watch.decided(effects, self.demands)
         for effect in effects:
-            self.world.effects(effect)
             if isinstance(effect, Persist):
                 broken = self._keep(effect)
             elif broken is None or not isinstance(effect, Demand | Send):

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from evsed.core.effects import Demand, Effect
+from evsed.core.effects import Demand
 from evsed.core.words import Status
 from evsed.edges import lease
 from hal.boards import Board, OutletBoard, assemble, load, with_outlets
@@ -102,7 +102,6 @@ class Wallbox:
         self.moments: list[str] = []
         self.answers: dict[str, Any] = {}
         self.pings: list[int] = []
-        self.effects: Callable[[Effect], None] = lambda effect: None
         self.carries: Callable[[str], bool] = lambda frame: True
         self.strikes: Callable[[int], bool] = lambda moment: False
         self.struck: Callable[[], None] = self.power_cut

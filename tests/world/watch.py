@@ -5,14 +5,16 @@ Rules this file upholds:
 - The coil keeps the power contacts closed only while a transaction is open on the disk (I3, I5).
 - While a transaction is open on the disk no cable comes free (I5) and nobody hears Available.
 - Samples of a session bear its transaction.
+- Down is free, up is journaled.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from evsed.core.effects import Persist, Put
+from evsed.core.effects import Demand, Drop, Effect, Persist, Put
 from evsed.core.records import Transaction
 from hal.contract import Snapshot
 from hal.sim.bay import Bay
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
 
 MOST_TOLD = 20
+
+
+def lowers(was: Demand, now: Demand) -> bool:
+    """Less current, or no permission to close any more."""
+    return now.max_ma < was.max_ma or (was.closes and not now.closes)
+
+
+def raises(was: Demand, now: Demand) -> bool:
+    """More current, a permission to close, or a cable that comes free."""
+    return now.max_ma > was.max_ma or (now.closes and not was.closes) or (was.holds_cable and not now.holds_cable)
 
 
 class Watch:
@@ -49,12 +61,30 @@ class Watch:
     def kept(self, persist: Persist) -> None:
         """It is on the disk."""
         for change in persist.changes if persist.urgent else ():
-            if isinstance(change, Put) and isinstance(tx := change.record, Transaction):
+            if isinstance(change, Drop) and change.kind is Transaction:
+                self.open = {evse: tx for evse, tx in self.open.items() if tx.id != change.key}
+                self.begun.discard(change.key)
+            elif isinstance(change, Put) and isinstance(tx := change.record, Transaction):
                 if tx.ended is None:
                     self.open[tx.evse] = tx
                     self.begun.add(tx.id)
                 elif (was := self.open.get(tx.evse)) is not None and was.id == tx.id:
                     del self.open[tx.evse]
+
+    # --- what the core decides -------------------------------------------------------------------------------
+
+    def decided(self, effects: list[Effect], before: Mapping[int, Demand]) -> None:
+        """Down is free, up is journaled: what lowers comes before the commit of its turn, what raises after it."""
+        commit = next((at for at, effect in enumerate(effects) if isinstance(effect, Persist)), None)
+        last = dict(before)
+        for at, effect in enumerate(effects):
+            if commit is not None and isinstance(effect, Demand):
+                was = last.get(effect.evse)
+                if was is not None and at > commit and lowers(was, effect):
+                    self.breach(f"{effect} lowers after the commit")
+                if was is not None and at < commit and raises(was, effect):
+                    self.breach(f"{effect} raises before the commit")
+                last[effect.evse] = effect
 
     # --- the plant -------------------------------------------------------------------------------------------
 
