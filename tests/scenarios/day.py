@@ -11,6 +11,7 @@ from tests.scenarios.conftest import judge
 from tests.world.wallbox import TAG, Wallbox
 
 PRESETS = {"SampledDataCtrlr.TxUpdatedInterval": "10", "SampledDataCtrlr.TxEndedMeasurands": "Current.Import"}
+ENDED = (Status.FINISHING, Status.PREPARING)
 PATIENCE_S = 30
 TRIES = 10
 
@@ -34,26 +35,26 @@ def charge(world: Wallbox, seconds: float) -> None:
     end(world)
 
 
-def begin(world: Wallbox, tag: str = TAG) -> None:
+def begin(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
     """Plug in and show the card until the car charges."""
-    world.order("plug-in", "--cable", "20")
+    world.order("plug-in", "--cable", "20", evse=evse)
     world.advance(1)
     for _ in range(TRIES):
-        if light(world) in (Status.PREPARING, Status.FINISHING):
-            world.swipe(tag)
-        if soon(world, lambda: world.bay().contactor.main):
+        if light(world, evse) in (Status.PREPARING, Status.FINISHING):
+            world.swipe(tag, evse)
+        if soon(world, lambda: world.bay(evse).contactor.main):
             return
     raise AssertionError("\n".join(["the charge did not begin", *world.lines[-60:]]))
 
 
-def end(world: Wallbox, tag: str = TAG) -> None:
+def end(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
     """Wait until the box has come to itself, show the card until the charge is over, take the cable out."""
     for _ in range(TRIES):
-        if soon(world, lambda: light(world) in (Status.CHARGING, Status.FINISHING, Status.PREPARING)):
-            if light(world) is Status.CHARGING:
-                world.swipe(tag)
-            if soon(world, lambda: light(world) in (Status.FINISHING, Status.PREPARING) and not world.held()):
-                world.unplug()
+        if soon(world, lambda: light(world, evse) in (Status.CHARGING, *ENDED)):
+            if light(world, evse) is Status.CHARGING:
+                world.swipe(tag, evse)
+            if soon(world, lambda: light(world, evse) in ENDED and not world.held(evse)):
+                world.unplug(evse)
                 return
     raise AssertionError("\n".join(["the charge did not end", *world.lines[-60:]]))
 
@@ -88,10 +89,10 @@ def soon(world: Wallbox, what: object, within: float = PATIENCE_S) -> bool:
     return True
 
 
-def light(world: Wallbox) -> Status | None:
+def light(world: Wallbox, evse: int = 1) -> Status | None:
     """What the box shows."""
-    known = world.evsed is not None and 1 in world.evsed.station.outlets
-    return world.status() if known else None
+    known = world.evsed is not None and evse in world.evsed.station.outlets
+    return world.status(evse) if known else None
 
 
 def owes(world: Wallbox) -> int:
