@@ -42,7 +42,7 @@ def begin(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
     for _ in range(TRIES):
         if light(world, evse) in (Status.PREPARING, Status.FINISHING):
             world.swipe(tag, evse)
-        if soon(world, lambda: world.bay(evse).contactor.main):
+        if world.becomes(lambda: world.bay(evse).contactor.main, PATIENCE_S):
             return
     raise AssertionError("\n".join(["the charge did not begin", *world.lines[-60:]]))
 
@@ -50,10 +50,10 @@ def begin(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
 def end(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
     """Wait until the box has come to itself, show the card until the charge is over, take the cable out."""
     for _ in range(TRIES):
-        if soon(world, lambda: light(world, evse) in (Status.CHARGING, *ENDED)):
+        if world.becomes(lambda: light(world, evse) in (Status.CHARGING, *ENDED), PATIENCE_S):
             if light(world, evse) is Status.CHARGING:
                 world.swipe(tag, evse)
-            if soon(world, lambda: light(world, evse) in ENDED and not world.held(evse)):
+            if world.becomes(lambda: light(world, evse) in ENDED and not world.held(evse), PATIENCE_S):
                 world.unplug(evse)
                 return
     raise AssertionError("\n".join(["the charge did not end", *world.lines[-60:]]))
@@ -62,31 +62,20 @@ def end(world: Wallbox, tag: str = TAG, evse: int = 1) -> None:
 def conclude(world: Wallbox) -> None:
     """Whatever was going on: bring it to its end, and take the cable out."""
     world.find_line()
-    assert soon(world, lambda: light(world) not in (None, Status.FAULTED))
+    world.until(lambda: light(world) not in (None, Status.FAULTED))
     world.advance(10)
     if light(world) in (Status.CHARGING, Status.SUSPENDED_EV, Status.SUSPENDED_EVSE):
         end(world)
     elif world.bay().car.plugged:
-        assert soon(world, lambda: not world.held())
+        world.until(lambda: not world.held())
         world.unplug()
     rest(world)
 
 
 def rest(world: Wallbox) -> None:
     """Nothing more happens but what the box still owes the central system."""
-    assert soon(world, lambda: owes(world) == 0, 600), "\n".join(["the queue does not empty", *world.lines[-60:]])
+    world.until(lambda: owes(world) == 0, within=600)
     world.advance(5)
-
-
-def soon(world: Wallbox, what: object, within: float = PATIENCE_S) -> bool:
-    """Whether it becomes so in time."""
-    assert callable(what)
-    until = world.ms + within * 1_000
-    while not what():
-        if world.ms >= until:
-            return False
-        world.advance(0.25)
-    return True
 
 
 def light(world: Wallbox, evse: int = 1) -> Status | None:

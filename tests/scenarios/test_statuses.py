@@ -121,6 +121,14 @@ def nothing(world: Wallbox) -> None:
     pass
 
 
+def both(first: Story, then: Story) -> Story:
+    def do(world: Wallbox) -> None:
+        first(world)
+        then(world)
+
+    return do
+
+
 ROWS: dict[str, tuple[str, str, Story, Story]] = {
     "A2 plug": ("Available", "Preparing", available, preparing),
     "A2 card": ("Available", "Preparing", available, swipe),
@@ -131,30 +139,30 @@ ROWS: dict[str, tuple[str, str, Story, Story]] = {
     "B3": ("Preparing", "Charging", preparing, swipe),
     "B4": ("Preparing", "SuspendedEV", available, sleepy),
     "B5": ("Preparing", "SuspendedEVSE", available, preparing_with_a_refused_start),
-    "B6 stopped": ("Preparing", "Finishing", lambda world: (sleepy(world), world.advance(1)), swipe),
+    "B6 stopped": ("Preparing", "Finishing", both(sleepy, available), swipe),
     "B9": ("Preparing", "Faulted", preparing, fault),
     "C4": ("Charging", "SuspendedEV", charging, car("stop")),
     "C4 left": ("Charging", "SuspendedEV", charging, leave),
     "C5": ("Charging", "SuspendedEVSE", available, suspended_evse),
     "C6": ("Charging", "Finishing", charging, swipe),
     "C6 remote": ("Charging", "Finishing", charging, remote_stop),
-    "C8": ("Charging", "Unavailable", lambda world: (charging(world), scheduled(world)), swipe),
+    "C8": ("Charging", "Unavailable", both(charging, scheduled), swipe),
     "C9": ("Charging", "Faulted", charging, fault),
     "D3": ("SuspendedEV", "Charging", suspended_ev, car("resume")),
     "D6": ("SuspendedEV", "Finishing", suspended_ev, swipe),
-    "D8": ("SuspendedEV", "Unavailable", lambda world: (suspended_ev(world), scheduled(world)), swipe),
+    "D8": ("SuspendedEV", "Unavailable", both(suspended_ev, scheduled), swipe),
     "D9": ("SuspendedEV", "Faulted", suspended_ev, fault),
     "E3": ("SuspendedEVSE", "Charging", charging, cut),
     "E4": ("SuspendedEVSE", "SuspendedEV", charging, cut_and_full),
     "E6": ("SuspendedEVSE", "Finishing", suspended_evse, swipe),
-    "E8": ("SuspendedEVSE", "Unavailable", lambda world: (suspended_evse(world), scheduled(world)), swipe),
+    "E8": ("SuspendedEVSE", "Unavailable", both(suspended_evse, scheduled), swipe),
     "E9": ("SuspendedEVSE", "Faulted", suspended_evse, fault),
     "F1": ("Finishing", "Available", finishing, unplug),
     "F2 card": ("Finishing", "Preparing", finishing, swipe),
     "F8": ("Finishing", "Unavailable", finishing, unavailable),
     "F9": ("Finishing", "Faulted", finishing, fault),
     "H1": ("Unavailable", "Available", unavailable, operative),
-    "H2": ("Unavailable", "Preparing", lambda world: (preparing(world), unavailable(world)), operative),
+    "H2": ("Unavailable", "Preparing", both(preparing, unavailable), operative),
     "H9": ("Unavailable", "Faulted", unavailable, fault),
 }
 BEFORE_A_FAULT: dict[str, tuple[str, Story]] = {

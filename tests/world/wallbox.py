@@ -213,13 +213,20 @@ class Wallbox:
         while self.ms < until:
             self._step(until)
 
-    def until(self, what: Callable[[], bool], within: float = 60) -> None:
-        """Let time pass until something is so."""
+    def becomes(self, what: Callable[[], bool], within: float) -> bool:
+        """Let time pass until something is so; whether it became so in time."""
         end = self.ms + round(within * 1_000)
         self._now_due()
         while not what():
-            assert self.ms < end, "\n".join(["it did not become so; the last lines:", *self.lines[-40:]])
+            if self.ms >= end:
+                return False
             self._step(end)
+        return True
+
+    def until(self, what: Callable[[], bool], within: float = 60) -> None:
+        """Let time pass until something is so, as it must."""
+        became = self.becomes(what, within)
+        assert became, "\n".join(["it did not become so; the last lines:", *self.lines[-40:]])
 
     def _step(self, until: int) -> None:
         self.ms = min(until, max(self._next_ms(), self.ms + 1))
