@@ -119,9 +119,9 @@ def _registered(station: Station, answer: BootAnswer, turn: Turn) -> None:
 
 
 def _take_interval(station: Station, interval_s: int, turn: Turn) -> None:
-    """OCPP 1.6 §4.2: an accepted boot sets the heartbeat interval; 0 leaves it."""
+    """OCPP 1.6 §4.2: an accepted boot sets the heartbeat interval; 0, which is none, leaves it."""
     variable, text = catalogue.HEARTBEAT_INTERVAL, str(interval_s)
-    if interval_s > 0 and variable.check(text) is None and text != station.box.variables.text(variable):
+    if variable.check(text) is None and text != station.box.variables.text(variable):
         station.box.variables.write(variable, text)
         turn.put(Setting(variable.component, variable.name, text), urgent=False)
 

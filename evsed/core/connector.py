@@ -123,10 +123,8 @@ class Connector:
         self._fault = facts.fault
         now_ms = turn.now.mono_ms
         # A fault that is over leads back to the state before it (OCPP 1.6 §4.9, I1 to I8).
-        before = self._before_fault if self.status is X else self.status
+        before = self._before_fault = self._before_fault if self.status is X else self.status
         goal = wanted(facts, before, settling=self._settling(facts, before, now_ms))
-        if goal is X and self.status is not X:
-            self._before_fault = self.status
         while self.status is not goal:
             self._info = _why_so(facts, goal)
             self.status = hop(self.status, goal)

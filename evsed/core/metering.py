@@ -101,6 +101,5 @@ class Aligned:
 def thin(samples: tuple[MeterSet, ...], most: int) -> tuple[MeterSet, ...]:
     """Drop every second of those in between until it fits; first and last always stay (OCPP 1.6 errata 3.91)."""
     while len(samples) > max(most, 2):
-        between = samples[1:-1]
-        samples = (samples[0], *between[1::2], samples[-1]) if len(between) > 1 else (samples[0], samples[-1])
+        samples = (samples[0], *samples[2:-1:2], samples[-1])
     return samples

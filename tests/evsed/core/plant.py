@@ -50,6 +50,7 @@ class Bay:
     contactor_sticks: bool = False
     lock_sticks: bool = False
     car_draws: bool = True
+    cable_stays: bool = False
     demand: Demand | None = None
     facts: Facts = field(default_factory=Facts)
     told: Facts | None = None
@@ -68,7 +69,8 @@ class Bay:
         closed = offered > 0 and facts.asks and locked is not False
         closed |= facts.closed and self.contactor_sticks
         reason = None if closed else "NOT_WANTED" if not offered else "PILOT_B"
-        cable_ma = 32_000 if self.socket and facts.plugged else facts.cable_ma if locked else None
+        in_socket = facts.plugged or (facts.cable_ma is not None and (locked or self.cable_stays))
+        cable_ma = 32_000 if self.socket and in_socket else None
         self.facts = replace(facts, cable_ma=cable_ma, offered_ma=offered, locked=locked, closed=closed, reason=reason)
 
     def count(self, seconds: int) -> None:

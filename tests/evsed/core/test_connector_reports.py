@@ -58,6 +58,16 @@ def test_a_cable_that_waits_for_its_owner_is_finishing_until_it_is_gone() -> Non
     assert world.statuses()[-2:] == [F, A]
 
 
+def test_a_cable_that_is_free_keeps_nobody_away() -> None:
+    """Many leave theirs in the socket for ever."""
+    world = charging()
+    world.bays[1].cable_stays = True
+    world.unplug()
+    world.advance(3)
+    assert world.bays[1].facts.cable_ma is not None
+    assert world.status() is A
+
+
 def test_a_car_that_leaves_a_transaction_that_outlives_it_and_comes_back() -> None:
     world = charging().set("StopTransactionOnEVSideDisconnect", False)
     world.unplug()

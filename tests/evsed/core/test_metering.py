@@ -146,6 +146,15 @@ def test_an_interval_changed_in_mid_charge_counts_from_then() -> None:
     assert moments(world) == [35, 45, 180]
 
 
+def test_samples_go_on_after_a_crash_and_count_from_then() -> None:
+    world = charging(MeterValueSampleInterval=10)
+    world.advance(12)
+    world.crash()
+    world.advance(25)
+    world.connect()
+    assert moments(world) == [22, 32]  # the first one was lost with what had not reached the disk
+
+
 def test_measurands_changed_in_mid_charge_are_obeyed_with_the_next_set() -> None:
     world = charging(MeterValueSampleInterval=10)
     world.advance(10)

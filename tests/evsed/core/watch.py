@@ -99,6 +99,8 @@ class Watch:
         if demand.closes:  # I3, I5
             assert any(tx.reason is None for tx in kept), "the contactor may close without a durable start"
             assert demand.max_ma >= 6_000
+        else:
+            assert demand.max_ma == 0
         if not demand.holds_cable:  # I5
             assert not kept, "the cable is freed before the stop is durable"
 
