@@ -77,7 +77,7 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
     elif isinstance(event.answer, TimeAnswer):
         turn.tell(AdoptTime(event.answer.wall_ms))
     elif isinstance(event.answer, TokenAnswer):
-        _judged(station, event.item, report, event.answer, turn)
+        _judged(station, report, event.answer, turn)
 
 
 def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
@@ -126,14 +126,14 @@ def _take_interval(station: Station, interval_s: int, turn: Turn) -> None:
         turn.put(Setting(variable.component, variable.name, text), urgent=False)
 
 
-def _judged(station: Station, item: str, report: Report, answer: TokenAnswer, turn: Turn) -> None:
+def _judged(station: Station, report: Report, answer: TokenAnswer, turn: Turn) -> None:
     token = _token_of(report)
     if token is not None and station.box.variables[catalogue.AUTH_CACHE_ENABLED]:
         station.box.tokens.learn(token, answer, turn.now.stamp(), turn)
     if token is not None and station.box.tokens.contradicted(token, answer):
         station.report_status(turn, 0, LIST_CONFLICT)  # OCPP 1.6 §3.5.2
     if isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
-        station.outlets[report.evse].answered(item, answer, turn)
+        station.outlets[report.evse].answered(answer, turn)
     elif isinstance(report, TransactionStarted):
         station.judged(report, answer, turn)
 

@@ -64,8 +64,8 @@ class Outbox:
         """How many transaction messages wait for an answer."""
         return len(self._queue)
 
-    def put(self, report: Report, turn: Turn, *, asked_for: bool = False) -> str:
-        """Take a report; returns its identity. What a central system asked for is of the present, never queued."""
+    def put(self, report: Report, turn: Turn, *, asked_for: bool = False) -> None:
+        """Take a report. What a central system asked for is of the present, never queued."""
         self._seq += 1
         row = QueuedReport(self._new_id(), self._seq, report)
         if isinstance(report, TRANSACTIONAL) and not asked_for:
@@ -75,7 +75,6 @@ class Outbox:
         else:
             self._present[row.id] = Present(row, asked_for)
             self._limit_present()
-        return row.id
 
     def head(self) -> Report | None:
         """The transaction message whose turn it is."""
@@ -149,7 +148,6 @@ class Outbox:
     def discard(self, tx: str, turn: Turn) -> None:
         """Forget the messages of a transaction that never became durable."""
         for row in [row for row in self._queue if isinstance(row.report, TRANSACTIONAL) and row.report.tx == tx]:
-            self._close(row.id)
             self._remove(row, turn)
 
     def _turn_of(self, row: QueuedReport) -> tuple[bool, bool, int]:

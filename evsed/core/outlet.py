@@ -44,7 +44,6 @@ class Grant:
 class Asking:
     """A token that the central system is asked about; `stops` = to end the running transaction."""
 
-    item: str
     token: Token
     stops: bool
 
@@ -125,11 +124,11 @@ class Outlet:
         free = self.charging.tx is None and self.grant is None and self.asking is None
         return free and self.operative and self.box.durable and self.seen.up and self.seen.opening_fault is None
 
-    def answered(self, item: str, answer: TokenAnswer, turn: Turn) -> None:
-        """The central system answered a question about a token."""
-        if self.asking is None or self.asking.item != item:
-            return
+    def answered(self, answer: TokenAnswer, turn: Turn) -> None:
+        """The central system answered the question about a token."""
         asked, self.asking = self.asking, None
+        if asked is None:
+            return
         if answer.status is not TokenStatus.ACCEPTED:
             self.refused = answer.status
             turn.log(f"= outlet {self.evse} token refused: {answer.status}")
@@ -223,7 +222,7 @@ class Outlet:
             self.charging.end(StopReason.LOCAL, token, turn)
         elif self.box.online and self.asking is None:
             # Only the central system may know that both belong to one group (OCPP 1.6 §3.10).
-            self.asking = Asking(self.box.outbox.put(AuthorizationAsked(self.evse, token), turn), token, stops=True)
+            self._ask(token, turn, stops=True)
         else:
             turn.log(f"= outlet {self.evse} card ignored: another one charges here")
 
@@ -246,11 +245,14 @@ class Outlet:
         if decision is Decision.START:
             self._grant(token, opinion.group if opinion else None, turn)
         elif decision is Decision.ASK:
-            item = self.box.outbox.put(AuthorizationAsked(self.evse, token), turn)
-            self.asking = Asking(item, token, stops=False)
+            self._ask(token, turn, stops=False)
         else:
             self.refused = TokenStatus.INVALID
             turn.log(f"= outlet {self.evse} token refused: not known here, and the central system cannot be asked")
+
+    def _ask(self, token: Token, turn: Turn, *, stops: bool) -> None:
+        self.asking = Asking(token, stops)
+        self.box.outbox.put(AuthorizationAsked(self.evse, token), turn)
 
     def _grant(self, token: Token, group: str | None, turn: Turn) -> None:
         if self.charging.tx is not None or not self.operative:
