@@ -254,7 +254,7 @@ def test_a_sleeping_car(make: Make, tmp_path: Path, wakes: bool) -> None:
 
 # --- the meter -----------------------------------------------------------------------------------------------
 
-LIES = ("silent", "nan", "backwards", "zero", "scaled", "swapped", "negative", "stuck", "short", "damaged", "stale")
+LIES = ("silent", "nan", "backwards", "zero", "scaled", "swapped", "negative", "stuck", "short", "damaged", "late")
 
 
 @pytest.mark.parametrize("lie", LIES)

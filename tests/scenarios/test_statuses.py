@@ -1,7 +1,7 @@
 """Every change of status of OCPP 1.6 §4.9 that a station of the Core profile with a socket can come to, seen at the
 central system. The letter is the row, the digit the column of that table.
 
-Not reached, and why: A3 to A5 and H3 to H5 lead through Preparing here; C1 and E1 through Finishing; A7, B6's
+Not reached, and why: A3 to A5 and H3 to H5 lead through Preparing here, C1 through Finishing or SuspendedEV; A7, B6's
 time-out, G and I7 belong to profiles and options that this station does not have.
 """
 
@@ -48,6 +48,18 @@ def suspended_evse(world: Wallbox) -> None:
     world.charge(5)
     world.csms.releases("StartTransaction")
     world.until(lambda: world.statuses()[-1] == "SuspendedEVSE")
+
+
+def suspended_ev_before_the_start_is_judged(world: Wallbox) -> None:
+    world.csms.holds("StartTransaction")
+    world.csms.answers_next("StartTransaction", {"transactionId": 1, "idTagInfo": {"status": "Blocked"}})
+    world.charge(5)
+    world.order("car", "stop")
+    world.advance(5)
+
+
+def judge_the_start(world: Wallbox) -> None:
+    world.csms.releases("StartTransaction")
 
 
 def finishing(world: Wallbox) -> None:
@@ -149,6 +161,7 @@ ROWS: dict[str, tuple[str, str, Story, Story]] = {
     "C8": ("Charging", "Unavailable", both(charging, scheduled), swipe),
     "C9": ("Charging", "Faulted", charging, fault),
     "D3": ("SuspendedEV", "Charging", suspended_ev, car("resume")),
+    "D5": ("SuspendedEV", "SuspendedEVSE", suspended_ev_before_the_start_is_judged, judge_the_start),
     "D6": ("SuspendedEV", "Finishing", suspended_ev, swipe),
     "D8": ("SuspendedEV", "Unavailable", both(suspended_ev, scheduled), swipe),
     "D9": ("SuspendedEV", "Faulted", suspended_ev, fault),
@@ -213,16 +226,19 @@ def test_a_fault_that_is_over_leads_back(make: Make, row: str, broken: str) -> N
     assert world.statuses()[-1] == before
 
 
-def test_d1_a_fixed_cable_needs_nobody_after_the_car_has_left(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "prepare"), [("SuspendedEV", charging), ("SuspendedEVSE", suspended_evse)])
+def test_d1_e1_a_fixed_cable_needs_nobody_after_the_car_has_left(
+    make: Make, tmp_path: Path, before: str, prepare: Story
+) -> None:
     board = tmp_path / "fixed.toml"
     board.write_text(FIXED)
-    world = make(board=str(board), presets=GOES_ON)
+    world = make(board=str(board), presets=GOES_ON | REFUSED)
     world.advance(2)
-    charging(world)
+    prepare(world)
     leave(world)
     world.advance(5)
     remote_stop(world)
-    world.until(lambda: seen(world, "SuspendedEV", "Available"))
+    world.until(lambda: seen(world, before, "Available"))
 
 
 def test_both_suspended_is_suspended_evse(make: Make) -> None:
