@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from evsed.core import catalogue
 from evsed.core.authorization import Decision, decide
 from evsed.core.box import Box
+from evsed.core.cable import Cable
 from evsed.core.charging import Charging
 from evsed.core.connector import Connector, Facts
 from evsed.core.deadlines import soonest
@@ -19,7 +20,7 @@ from evsed.core.effects import Demand, Reply
 from evsed.core.events import Ref, TokenAnswer
 from evsed.core.limits import LEAST_OFFER_MA, Limits
 from evsed.core.metering import FRESH_MS, fresh
-from evsed.core.records import Inoperative, Transaction
+from evsed.core.records import Inoperative, Recovered, Spent, Transaction
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
@@ -49,14 +50,6 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """The cable stays locked until this token or one of its group is shown."""
-
-    token: Token
-    group: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Unlocking:
     """Someone asked for the cable and waits for the answer."""
 
@@ -64,10 +57,29 @@ class Unlocking:
     since_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the journal knows of an outlet."""
+
+    running: Transaction | None
+    operative: bool
+    spent: Spent | None
+
+
+def past(recovered: Recovered, evse: int) -> Past:
+    """The part of the journal that is about this outlet."""
+    return Past(
+        running=next((tx for tx in recovered.transactions if tx.evse == evse and tx.ended is None), None),
+        operative=all(record.evse != evse for record in recovered.inoperative),
+        spent=next((record for record in recovered.spent if record.evse == evse), None),
+    )
+
+
 class Outlet:
     """The state of one EVSE with one connector."""
 
-    def __init__(self, evse: int, box: Box, adopted: Transaction | None, operative: bool, same_boot: bool) -> None:
+    def __init__(self, evse: int, box: Box, past: Past, boot: str) -> None:
+        adopted, operative = past.running, past.operative
         self.evse = evse
         self.box = box
         self.seen = Seen()
@@ -78,15 +90,12 @@ class Outlet:
         self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
         self.grant: Grant | None = None
         self.asking: Asking | None = None
-        self.holding: Holding | None = None
+        self.cable = Cable(evse, self.seen, past.spent, boot)
         self.refused: TokenStatus | None = None
         self._unlocking: Unlocking | None = None
         self._returning = self.charging.running
-        self._power_cut = adopted is not None and not same_boot
+        self._power_cut = adopted is not None and adopted.started.boot != boot
         self._return_by_ms: int | None = None
-        self._here = False
-        self._used = False
-        self._left = False
         self._ended: str | None = None
         self._end_unkept = False
         self._demand: Demand | None = None
@@ -103,8 +112,8 @@ class Outlet:
         """A card was shown here."""
         if self.charging.running:
             self._present_to_stop(token, turn)
-        elif self.holding is not None and self._belongs(token, self.holding.token, self.holding.group, turn):
-            self.holding = None
+        elif self._owns_cable(token, turn):
+            self.cable.holding = None
         elif self.charging.tx is None and self.asking is None and self._open_for_use(turn):
             self.authorize(token, turn)
 
@@ -165,7 +174,7 @@ class Outlet:
             self.charging.end(StopReason.UNLOCK_COMMAND, None, turn)  # OCPP 1.6 §5.18
         if self._unlocking is not None:
             turn.tell(Reply(self._unlocking.ref, Verdict.UNLOCK_FAILED))
-        self.grant, self.holding = None, None
+        self.grant, self.cable.holding = None, None
         self._unlocking = Unlocking(ref, turn.now.mono_ms)
 
     def store_broken(self, starts: Collection[str], ends: Collection[str]) -> str | None:
@@ -195,6 +204,7 @@ class Outlet:
             self._after(done)
         self._grants(turn)
         self._unlock_settled(turn)
+        self.cable.keep(turn)
         wish = self._wish()
         self._demand, self._sure = wish, turn.demand(self._demand, wish)
         self.connector.settle(self._facts(wish), turn)
@@ -232,6 +242,10 @@ class Outlet:
         opinion = self.box.opinion(token, turn.now)
         return opinion is not None and opinion.accepted and group is not None and opinion.group == group
 
+    def _owns_cable(self, token: Token, turn: Turn) -> bool:
+        held = self.cable.holding
+        return held is not None and self._belongs(token, held.owner, held.group, turn)
+
     def _open_for_use(self, turn: Turn) -> bool:
         if self.operative and self.box.durable and not self.box.resetting and self.seen.opening_fault is None:
             return True
@@ -259,8 +273,8 @@ class Outlet:
             return
         self.refused = None
         self.grant = Grant(token, group, turn.now.mono_ms)
-        if self.holding is not None and self._belongs(token, self.holding.token, self.holding.group, turn):
-            self.holding = None
+        if self._owns_cable(token, turn):
+            self.cable.holding = None
 
     def _grant_until_ms(self) -> int | None:
         """How long a permission waits for what it needs (ConnectionTimeOut); in a free box the cable is permission."""
@@ -289,44 +303,35 @@ class Outlet:
             self.charging.end(reason, None, turn)
 
     def _cable_at_the_car(self, turn: Turn) -> None:
-        if self.seen.plugged:
-            self._here = True
-            self._left &= not self.charging.running
-            return
+        running = self.charging.running
         if not self.seen.known:
             return
-        if self._here:
-            self._here, self._used, self.refused = False, False, None
-        self._left = True
-        if self.seen.socket_empty:
-            self.holding = None
-        if self.charging.running and not self._returning and self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]:
+        if self.cable.watch(running=running):
+            self.refused = None
+        stops = self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]
+        if not self.seen.plugged and running and not self._returning and stops:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 
     def _after(self, done: Transaction) -> None:
-        """A car that left before the end was written and is back is a new use."""
-        self._used = self.seen.plugged and not self._left
         self._ended = done.id
-        self._end_unkept = not self.box.durable
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
-        # OCPP 1.6 §3.5.4 and §4.10: such a cable waits for its owner.
-        locks = self.seen.locked is not None and self._unlocking is None and not self.seen.socket_empty
-        if locks and (stays or done.reason is StopReason.DEAUTHORIZED):
-            self.holding = Holding(done.token, done.group)
+        refused = done.reason is StopReason.DEAUTHORIZED
+        self.cable.ended(done, held=(stays or refused) and self._unlocking is None)
 
     def _grants(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms
         free = self.box.access.free_token
         idle = self.charging.tx is None and self.grant is None
-        if free is not None and self.seen.plugged and idle and not self._used and self.operative:
+        if free is not None and self.seen.plugged and idle and not self.cable.used and self.operative:
             self._grant(free, None, turn)
         if self.grant is None:
             return
         until_ms = self._grant_until_ms()
         if self._ready_to_begin(now_ms):
             assert self.seen.meter is not None
-            grant, self.grant, self._used = self.grant, None, False
+            grant, self.grant = self.grant, None
+            self.cable.begun()
             self.charging.begin(grant.token, grant.group, self.seen.meter.energy_wh, turn)
         elif until_ms is not None and now_ms >= until_ms:
             self.grant = None
@@ -349,7 +354,7 @@ class Outlet:
     def _wish(self) -> Demand:
         if self.charging.tx is None:
             # No cable is freed before the end of its transaction is on the disk (I5).
-            return Demand(self.evse, 0, False, self.holding is not None or self._end_unkept)
+            return Demand(self.evse, 0, False, self.cable.holding is not None or self._end_unkept)
         max_ma, _ = self.limits.least()
         # After a power cut nothing flows before the car is seen; a mere restart of ours must not interrupt it (I13).
         unseen = self._returning and self._power_cut
@@ -375,6 +380,6 @@ class Outlet:
             asks=seen.ev_ready,
             drawing=charging.running and seen.closed and seen.ev_ready and demand.closes,
             token_waits=self.grant is not None,
-            used=self._used,
+            used=self.cable.used,
             held=self._end_unkept or (seen.locked is True and not seen.socket_empty),
         )

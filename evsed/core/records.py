@@ -94,6 +94,24 @@ class Inoperative:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """A cable after its charge has ended, until it is gone: with `used` no other charge begins by itself, and an
+    `owner` keeps it locked until one of the group is shown.
+    """
+
+    evse: int
+    boot: str
+    used: bool
+    owner: Token | None
+    group: str | None
+
+    @property
+    def key(self) -> str:
+        """Its number."""
+        return str(self.evse)
+
+
+@dataclass(frozen=True, slots=True)
 class BootClock:
     """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps."""
 
@@ -118,7 +136,7 @@ class Bound:
         return f"{self.binding.dialect}:{self.binding.thing}"
 
 
-Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | BootClock | Bound
+Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | Spent | BootClock | Bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +148,6 @@ class Recovered:
     tokens: tuple[KnownToken, ...] = ()
     settings: tuple[Setting, ...] = ()
     inoperative: tuple[Inoperative, ...] = ()
+    spent: tuple[Spent, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()

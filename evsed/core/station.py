@@ -30,7 +30,7 @@ from evsed.core.events import (
 )
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
-from evsed.core.outlet import HAL_SILENT, Outlet
+from evsed.core.outlet import HAL_SILENT, Outlet, past
 from evsed.core.records import Bound, QueuedReport, Recovered, Transaction
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
@@ -144,15 +144,11 @@ class Station:
     def hal_came(self, event: HalUp, turn: Turn) -> None:
         """The board is known; outlets come into being with what the journal knows of them."""
         self.hal_up = True
-        open_now = {tx.evse: tx for tx in self._recovered.transactions if tx.ended is None}
-        off = {record.key for record in self._recovered.inoperative}
         for evse in event.outlets:
             if evse not in self.outlets:
-                adopted = open_now.get(evse)
-                same_boot = adopted is not None and adopted.started.boot == turn.now.boot
-                self.outlets[evse] = Outlet(evse, self.box, adopted, str(evse) not in off, same_boot)
+                self.outlets[evse] = Outlet(evse, self.box, past(self._recovered, evse), turn.now.boot)
             self.outlets[evse].seen.up = True
-        self._recovered = Recovered(transactions=self._orphans(turn))
+        self._recovered = replace(self._recovered, transactions=self._orphans(turn))
         variables = self.box.variables
         variables.write(catalogue.NUMBER_OF_CONNECTORS, str(len(self.outlets)))
         if not variables[catalogue.PHASE_ROTATION]:

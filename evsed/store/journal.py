@@ -30,6 +30,7 @@ from evsed.core.records import (
     Record,
     Recovered,
     Setting,
+    Spent,
     Transaction,
 )
 from evsed.store.database import StoreFailed, disk_faults, open_database
@@ -117,6 +118,7 @@ class Journal:
             tokens=_only(KnownToken, found),
             settings=_only(Setting, found),
             inoperative=_only(Inoperative, found),
+            spent=_only(Spent, found),
             clocks=_only(BootClock, found),
             bindings=_only(Bound, found),
         )

@@ -51,6 +51,7 @@ FORMS: dict[str, Form] = {
     "token": Form(records.KnownToken, 1),
     "setting": Form(records.Setting, 1),
     "inoperative": Form(records.Inoperative, 1),
+    "spent": Form(records.Spent, 1),
     "clock": Form(records.BootClock, 1),
     "binding": Form(records.Bound, 1),
 }

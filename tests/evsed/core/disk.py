@@ -15,6 +15,7 @@ from evsed.core.records import (
     Record,
     Recovered,
     Setting,
+    Spent,
     Transaction,
 )
 
@@ -85,6 +86,7 @@ class Disk:
             tokens=self.of(KnownToken),
             settings=self.of(Setting),
             inoperative=self.of(Inoperative),
+            spent=self.of(Spent),
             clocks=self.of(BootClock),
             bindings=self.of(Bound),
         )

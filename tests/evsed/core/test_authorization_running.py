@@ -10,6 +10,7 @@ from evsed.core.records import KnownToken
 from evsed.core.reports import AuthorizationAsked, TransactionEnded, TransactionStarted
 from evsed.core.words import Status, StopReason, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, World
+from tests.evsed.core.plant import Facts
 from tests.evsed.core.stories import LONG_AGO, knowing
 
 ACCEPTED, BLOCKED, INVALID = TokenStatus.ACCEPTED, TokenStatus.BLOCKED, TokenStatus.INVALID
@@ -214,6 +215,24 @@ def test_the_cable_waits_for_its_owner() -> None:
     assert world.tx() is None
 
 
+@pytest.mark.parametrize("restart", ["crash", "power cut"])
+def test_the_cable_waits_for_its_owner_over_a_restart(restart: str) -> None:
+    world = held()
+    if restart == "crash":
+        world.crash()
+    else:
+        world.power_cut()
+        world.bays[1].facts = Facts(plugged=True, cable_ma=32_000, locked=True)
+        world.hal_up()
+    world.advance(60)
+    assert world.bays[1].facts.locked
+    world.swipe(TAG)
+    world.advance(31)
+    assert not world.bays[1].facts.locked
+    world.crash()
+    assert not world.bays[1].facts.locked
+
+
 def test_the_cable_waits_for_the_group_of_its_owner() -> None:
     world = held("FAMILY")
     world.verdicts.clear()
@@ -248,4 +267,4 @@ def test_a_fixed_cable_is_nobody_s_to_hold() -> None:
     world.swipe()
     world.answer_all()
     world.advance(2)
-    assert world.station.outlets[1].holding is None
+    assert world.station.outlets[1].cable.holding is None

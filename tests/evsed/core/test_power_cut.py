@@ -228,6 +228,31 @@ def test_a_transaction_that_may_outlive_its_car_outlives_a_crash_without_it(stop
     assert (world.status() is Status.CHARGING) is not stops
 
 
+def test_a_free_charge_that_was_stopped_does_not_begin_again_by_a_crash() -> None:
+    """After a power cut, though, nobody knows whether it is still the same car."""
+    world = World(free=True).online()
+    world.plug_in()
+    world.wants()
+    tx = world.tx()
+    assert tx is not None
+    world.answer_all()
+    world.advance(0.5)
+    world.asks(ev.StopRequested("stop", tx.id))
+    world.advance(3)
+    world.crash()
+    world.advance(60)
+    assert world.status() is Status.FINISHING
+    world.unplug()
+    world.plug_in()
+    assert world.tx() is not None
+    world.do(ev.UnlockRequested("control-1", 1))
+    world.advance(3)
+    assert world.tx() is None
+    world.power_cut()
+    world.hal_up()
+    assert world.tx() is not None
+
+
 def test_a_board_without_that_outlet_leaves_its_transaction_on_disk() -> None:
     world = charging(World(2).online(), 2)
     world.power_cut()
