@@ -51,7 +51,6 @@ def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     """Questions to the central system are decided here now; statuses on their way may be lost."""
     station.registration.disconnected()
     lost = station.box.outbox.disconnected()
-    station.box.online = False
     for outlet in station.outlets.values():
         outlet.unanswered(turn)
     if station.status_unsure or any(isinstance(report, StatusChanged) for report in lost):

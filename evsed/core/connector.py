@@ -43,8 +43,7 @@ class Facts:
     """What decides the state. `known` = hal has told what is so. `leaving` = the transaction ends because the car left.
 
     `closes` is our permission, `offered` is on the pilot, `asks` is the car's wish, `drawing` is all of it with the
-    contactor closed. `held` = the cable is locked in the socket, or the
-    end of its transaction is not on the disk.
+    contactor closed. `held` = the cable is locked in the socket, or the end of its transaction is not on the disk.
     """
 
     known: bool

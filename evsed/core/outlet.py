@@ -313,7 +313,7 @@ class Outlet:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 
     def _after(self, done: Transaction) -> None:
-        self._ended = done.id
+        self._ended, self._end_unkept = done.id, not self.box.durable
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         refused = done.reason is StopReason.DEAUTHORIZED

@@ -108,11 +108,8 @@ class Watch:
         """A call is opened."""
         world, report = self._world, send.report
         assert world.open is None, "a second call was opened"
-        kept = (QueuedReport, send.item) in world.disk.records
-        if isinstance(report, TransactionStarted):
-            assert kept, "a start is told before it is kept"
-        if isinstance(report, TransactionEnded):
-            assert kept or world.disk.unkept, "a stop is told before it is kept, though the disk would take it"
+        if isinstance(report, TransactionStarted | TransactionEnded):
+            assert (QueuedReport, send.item) in world.disk.records, "told before it was kept"
         if send.item in world.arrived:
             assert world.arrived[send.item] == report, "one identity for two things"  # I9
         if isinstance(report, StatusChanged):
