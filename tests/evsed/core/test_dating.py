@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from evsed.core import dating
 from evsed.core import events as ev
 from evsed.core.reports import TransactionEnded, TransactionStarted
 from evsed.core.words import Registration
@@ -84,13 +85,12 @@ def test_a_message_that_cannot_be_dated_waits_and_is_not_tried_in_vain() -> None
     assert len(world.reports(TransactionStarted)) == 1
 
 
-def test_old_clocks_are_dropped_in_the_end() -> None:
+def test_old_clocks_are_dropped_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dating, "CLOCKS_KEPT", 3)
     world = World()
-    for _ in range(110):
+    for _ in range(10):
         world.online()
-        world.advance(31)
-        world.disk.flush()
+        world.advance(1)
         world.power_cut(off_s=1)
     world.online()
-    world.disk.flush()
-    assert len(world.disk.recovered().clocks) == 101
+    assert [clock.boot for clock in world.disk.recovered().clocks] == ["boot8", "boot9", "boot10", "boot11"]
