@@ -21,7 +21,7 @@ from tests.evsed.core.disk import PowerCut
 from tests.evsed.core.ledger import check
 from tests.evsed.core.plant import HOT, SHORT_C, TRIPPED
 
-STORIES = int(os.environ.get("EVSED_STORIES", "60"))
+STORIES = int(os.environ.get("EVSED_STORIES", "40"))
 STRANGER = Token("57A4E6E4")
 CARDS = (TAG, OTHER, STRANGER, Token(TAG.value.lower()))
 STATUSES = tuple(TokenStatus)
