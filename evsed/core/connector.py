@@ -59,7 +59,7 @@ class Facts:
     drawing: bool
     token_waits: bool
     used: bool
-    held: bool = False
+    held: bool
 
 
 def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:

@@ -245,9 +245,15 @@ def test_availability_of_the_station_is_that_of_all() -> None:
     assert world.asks(ev.AvailabilityRequested("off", 0, False)) is ACCEPTED
     world.answer_all()
     assert [world.statuses(evse)[-1] for evse in (0, 1, 2)] == [Status.UNAVAILABLE] * 3
+    world.crash()
+    world.online()
+    assert [world.statuses(evse) for evse in (0, 1, 2)] == [[Status.UNAVAILABLE]] * 3
     assert world.asks(ev.AvailabilityRequested("on", 0, True)) is ACCEPTED
     world.answer_all()
     assert [world.statuses(evse)[-1] for evse in (0, 1, 2)] == [Status.AVAILABLE] * 3
+    world.crash()
+    world.online()
+    assert [world.statuses(evse) for evse in (0, 1, 2)] == [[Status.AVAILABLE]] * 3
 
 
 @pytest.mark.parametrize("evse", [0, 1])
