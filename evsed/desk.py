@@ -17,17 +17,16 @@ import msgspec
 
 from evsed.core import events, status
 from evsed.core.catalogue import ALL, by_key16, by_path
-from evsed.core.effects import VariablesReply, VendorReply
+from evsed.core.effects import Answered, VariablesReply
 from evsed.core.records import Transaction
 from evsed.core.variables import Variable
-from evsed.core.words import Stamp, Token, Verdict
+from evsed.core.words import Stamp, Token
 
 ANSWER_S = 25  # the core waits up to 20 s for a bolt
 MOST_ROWS = 1_000
 
 Evse = Annotated[int, msgspec.Meta(ge=1, le=99)]
 Rows = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
-Reply = Verdict | VariablesReply | VendorReply
 Document = dict[str, Any]
 
 
@@ -40,7 +39,7 @@ class Desk(Protocol):
     async def changed(self) -> None:
         """Return when something in `status` may have changed."""
 
-    async def ask(self, request: events.Request) -> Reply:
+    async def ask(self, request: events.Request) -> Answered:
         """Hand a request to the station and wait for the Reply with its ref."""
 
     def tell(self, event: events.VendorMessageWanted) -> None:
@@ -293,7 +292,7 @@ def _outlet(desk: Desk, evse: int) -> status.OutletStatus:
     return outlets[evse]
 
 
-async def _asked(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Reply:
+async def _asked(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Answered:
     try:
         async with asyncio.timeout(ANSWER_S):
             return await desk.ask(request(f"control-{next(_refs)}"))

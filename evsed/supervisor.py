@@ -18,6 +18,7 @@ from typing import Protocol
 from evsed.clock import SystemClock
 from evsed.core.effects import (
     AdoptTime,
+    Answered,
     Change,
     Demand,
     Effect,
@@ -43,7 +44,6 @@ from evsed.core.records import Transaction
 from evsed.core.station import Station
 from evsed.core.status import HalStatus, LinkStatus, StationStatus, TickStatus
 from evsed.core.words import Now, Stamp
-from evsed.desk import Reply as Answered
 from evsed.hal_link import HalLink
 from evsed.quarantine import FORGET_MS, Quarantine
 from evsed.store.database import StoreFailed

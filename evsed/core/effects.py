@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evsed.core.events import Ref, ResetKind
+from evsed.core.profiles import Composite
 from evsed.core.reports import Report
 from evsed.core.words import Verdict
 
@@ -83,12 +84,15 @@ class VendorReply:
     data: str | None = None
 
 
+Answered = Verdict | VariablesReply | VendorReply | Composite
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to a request."""
 
     ref: Ref
-    answer: Verdict | VariablesReply | VendorReply
+    answer: Answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from evsed.core.effects import VariablesReply, VendorReply
+from evsed.core.effects import Answered, VendorReply
 from evsed.core.events import Answer, Binding, Ref, Request
 from evsed.core.reports import Report
 from evsed.core.rules import Rules
@@ -25,7 +25,7 @@ BINDINGS_AT_MOST = 256
 
 R = TypeVar("R", bound=Report)
 
-RequestAnswer = Verdict | VariablesReply | VendorReply
+RequestAnswer = Answered
 """What the core answers to a request; a decoder that needs no core gives one itself."""
 
 
@@ -92,13 +92,13 @@ VendorHandler = Callable[[str | None, Ref, Lookups], Request | VendorReply]
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """How a request of the peer becomes an event of the core, and the core's answer a payload.
+    """How a request of the peer becomes an event of the core, and the core's answer a payload, or an error.
 
     `unknown_words` answers at once when the named field has a word that the schema doesn't allow.
     """
 
     decode: Callable[[Payload, Ref, Lookups], Request | RequestAnswer | Refusal]
-    encode: Callable[[RequestAnswer, Payload, Lookups], Payload]
+    encode: Callable[[RequestAnswer, Payload, Lookups], Payload | Refusal]
     unknown_words: Mapping[str, Verdict] = field(default_factory=dict)
 
 

@@ -181,6 +181,8 @@ class Exchange:
         assert self._session is not None
         try:
             payload = inbound.encode(answer, asked.payload, self._lookups)
+            if isinstance(payload, Refusal):
+                return self._refuse(asked.id, payload.flaw, payload.text)
             _must_be_none(self.dialect.schemas.of_answer(asked.action, payload))
             frame = self._session.answer(asked.id, payload)
         except LocalViolation as ours:

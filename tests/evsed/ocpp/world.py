@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
-from evsed.core.effects import Reply, Send, VariablesReply, VendorReply
+from evsed.core.effects import Answered, Reply, Send
 from evsed.core.events import Answer, Binding, Delivered, Event, FromCentral, Request, Undelivered
 from evsed.core.reports import Report
-from evsed.core.words import Nameplate, Stamp, Verdict
+from evsed.core.words import Nameplate, Stamp
 from evsed.ocpp.dialect import VendorHandler
 from evsed.ocpp.exchange import Exchange, Output
 from evsed.ocpp.v16.dialect import DIALECT
@@ -103,7 +103,7 @@ class Peers:
         """The same, for a call of the central system."""
         return self.hears(json.dumps([2, "q", action, payload]))
 
-    def replies(self, request: Request, answer: Verdict | VariablesReply | VendorReply) -> list[Any]:
+    def replies(self, request: Request, answer: Answered) -> list[Any]:
         """The frames with which the core's answer goes back."""
         return [json.loads(frame) for frame in self.exchange.reply(Reply(request.ref, answer)).frames]
 
