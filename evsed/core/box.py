@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evsed.core import catalogue
 from evsed.core.authorization import Opinion, Policy, TokenBook
 from evsed.core.outbox import Outbox
+from evsed.core.profile_book import ProfileBook
 from evsed.core.rules import Rules
 from evsed.core.variables import Variables
 from evsed.core.words import Now, Token
@@ -28,6 +29,7 @@ class Box:
     variables: Variables
     tokens: TokenBook
     outbox: Outbox
+    profiles: ProfileBook
     rules: Rules
     access: Access
     new_id: Callable[[], str]

@@ -307,7 +307,7 @@ SUPPORTED_PROFILES = Variable(
     name="SupportedFeatureProfiles",
     key16="SupportedFeatureProfiles",
     kind=LIST,
-    default=("Core", "RemoteTrigger"),
+    default=("Core", "SmartCharging", "RemoteTrigger"),
     writable=False,
     help="OCPP 1.6 profiles that this station has.",
 )
@@ -319,6 +319,39 @@ ITEMS_PER_GET = Variable(
     default=100,
     writable=False,
     help="How many keys one request may ask for.",
+)
+RATE_UNITS = Variable(
+    component="SmartChargingCtrlr",
+    name="RateUnit",
+    key16="ChargingScheduleAllowedChargingRateUnit",
+    kind=LIST,
+    default=("Current", "Power"),
+    writable=False,
+    help="The quantities that charging schedules may limit: Current is in amperes, Power in watts.",
+)
+SWITCHES_PHASES = Variable(
+    component="SmartChargingCtrlr",
+    name="Phases3to1",
+    key16="ConnectorSwitch3to1PhaseSupported",
+    kind=BOOL,
+    default=False,
+    writable=False,
+    help="Whether a charge can go from three phases to one.",
+)
+PROFILE_LEVEL, PROFILES_INSTALLED, SCHEDULE_PERIODS = (
+    Variable(
+        component="SmartChargingCtrlr", name=name, key16=key16, kind=INT, default=default, writable=False, help=help
+    )
+    for name, key16, default, help in (
+        (
+            "ProfileStackLevel",
+            "ChargeProfileMaxStackLevel",
+            99,
+            "The highest level of a charging profile; 0 is the lowest.",
+        ),
+        ("Entries", "MaxChargingProfilesInstalled", 100, "How many charging profiles may be installed."),
+        ("PeriodsPerSchedule", "ChargingScheduleMaxPeriods", 672, "How many periods a charging schedule may have."),
+    )
 )
 LIST_LENGTHS = tuple(
     Variable(

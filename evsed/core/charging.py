@@ -63,7 +63,7 @@ class Charging:
 
     # --- what happens --------------------------------------------------------------------------------------
 
-    def begin(self, token: Token, group: str | None, register_wh: int, turn: Turn) -> None:
+    def begin(self, token: Token, group: str | None, register_wh: int, turn: Turn) -> Transaction:
         """Start one: durable in this turn, before the demand that lets the contactor close."""
         at = turn.now.stamp()
         tx = Transaction(self._box.new_id(), self._evse, token, group, at, register_wh, register_wh)
@@ -72,6 +72,7 @@ class Charging:
         turn.put(self.tx)
         self._box.outbox.put(TransactionStarted(tx.id, self._evse, token, at, register_wh), turn)
         turn.log(f"= outlet {self._evse} transaction {tx.id} started at {register_wh} Wh")
+        return tx
 
     def resume(self, turn: Turn) -> None:
         """Go on with one that an earlier process began."""

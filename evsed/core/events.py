@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.words import FaultNote, MeterReading, Registration, Token, TokenStatus
 
 Ref = str
@@ -266,11 +267,12 @@ class VendorRequested:
 
 @dataclass(frozen=True, slots=True)
 class StartRequested:
-    """Remote start; `evse` None = the station chooses. Reply: Verdict."""
+    """Remote start; `evse` None = the station chooses. `profile` is for its transaction. Reply: Verdict."""
 
     ref: Ref
     evse: int | None
     token: Token
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +319,9 @@ Request = (
     | ResetRequested
     | UnlockRequested
     | Triggered
+    | InstallProfile
+    | ClearProfiles
+    | CompositeAsked
 )
 
 

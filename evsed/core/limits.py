@@ -8,6 +8,9 @@ LEAST_OFFER_MA = 6_000
 """The pilot cannot say less (IEC 61851-1 table A.8); below it nothing is offered."""
 
 
+INSTALLER, CSMS = "installer", "csms"
+
+
 class Limits:
     """Slots by owner, in milliamperes."""
 
@@ -24,6 +27,14 @@ class Limits:
     def least(self) -> tuple[int, str]:
         """The lowest limit and its owner."""
         return min((max_ma, owner) for owner, max_ma in self._slots.items())
+
+    def of(self, owner: str) -> int | None:
+        """The limit of one owner."""
+        return self._slots.get(owner)
+
+    def without(self, owner: str) -> int:
+        """The lowest limit of all others; there is always one of the installer."""
+        return min(max_ma for other, max_ma in self._slots.items() if other != owner)
 
     def all(self) -> tuple[tuple[str, int], ...]:
         """Every owner with its limit, lowest first."""

@@ -1,7 +1,7 @@
 """One outlet: cable, card, transaction, demand and status, brought together.
 
 Events only note what happened; `settle` then draws every consequence from the state as it is, so that no order of
-events can lead past it. It ends with the demand to hal and the status to report.
+events can lead past it. `offer`, once it is settled who charges, ends with the demand to hal and the status to report.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from evsed.core import catalogue
+from evsed.core import catalogue, smart_charging
 from evsed.core.authorization import Decision, decide
 from evsed.core.box import Box
 from evsed.core.cable import Cable
@@ -18,43 +18,21 @@ from evsed.core.connector import Connector, Facts
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Demand, Reply
 from evsed.core.events import Ref, TokenAnswer
-from evsed.core.limits import LEAST_OFFER_MA, Limits
+from evsed.core.figures import amps
+from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA, Limits
 from evsed.core.metering import FRESH_MS, fresh
+from evsed.core.profiles import Profile
 from evsed.core.records import Inoperative, Recovered, Spent, Transaction
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
+from evsed.core.waiting import Asking, Grant, Unlocking
 from evsed.core.words import FaultNote, Status, StopReason, Token, TokenStatus, Verdict
 
 UNLOCK_PATIENCE_MS = 20_000
 RETURN_PATIENCE_MS = 10_000
 """After a power cut a car may need this long until its pilot shows that it is still plugged in."""
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A token that may charge here and waits for its cable."""
-
-    token: Token
-    group: str | None
-    since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """A token that the central system is asked about; `stops` = to end the running transaction."""
-
-    token: Token
-    stops: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unlocking:
-    """Someone asked for the cable and waits for the answer."""
-
-    ref: Ref
-    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +63,7 @@ class Outlet:
         self.seen = Seen()
         self.charging = Charging(evse, box, self.seen, adopted)
         self.operative = operative
-        self.limits = Limits({"installer": box.installer_ma})
+        self.limits = Limits({INSTALLER: box.installer_ma})
         idle = Status.AVAILABLE if operative else Status.UNAVAILABLE
         self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
         self.grant: Grant | None = None
@@ -117,16 +95,16 @@ class Outlet:
         elif self.charging.tx is None and self.asking is None and self._open_for_use(turn):
             self.authorize(token, turn)
 
-    def authorize(self, token: Token, turn: Turn) -> None:
-        """May this token charge here? Answered by the box itself, or asked."""
+    def authorize(self, token: Token, turn: Turn, profile: Profile | None = None) -> None:
+        """May this token charge here? Answered by the box itself, or asked. `profile` is for its transaction."""
         if self.box.access.free_token is not None:
-            self.start(token, turn)
+            self.start(token, turn, profile)
         else:
-            self._decide(token, turn, online=self.box.online)
+            self._decide(token, turn, profile, online=self.box.online)
 
-    def start(self, token: Token, turn: Turn) -> None:
+    def start(self, token: Token, turn: Turn, profile: Profile | None = None) -> None:
         """This token may charge here, nobody is asked (a remote start may mean that, OCPP 1.6 §5.11)."""
-        self._grant(token, None, turn)
+        self._grant(token, None, turn, profile)
 
     def may_start(self) -> bool:
         """Whether a remote start would be tried here."""
@@ -142,7 +120,7 @@ class Outlet:
             self.refused = answer.status
             turn.log(f"= outlet {self.evse} token refused: {answer.status}")
         elif not asked.stops:
-            self._grant(asked.token, answer.group, turn)
+            self._grant(asked.token, answer.group, turn, asked.profile)
         elif self.charging.tx is not None and answer.group is not None and answer.group == self.charging.tx.group:
             self.charging.end(StopReason.LOCAL, asked.token, turn)
         else:
@@ -152,7 +130,7 @@ class Outlet:
         """No answer will come: decide as if offline."""
         asked, self.asking = self.asking, None
         if asked is not None and not asked.stops:
-            self._decide(asked.token, turn, online=False)
+            self._decide(asked.token, turn, asked.profile, online=False)
 
     def set_operative(self, operative: bool, turn: Turn) -> None:
         """ChangeAvailability; persists over reboots (OCPP 1.6 §5.2)."""
@@ -195,16 +173,30 @@ class Outlet:
 
     # --- the consequences ----------------------------------------------------------------------------------
 
+    def limit_by_profiles(self, max_ma: int | None, turn: Turn) -> None:
+        """What charging profiles allow now; None = anything."""
+        if max_ma != self.limits.of(CSMS) and self.charging.running:
+            turn.log(f"= outlet {self.evse} profiles allow {'anything' if max_ma is None else amps(max_ma)}")
+        self.limits.put(CSMS, max_ma)
+
+    def local_limit_ma(self) -> int:
+        """The least of all limits but that of charging profiles."""
+        others = (self.limits.without(CSMS), self.seen.board_ma, self.seen.cable_ma)
+        return min(ma for ma in others if ma is not None)
+
     def settle(self, turn: Turn) -> None:
-        """Draw every consequence of the present state."""
+        """Draw every consequence of the present state for who charges here."""
         self._return_of_the_car(turn)
         self._cable_at_the_car(turn)
         done = self.charging.settle(turn)
         if done is not None:
-            self._after(done)
+            self._after(done, turn)
         self._grants(turn)
         self._unlock_settled(turn)
         self.cable.keep(turn)
+
+    def offer(self, turn: Turn) -> None:
+        """Demand what follows from it, within all limits as they are now, and tell the status."""
         wish = self._wish()
         self._demand, self._sure = wish, turn.demand(self._demand, wish)
         self.connector.settle(self._facts(wish), turn)
@@ -232,7 +224,7 @@ class Outlet:
             self.charging.end(StopReason.LOCAL, token, turn)
         elif self.box.online and self.asking is None:
             # Only the central system may know that both belong to one group (OCPP 1.6 §3.10).
-            self._ask(token, turn, stops=True)
+            self._ask(Asking(token, stops=True), turn)
         else:
             turn.log(f"= outlet {self.evse} card ignored: another one charges here")
 
@@ -252,27 +244,27 @@ class Outlet:
         turn.log(f"= outlet {self.evse} card ignored: the outlet is not in service")
         return False
 
-    def _decide(self, token: Token, turn: Turn, *, online: bool) -> None:
+    def _decide(self, token: Token, turn: Turn, profile: Profile | None, *, online: bool) -> None:
         opinion = self.box.opinion(token, turn.now)
         policy = self.box.policy(online=online)
         decision = decide(opinion, policy)
         if decision is Decision.START:
-            self._grant(token, opinion.group if opinion else None, turn)
+            self._grant(token, opinion.group if opinion else None, turn, profile)
         elif decision is Decision.ASK:
-            self._ask(token, turn, stops=False)
+            self._ask(Asking(token, stops=False, profile=profile), turn)
         else:
             self.refused = TokenStatus.INVALID
             turn.log(f"= outlet {self.evse} token refused: not known here, and the central system cannot be asked")
 
-    def _ask(self, token: Token, turn: Turn, *, stops: bool) -> None:
-        self.asking = Asking(token, stops)
-        self.box.outbox.put(AuthorizationAsked(self.evse, token), turn)
+    def _ask(self, asking: Asking, turn: Turn) -> None:
+        self.asking = asking
+        self.box.outbox.put(AuthorizationAsked(self.evse, asking.token), turn)
 
-    def _grant(self, token: Token, group: str | None, turn: Turn) -> None:
+    def _grant(self, token: Token, group: str | None, turn: Turn, profile: Profile | None = None) -> None:
         if self.charging.tx is not None or not self.operative:
             return
         self.refused = None
-        self.grant = Grant(token, group, turn.now.mono_ms)
+        self.grant = Grant(token, group, turn.now.mono_ms, profile)
         if self._owns_cable(token, turn):
             self.cable.holding = None
 
@@ -312,8 +304,9 @@ class Outlet:
         if not self.seen.plugged and running and not self._returning and stops:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 
-    def _after(self, done: Transaction) -> None:
+    def _after(self, done: Transaction, turn: Turn) -> None:
         self._ended, self._end_unkept = done.id, not self.box.durable
+        smart_charging.forget(self.box.profiles.ended(done.id), turn)
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         refused = done.reason is StopReason.DEAUTHORIZED
@@ -332,7 +325,8 @@ class Outlet:
             assert self.seen.meter is not None
             grant, self.grant = self.grant, None
             self.cable.begun()
-            self.charging.begin(grant.token, grant.group, self.seen.meter.energy_wh, turn)
+            tx = self.charging.begin(grant.token, grant.group, self.seen.meter.energy_wh, turn)
+            smart_charging.begin(self.box.profiles, tx, grant.profile, turn)
         elif until_ms is not None and now_ms >= until_ms:
             self.grant = None
             missing = "the meter" if self.seen.plugged else "a cable"

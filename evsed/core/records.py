@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evsed.core.events import Binding
+from evsed.core.profiles import InstalledProfile
 from evsed.core.reports import Report
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
@@ -136,7 +137,7 @@ class Bound:
         return f"{self.binding.dialect}:{self.binding.thing}"
 
 
-Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | Spent | BootClock | Bound
+Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | Spent | BootClock | Bound | InstalledProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +152,4 @@ class Recovered:
     spent: tuple[Spent, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
+    profiles: tuple[InstalledProfile, ...] = ()

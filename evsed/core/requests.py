@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue
+from evsed.core import catalogue, smart_charging
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
     AvailabilityRequested,
@@ -22,6 +22,7 @@ from evsed.core.events import (
     VendorRequested,
 )
 from evsed.core.outlet import Outlet
+from evsed.core.profiles import InstalledProfile, Profile
 from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
 from evsed.core.turn import Turn
@@ -125,14 +126,24 @@ def vendor_data(station: Station, request: VendorRequested, turn: Turn) -> None:
 def start(station: Station, request: StartRequested, turn: Turn) -> None:
     """OCPP 1.6 §5.11: accepted means that it will be tried."""
     outlet = _outlet_to_start(station, request.evse)
-    if outlet is None or station.resetting.kind is not None:
+    if outlet is None or station.resetting.kind is not None or not _takes(outlet, request.profile, turn):
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
     turn.tell(Reply(request.ref, Verdict.ACCEPTED))
     if station.box.variables[catalogue.AUTHORIZE_REMOTE_START]:
-        outlet.authorize(request.token, turn)
+        outlet.authorize(request.token, turn, request.profile)
     else:
-        outlet.start(request.token, turn)
+        outlet.start(request.token, turn, request.profile)
+
+
+def _takes(outlet: Outlet, profile: Profile | None, turn: Turn) -> bool:
+    """Whether a transaction here could bring this profile."""
+    if profile is None:
+        return True
+    why_not = outlet.box.profiles.refusal(InstalledProfile(outlet.evse, profile, "its"), "its", turn.now.wall_ms)
+    if why_not is not None:
+        turn.log(f"! profile {profile.id} for a remote start at outlet {outlet.evse} is refused: {why_not}")
+    return why_not is None
 
 
 def _outlet_to_start(station: Station, evse: int | None) -> Outlet | None:
@@ -220,4 +231,5 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     ResetRequested: reset,
     UnlockRequested: unlock,
     Triggered: trigger,
+    **smart_charging.HANDLERS,
 }

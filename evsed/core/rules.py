@@ -13,3 +13,4 @@ class Rules:
     boot_trigger_after_accepted: bool
     answers_while_rejected: bool
     remote_start_while_pending: bool
+    clear_by_id_alone: bool

@@ -217,6 +217,12 @@ def limits_at(scene: Scene, at_ms: int) -> tuple[dict[int, Allowance], int | Non
     return allowances, None if until_ms is None else at_ms + LOOK_AHEAD_MS
 
 
+def maximum_at(scene: Scene, at_ms: int) -> int | None:
+    """What all claims together may draw for each phase; None = there is no such limit."""
+    total = _judge(scene, at_ms).total
+    return None if total is None else total.ma(_most_phases(scene))
+
+
 def composite(scene: Scene, evse: int, at_ms: int, duration_s: int, unit: RateUnit, most: int) -> Composite:
     """What will be offered at a claim, or (0) at all of them together, in at most so many periods. What can't be
     offered counts as nothing. Each period holds at every whole second from its start on.

@@ -38,6 +38,13 @@ def share(total_ma: int, wants: Mapping[int, Want]) -> dict[int, int]:
     return shares
 
 
+def in_turn(total_ma: int, shares: Mapping[int, int], held: Mapping[int, int]) -> dict[int, int]:
+    """What each may take of its share now: what others still hold above theirs is not free yet."""
+    taken = {evse: max(share_ma, held[evse]) for evse, share_ma in shares.items()}
+    free_ma = total_ma - sum(taken.values())
+    return {evse: max(min(share_ma, free_ma + taken[evse]), 0) for evse, share_ma in shares.items()}
+
+
 def _at(level_ma: int, want: Want) -> int:
     return min(max(level_ma, want.least_ma), want.most_ma)
 

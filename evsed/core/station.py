@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from evsed.core import catalogue, central, requests
+from evsed.core import catalogue, central, requests, smart_charging
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
 from evsed.core.charging import judged
@@ -31,6 +31,7 @@ from evsed.core.events import (
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import HAL_SILENT, Outlet, past
+from evsed.core.profile_book import ProfileBook
 from evsed.core.records import Bound, QueuedReport, Recovered, Transaction
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
@@ -59,10 +60,12 @@ class Station:
         presets: Mapping[str, str] | None = None,
     ) -> None:
         written = {setting.key: setting.value for setting in recovered.settings}
+        variables = Variables(catalogue.ALL, presets or {}, written)
         self.box = Box(
-            variables=Variables(catalogue.ALL, presets or {}, written),
+            variables=variables,
             tokens=TokenBook(access.local_tokens, recovered.tokens),
             outbox=Outbox(recovered.queue, new_id),
+            profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
             rules=rules,
             access=access,
             new_id=new_id,
@@ -71,6 +74,7 @@ class Station:
         self.outlets: dict[int, Outlet] = {}
         self.registration = Registration()
         self.resetting = Resetting()
+        self.smart_charging = smart_charging.SmartCharging()
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up = False
         self.said_ms = now.mono_ms
@@ -97,6 +101,9 @@ class Station:
         self._station_status(turn)
         for outlet in self.outlets.values():
             outlet.settle(turn)
+        self.smart_charging.settle(self, turn)
+        for outlet in self.outlets.values():
+            outlet.offer(turn)
         self._aligned_values(turn)
         self.resetting.settle(self, turn)
         self._say(turn)
@@ -112,6 +119,7 @@ class Station:
             self._heartbeat_ms() if self.box.online else None,
             self._aligned.at_ms,
             self.resetting.next_deadline(),
+            self.smart_charging.next_deadline(),
             self._started.mono_ms + HAL_PATIENCE_MS,
         )
         return soonest(times, now_ms)
@@ -213,6 +221,7 @@ class Station:
             if never_was is not None:
                 self.box.outbox.discard(never_was, turn)
                 turn.drop(Transaction, never_was)
+                smart_charging.forget(self.box.profiles.ended(never_was), turn)
                 turn.log(f"! transaction {never_was} did not begin")
 
     def store_mended(self, event: StoreMended, turn: Turn) -> None:

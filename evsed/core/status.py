@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from evsed.core.figures import amps, duration
-from evsed.core.limits import LEAST_OFFER_MA
+from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
 from evsed.core.words import FaultNote, Registration, Status, Token, TokenStatus
 
 DRAWS_MA = 500  # below it a car takes nothing worth the name of charging
@@ -172,7 +172,7 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
         "drawn": amps(_drawn(outlet)),
         "offered": amps(outlet.offered_ma),
         "allowed": amps(_allowed(outlet)),
-        "owner": OWNERS.get(owner, f"“{owner}”" if owner else "a limit of unknown owner"),
+        "owner": _owner(owner, station),
         "reason": _clause(outlet.hal_reason or "") or "it names no reason",
         "refused": outlet.refused or "",
         "store": _clause(station.store) or "it does not say why",
@@ -182,8 +182,16 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
 OWNERS = {
     "board": "the board",
     "cable": "the cable",
-    "installer": "the installer's limit",
+    INSTALLER: "the installer's limit",
+    CSMS: "the central system",
 }
+
+
+def _owner(owner: str, station: StationStatus) -> str:
+    known = OWNERS.get(owner, f"“{owner}”" if owner else "a limit of unknown owner")
+    undated = owner == CSMS and not station.clock_trusted
+    return f"{known}, whose dated profiles count with their lowest limit while no time is known" if undated else known
+
 
 # What evse-hal names, in the words of its catalogue; tests hold both sides together.
 CLEARED_BY_UNPLUGGING = frozenset({"DIODE_MISSING", "FAIL_TO_CLOSE", "OVER_CURRENT"})

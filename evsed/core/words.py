@@ -103,6 +103,8 @@ class Verdict(StrEnum):
     NOT_IMPLEMENTED = "NotImplemented"
     UNLOCKED = "Unlocked"
     UNLOCK_FAILED = "UnlockFailed"
+    UNKNOWN = "Unknown"
+    NO_SUCH_OUTLET = "NoSuchOutlet"
     UNKNOWN_VENDOR = "UnknownVendorId"
     UNKNOWN_MESSAGE = "UnknownMessageId"
 

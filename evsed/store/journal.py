@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from evsed.core.effects import Change, Drop, Persist
+from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
     BootClock,
     Bound,
@@ -121,6 +122,7 @@ class Journal:
             spent=_only(Spent, found),
             clocks=_only(BootClock, found),
             bindings=_only(Bound, found),
+            profiles=_only(InstalledProfile, found),
         )
 
     def commit(self, persist: Persist) -> None:

@@ -16,7 +16,7 @@ from zlib import crc32
 
 import msgspec
 
-from evsed.core import records, reports
+from evsed.core import profiles, records, reports
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -54,6 +54,7 @@ FORMS: dict[str, Form] = {
     "spent": Form(records.Spent, 1),
     "clock": Form(records.BootClock, 1),
     "binding": Form(records.Bound, 1),
+    "profile": Form(profiles.InstalledProfile, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 

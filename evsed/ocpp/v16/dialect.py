@@ -1,4 +1,4 @@
-"""OCPP 1.6-J, edition 2 with its errata: the Core profile and Remote Trigger, as tables."""
+"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Smart Charging and Remote Trigger, as tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from evsed.core.rules import Rules
 from evsed.core.words import Verdict
 from evsed.ocpp.dialect import Dialect, Inbound, Outbound
 from evsed.ocpp.schemas import Schemas
-from evsed.ocpp.v16 import authorization, boot, configuration, control, metering, status, transactions, vendor
+from evsed.ocpp.v16 import authorization, boot, configuration, control, metering, profiles, status, transactions, vendor
 from evsed.ocpp.v16.numbers import SUBPROTOCOL
 from evsed.ocpp.v16.plain import decode_nothing, encode_verdict
 from evsed.ocpp.violations import Flaw
@@ -35,11 +35,14 @@ INBOUND: Mapping[str, Inbound] = {
     "ChangeAvailability": Inbound(status.decode_change_availability, encode_verdict),
     "ChangeConfiguration": Inbound(configuration.decode_change, encode_verdict),
     "ClearCache": Inbound(authorization.decode_clear_cache, encode_verdict),
+    "ClearChargingProfile": Inbound(profiles.decode_clear, encode_verdict),
     "DataTransfer": Inbound(vendor.decode_transferred, vendor.encode_transferred),
+    "GetCompositeSchedule": Inbound(profiles.decode_composite, profiles.encode_composite),
     "GetConfiguration": Inbound(configuration.decode_get, configuration.encode_get),
     "RemoteStartTransaction": Inbound(transactions.decode_remote_start, encode_verdict),
     "RemoteStopTransaction": Inbound(transactions.decode_remote_stop, encode_verdict),
     "Reset": Inbound(control.decode_reset, encode_verdict),
+    "SetChargingProfile": Inbound(profiles.decode_set, profiles.encode_set),
     "TriggerMessage": Inbound(control.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}),
     "UnlockConnector": Inbound(control.decode_unlock, encode_verdict),
 }
@@ -61,6 +64,7 @@ RULES = Rules(
     boot_trigger_after_accepted=False,  # errata 3.35, 3.40
     answers_while_rejected=False,  # §4.2
     remote_start_while_pending=False,  # §4.2
+    clear_by_id_alone=True,  # errata 3.26
 )
 
 # Fields that say what happens, and neither who charges nor what was written.
@@ -84,6 +88,14 @@ SHOWN = (
     "chargePointModel",
     "firmwareVersion",
     "idTagInfo.status",
+    "id",
+    "chargingProfilePurpose",
+    "stackLevel",
+    "duration",
+    "chargingRateUnit",
+    "csChargingProfiles.chargingProfileId",
+    "csChargingProfiles.chargingProfilePurpose",
+    "csChargingProfiles.stackLevel",
 )
 
 DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN)

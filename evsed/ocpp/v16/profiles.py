@@ -8,7 +8,6 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from evsed.core.effects import VariablesReply, VendorReply
 from evsed.core.profiles import (
     ClearProfiles,
     Composite,
@@ -24,11 +23,12 @@ from evsed.core.profiles import (
     Schedule,
 )
 from evsed.core.words import Verdict
-from evsed.ocpp.dialect import Lookups, Refusal
+from evsed.ocpp.dialect import Lookups, Refusal, RequestAnswer
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.times import read_date, write_date
 from evsed.ocpp.v16.numbers import transaction_of
-from evsed.ocpp.violations import Flaw, LocalViolation
+from evsed.ocpp.v16.plain import encode_verdict
+from evsed.ocpp.violations import Flaw
 
 MOST = 1_000_000_000
 """More than this is no limit in any unit."""
@@ -58,6 +58,13 @@ def decode_set(payload: Payload, ref: str, lookups: Lookups) -> InstallProfile |
     return InstallProfile(ref, payload["connectorId"], profile, tx)
 
 
+def encode_set(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload | Refusal:
+    """A connector that there is not is answered with an error (errata 3.39)."""
+    if answer is Verdict.NO_SUCH_OUTLET:
+        return Refusal(Flaw.VALUE, "connectorId is none of this station")
+    return encode_verdict(answer, asked, lookups)
+
+
 def decode_clear(payload: Payload, ref: str, lookups: Lookups) -> ClearProfiles:
     """OCPP 1.6 §5.5."""
     purpose = payload.get("chargingProfilePurpose")
@@ -78,14 +85,10 @@ def decode_composite(payload: Payload, ref: str, lookups: Lookups) -> CompositeA
     return CompositeAsked(ref, payload["connectorId"], payload["duration"], unit)
 
 
-def encode_composite(
-    answer: Verdict | VariablesReply | VendorReply | Composite, asked: Payload, lookups: Lookups
-) -> Payload:
+def encode_composite(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload:
     """The start stands beside the schedule and not in it (errata 3.57); without a known time it is left out."""
-    if isinstance(answer, Verdict):
-        return {"status": answer.value}
     if not isinstance(answer, Composite):
-        raise LocalViolation(f"a {type(answer).__name__} where a composite schedule was due")
+        return encode_verdict(answer, asked, lookups)
     payload = {"status": "Accepted", "connectorId": answer.evse, "chargingSchedule": _schedule_told(answer)}
     if answer.start_ms is not None:
         payload["scheduleStart"] = write_date(answer.start_ms)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from evsed.core.events import Noted, Ref, StartRequested, StopRequested
+from evsed.core.profiles import Purpose
 from evsed.core.reports import TransactionEnded, TransactionStarted
 from evsed.core.words import Token, Verdict
-from evsed.ocpp.dialect import Decoded, Lookups
+from evsed.ocpp.dialect import Decoded, Lookups, Refusal
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.times import write_date
 from evsed.ocpp.v16.authorization import token_answer
 from evsed.ocpp.v16.metering import meter_values
 from evsed.ocpp.v16.numbers import bind, number_of, transaction_of, unbind
+from evsed.ocpp.v16.profiles import profile_of
 
 
 def encode_start(report: TransactionStarted, lookups: Lookups) -> Payload:
@@ -53,12 +55,18 @@ def decode_stop(payload: Payload, report: TransactionEnded, lookups: Lookups) ->
     return Noted() if info is None else token_answer(info), (unbind(report.tx),)
 
 
-def decode_remote_start(payload: Payload, ref: Ref, lookups: Lookups) -> StartRequested | Verdict:
-    """A charging profile is ignored while we have no smart charging (OCPP 1.6 §5.11)."""
+def decode_remote_start(payload: Payload, ref: Ref, lookups: Lookups) -> StartRequested | Verdict | Refusal:
+    """A charging profile must be one of a transaction, which is the one to come (OCPP 1.6 §5.16.2)."""
     connector = payload.get("connectorId")
     if connector is not None and connector < 1:  # OCPP 1.6 §6.33
         return Verdict.REJECTED
-    return StartRequested(ref, connector, Token(payload["idTag"]))
+    told = payload.get("chargingProfile")
+    profile = None if told is None else profile_of(told)
+    if isinstance(profile, Refusal):
+        return profile
+    if profile is not None and profile.purpose is not Purpose.TX:
+        return Verdict.REJECTED
+    return StartRequested(ref, connector, Token(payload["idTag"]), profile)
 
 
 def decode_remote_stop(payload: Payload, ref: Ref, lookups: Lookups) -> StopRequested:

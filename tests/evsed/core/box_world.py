@@ -38,6 +38,7 @@ RULES = Rules(
     boot_trigger_after_accepted=False,
     answers_while_rejected=False,
     remote_start_while_pending=False,
+    clear_by_id_alone=True,
 )
 WALL0 = 1_780_000_000_000
 TAG = Token("04A1B2C3")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evsed.core.effects import Change, Drop, Persist, Put
+from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
     BootClock,
     Bound,
@@ -89,6 +90,7 @@ class Disk:
             spent=self.of(Spent),
             clocks=self.of(BootClock),
             bindings=self.of(Bound),
+            profiles=self.of(InstalledProfile),
         )
 
     def _cut(self, before: bool) -> None:

@@ -81,7 +81,8 @@ class Bay:
     def read(self, at_ms: int) -> None:
         """The meter answers, if it does."""
         if self.meter_works:
-            amps = AMPS if self.facts.closed and self.car_draws else (0, 0, 0)
+            most = self.facts.offered_ma or max(AMPS)
+            amps = tuple(min(ma, most) for ma in AMPS) if self.facts.closed and self.car_draws else (0, 0, 0)
             reading = MeterReading(at_ms, self.register, sum(amps) * 230 // 1_000, amps, (230_000,) * 3)
             self.facts = replace(self.facts, reading=reading)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evsed.core import events as ev
@@ -246,7 +248,7 @@ def test_rejected_stays_silent_over_a_reconnect_until_the_interval_is_over() -> 
 
 
 def test_a_version_may_answer_while_rejected() -> None:
-    rules = RULES.__class__(True, False, answers_while_rejected=True, remote_start_while_pending=False)
+    rules = replace(RULES, answers_while_rejected=True)
     world = answered(REJECTED, 300, rules=rules)
     assert isinstance(world.asks(ev.VariablesRead("read", ())), VariablesReply)
 
@@ -318,7 +320,7 @@ def test_after_a_second_acceptance_statuses_come_first_too() -> None:
 
 
 def test_a_version_may_boot_after_accepted() -> None:
-    rules = RULES.__class__(True, True, answers_while_rejected=False, remote_start_while_pending=False)
+    rules = replace(RULES, boot_trigger_after_accepted=True)
     world = World(rules=rules).online()
     assert world.asks(ev.Triggered("yes", ev.TriggerKind.BOOT, None)) is Verdict.ACCEPTED
 

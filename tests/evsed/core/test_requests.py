@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from evsed.core import events as ev
@@ -160,7 +162,7 @@ def test_unlock_ends_the_transaction_first() -> None:
 
 
 def test_a_version_may_leave_the_transaction_alone() -> None:
-    rules = RULES.__class__(False, False, answers_while_rejected=False, remote_start_while_pending=False)
+    rules = replace(RULES, unlock_stops_transaction=False)
     world = charging(World(rules=rules).online())
     assert world.asks(ev.UnlockRequested("unlock", 1)) is None
     world.advance(60)

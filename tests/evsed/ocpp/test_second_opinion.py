@@ -14,8 +14,9 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result, enums
 
 from evsed.core import reports
-from evsed.core.effects import Reply, Send, VariablesReply, VariableView
+from evsed.core.effects import Answered, Reply, Send, VariablesReply, VariableView
 from evsed.core.events import BootAnswer, Delivered, Event, FromCentral, Noted, Request, TimeAnswer, TokenAnswer
+from evsed.core.profiles import Composite, CompositePeriod, RateUnit
 from evsed.core.words import (
     Context,
     FaultNote,
@@ -144,10 +145,20 @@ def test_the_package_understands_every_report_and_we_its_answer() -> None:
 
 
 PING = VariableView("OCPPCommCtrlr", "WebSocketPingInterval", "30", True)
+PROFILE = {
+    "chargingProfileId": 1,
+    "stackLevel": 0,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Absolute",
+    "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8.1}]},
+}
 REQUESTS = [
     (call.ChangeAvailability(0, "Operative"), Verdict.ACCEPTED, "Accepted"),
     (call.ChangeConfiguration("WebSocketPingInterval", "30"), Verdict.ACCEPTED, "Accepted"),
     (call.ClearCache(), Verdict.REJECTED, "Rejected"),
+    (call.ClearChargingProfile(id=1), Verdict.UNKNOWN, "Unknown"),
+    (call.SetChargingProfile(1, PROFILE), Verdict.ACCEPTED, "Accepted"),
+    (call.GetCompositeSchedule(1, 60), Verdict.REJECTED, "Rejected"),
     (call.DataTransfer("org.example"), None, "UnknownVendorId"),
     (call.RemoteStartTransaction("CARD", connector_id=1), Verdict.ACCEPTED, "Accepted"),
     (call.RemoteStopTransaction(1), Verdict.REJECTED, "Rejected"),
@@ -157,7 +168,7 @@ REQUESTS = [
 ]
 
 
-def ask(request: object, answer: Verdict | VariablesReply | None) -> Any:
+def ask(request: object, answer: Answered | None) -> Any:
     async def run() -> Any:
         pipe = Pipe(lambda asked: Reply(asked.ref, answer or Verdict.REJECTED))
         central = Central(pipe)
@@ -182,6 +193,15 @@ def test_the_package_understands_our_configuration() -> None:
     result = ask(call.GetConfiguration(key=["WebSocketPingInterval", "nope"]), VariablesReply((PING,)))
     assert result.configuration_key == [{"key": "WebSocketPingInterval", "readonly": False, "value": "30"}]
     assert result.unknown_key == ["nope"]
+
+
+def test_the_package_understands_our_composite_schedule() -> None:
+    """Its validator takes a limit of one decimal, which a naive one may not."""
+    periods = (CompositePeriod(0, 8_100, 3), CompositePeriod(30, 16_300))
+    result = ask(call.GetCompositeSchedule(1, 60), Composite(1, T0, 60, RateUnit.AMPS, periods))
+    assert (result.status, result.connector_id, result.schedule_start) == ("Accepted", 1, "2027-01-01T00:00:00.000Z")
+    limits = [period["limit"] for period in result.charging_schedule["charging_schedule_period"]]
+    assert [float(limit) for limit in limits] == [8.1, 16.3]
 
 
 def test_the_package_understands_our_errors() -> None:

@@ -22,8 +22,11 @@ CORE_PROFILE = {
 }
 
 
-def test_core_profile_and_trigger_are_answered() -> None:
-    assert set(INBOUND) == CORE_PROFILE | {"TriggerMessage"}
+SMART_CHARGING = {"SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"}
+
+
+def test_the_requests_of_the_supported_profiles_are_answered() -> None:
+    assert set(INBOUND) == CORE_PROFILE | SMART_CHARGING | {"TriggerMessage"}
 
 
 def test_every_report_has_a_message() -> None:
@@ -54,3 +57,4 @@ def test_the_subprotocol_and_the_rules() -> None:
     assert DIALECT.subprotocol == "ocpp1.6"
     assert RULES.unlock_stops_transaction and not RULES.answers_while_rejected
     assert not RULES.remote_start_while_pending
+    assert RULES.clear_by_id_alone

@@ -36,7 +36,7 @@ from evsed.ocpp.v16.profiles import (
     profile_of,
 )
 from evsed.ocpp.violations import Flaw
-from tests.evsed.ocpp.world import NAMEPLATE, T0
+from tests.evsed.ocpp.world import NAMEPLATE, T0, Peers
 
 LOOKUPS = Lookups(NAMEPLATE, lambda stamp: stamp.wall_ms, Bindings(SUBPROTOCOL, [bind("tx-a", 7), bind("tx-0", 0)]))
 
@@ -238,3 +238,63 @@ def test_every_limit_of_one_decimal_comes_back_as_it_was(tenths: int) -> None:
     assert amount == tenths * 100
     back = encoded(Composite(1, T0, 1, RateUnit.AMPS, (CompositePeriod(0, amount),)))
     assert back["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == tenths / 10
+
+
+# --- over the wire -------------------------------------------------------------------------------------------
+
+
+def test_a_profile_is_set_and_answered() -> None:
+    peers = Peers()
+    request = peers.asks("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": told()})
+    assert isinstance(request, InstallProfile)
+    assert peers.replies(request, Verdict.ACCEPTED) == [[3, "csms-1", {"status": "Accepted"}]]
+
+
+def test_a_connector_that_there_is_not_is_an_error() -> None:
+    """Errata 3.39."""
+    peers = Peers()
+    request = peers.asks("SetChargingProfile", {"connectorId": 9, "csChargingProfiles": told()})
+    ((kind, _, code, text, _),) = peers.replies(request, Verdict.NO_SUCH_OUTLET)
+    assert (kind, code) == (4, "PropertyConstraintViolation")
+    assert text == "connectorId is none of this station"
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [("chargingProfilePurpose", "Max"), ("chargingProfileKind", "absolute"), ("recurrencyKind", "Monthly")],
+)
+def test_an_unknown_word_is_an_error(field: str, word: str) -> None:
+    """Errata 3.38."""
+    payload = {"connectorId": 1, "csChargingProfiles": told() | {field: word}}
+    assert Peers().asked("SetChargingProfile", payload)[0][2] == "PropertyConstraintViolation"
+
+
+def test_an_unknown_unit_is_an_error() -> None:
+    """Errata 3.24, 3.38."""
+    payload = {"connectorId": 1, "csChargingProfiles": told(schedule={"chargingRateUnit": "kW"})}
+    assert Peers().asked("SetChargingProfile", payload)[0][2] == "PropertyConstraintViolation"
+    asked = {"connectorId": 1, "duration": 60, "chargingRateUnit": "kW"}
+    assert Peers().asked("GetCompositeSchedule", asked)[0][2] == "PropertyConstraintViolation"
+
+
+def test_a_limit_of_two_decimals_is_an_error() -> None:
+    one = {"chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8.15}]}
+    payload = {"connectorId": 1, "csChargingProfiles": told(schedule=one)}
+    assert Peers().asked("SetChargingProfile", payload)[0][2] == "PropertyConstraintViolation"
+
+
+def test_a_composite_schedule_over_the_wire() -> None:
+    peers = Peers()
+    request = peers.asks("GetCompositeSchedule", {"connectorId": 1, "duration": 60})
+    answer = Composite(1, T0, 60, RateUnit.AMPS, (CompositePeriod(0, 16_000),))
+    ((kind, _, payload),) = peers.replies(request, answer)
+    assert (kind, payload["status"]) == (3, "Accepted")
+
+
+def test_a_profile_shows_in_the_trace_by_its_place_only() -> None:
+    peers = Peers()
+    peers.asks("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": told()})
+    assert peers.lines[-1] == (
+        "< CALL csms-1 SetChargingProfile connectorId=1 csChargingProfiles.chargingProfileId=12 "
+        "csChargingProfiles.chargingProfilePurpose=TxDefaultProfile csChargingProfiles.stackLevel=3"
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Any
 
 import pytest
 
 from evsed.core.events import Binding, Delivered, Noted, StartRequested, StopRequested, TokenAnswer
+from evsed.core.profiles import Kind, Period, Profile, Purpose, RateUnit, Schedule
 from evsed.core.reports import TransactionEnded, TransactionStarted, TransactionUpdated
 from evsed.core.words import Context, Measurand, MeterSet, SampledValue, StopReason, Token, TokenStatus, Verdict
 from evsed.ocpp.dialect import BINDINGS_AT_MOST
@@ -144,17 +146,36 @@ def test_a_remote_start_at_no_connector_is_rejected(connector: int) -> None:
     assert replies == [[3, "q", {"status": "Rejected"}]]
 
 
-def test_a_remote_start_with_a_profile_starts_without_it() -> None:
+def with_profile(purpose: str = "TxProfile", **more: Any) -> dict[str, Any]:
     schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.0}]}
     profile = {
         "chargingProfileId": 1,
         "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
+        "chargingProfilePurpose": purpose,
         "chargingProfileKind": "Relative",
         "chargingSchedule": schedule,
+        **more,
     }
-    request = Peers().asks("RemoteStartTransaction", {"idTag": "APP", "chargingProfile": profile})
-    assert request == StartRequested("central-1", None, Token("APP"))
+    return {"idTag": "APP", "chargingProfile": profile}
+
+
+@pytest.mark.parametrize("named", [{}, {"transactionId": 99}], ids=["as it should", "naming a transaction"])
+def test_a_remote_start_may_bring_a_profile_for_its_transaction(named: dict[str, Any]) -> None:
+    """Errata 3.41: the transaction that it is for has no number yet."""
+    profile = Profile(1, 0, Purpose.TX, Kind.RELATIVE, Schedule(RateUnit.AMPS, (Period(0, 10_000),)))
+    request = Peers().asks("RemoteStartTransaction", with_profile(**named))
+    assert request == StartRequested("central-1", None, Token("APP"), profile)
+
+
+@pytest.mark.parametrize("purpose", ["TxDefaultProfile", "ChargePointMaxProfile"])
+def test_a_remote_start_with_another_profile_is_rejected(purpose: str) -> None:
+    replies = Peers().asked("RemoteStartTransaction", with_profile(purpose))
+    assert replies == [[3, "q", {"status": "Rejected"}]]
+
+
+def test_a_remote_start_with_a_profile_of_no_date_is_an_error() -> None:
+    replies = Peers().asked("RemoteStartTransaction", with_profile(validFrom="soon"))
+    assert replies[0][:3] == [4, "q", "PropertyConstraintViolation"]
 
 
 def test_a_remote_stop_of_nobody_knows_what() -> None:
