@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from ocpp.exceptions import OCPPError
@@ -24,6 +25,18 @@ MEASURANDS = (
     *("Power.Reactive.Export", "Power.Reactive.Import", "RPM", "SoC", "Temperature", "Voltage"),
 )
 SAMPLED = "MeterValuesSampledData"
+EVCC_READS = (
+    *(SAMPLED, "NumberOfConnectors", "SupportedFeatureProfiles", "ChargingScheduleAllowedChargingRateUnit"),
+    *("ChargeProfileMaxStackLevel", "MaxChargingProfilesInstalled"),
+)
+# Home Assistant's "Maximum Current".
+MAXIMUM: Payload = {
+    "chargingProfileId": 1000,
+    "stackLevel": 0,
+    "chargingProfilePurpose": "ChargePointMaxProfile",
+    "chargingProfileKind": "Relative",
+    "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8}]},
+}
 
 
 class Central(Protocol):
@@ -88,10 +101,11 @@ async def evcc(central: Central) -> list[str]:
     if not await central.until(lambda: central.seen("BootNotification") > 0, timeout_s=5):
         await notes.triggers("BootNotification")
     await notes.expect("ChangeAvailability", "Accepted", connectorId=0, type="Operative")
-    keys = {entry["key"] for entry in (await notes.ask("GetConfiguration")).get("configurationKey", [])}
-    notes.complaints += [
-        f"GetConfiguration does not list {key}" for key in (SAMPLED, "NumberOfConnectors") if key not in keys
-    ]
+    listed = (await notes.ask("GetConfiguration")).get("configurationKey", [])
+    keys: Payload = {entry["key"]: entry.get("value", "") for entry in listed}
+    notes.complaints += [f"GetConfiguration does not list {key}" for key in EVCC_READS if key not in keys]
+    if keys.get("ChargingScheduleAllowedChargingRateUnit") in ("Power", "W"):
+        notes.complaints.append("ChargingScheduleAllowedChargingRateUnit makes it limit by watts")
     accepted = [name for name in MEASURANDS if await _takes(notes, name)]
     notes.complaints += [f"the measurand {name} is not accepted" for name in NEEDED if name not in accepted]
     await notes.set(SAMPLED, ",".join(accepted))
@@ -99,7 +113,31 @@ async def evcc(central: Central) -> list[str]:
     await notes.set("MeterValueSampleInterval", 10)
     await notes.set("WebSocketPingInterval", 30)
     await notes.triggers("StatusNotification", connectorId=1)
+    await _limits(notes, keys)
     return notes.complaints
+
+
+async def _limits(notes: _Notes, keys: Payload) -> None:
+    """Its way to limit: it takes numbers of the station for its own profile, and reads back what it set."""
+    for amps in (0, 6, 10):
+        schedule = {
+            "startSchedule": (datetime.now(UTC) - timedelta(minutes=1)).isoformat(),
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amps}],
+        }
+        profile = {
+            "chargingProfileId": int(keys.get("MaxChargingProfilesInstalled", 1)),
+            "stackLevel": int(keys.get("ChargeProfileMaxStackLevel", 0)),
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Absolute",
+            "chargingSchedule": schedule,
+        }
+        await notes.expect("SetChargingProfile", "Accepted", connectorId=1, csChargingProfiles=profile)
+        told = (await notes.ask("GetCompositeSchedule", connectorId=1, duration=60)).get("chargingSchedule", {})
+        limits = [period["limit"] for period in told.get("chargingSchedulePeriod", [])]
+        if limits != [amps]:
+            notes.complaints.append(f"GetCompositeSchedule tells {limits}, not {amps}")
+    await notes.expect("ClearChargingProfile", "Accepted")
 
 
 async def _takes(notes: _Notes, measurand: str) -> bool:
@@ -125,6 +163,8 @@ async def home_assistant(central: Central) -> list[str]:
     await notes.set("ClockAlignedDataInterval", 900)
     await notes.expect("ChangeAvailability", "Accepted", connectorId=0, type="Operative")
     await notes.triggers("StatusNotification", connectorId=1)
+    await notes.expect("SetChargingProfile", "Accepted", connectorId=0, csChargingProfiles=MAXIMUM)
+    await notes.expect("ClearChargingProfile", "Accepted", id=MAXIMUM["chargingProfileId"])
     return notes.complaints
 
 

@@ -13,7 +13,7 @@ from tests.stand import Wallbox
 
 TAG, OTHER_TAG = "04A1B2C3", "REMOTE1"
 
-# What a Core station with TriggerMessage sends and answers.
+# What a station with the profiles Core, Smart Charging and Remote Trigger sends and answers.
 MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("StartTransaction", "StatusNotification", "StopTransaction"),
@@ -21,20 +21,19 @@ MESSAGES = (
 REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
     *("RemoteStartTransaction", "RemoteStopTransaction", "Reset", "TriggerMessage", "UnlockConnector"),
+    *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
 )
-# Profiles it does not have: refused with an error, and nothing breaks.
-PROFILE = {
+PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
     "stackLevel": 0,
     "chargingProfilePurpose": "TxDefaultProfile",
     "chargingProfileKind": "Absolute",
     "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.5}]},
 }
+PAUSE = {"startPeriod": 0, "limit": 0}
+# Profiles it does not have: refused with an error, and nothing breaks.
 LATER = "2030-01-02T03:04:05Z"
 REFUSED: dict[str, dict[str, Any]] = {
-    "SetChargingProfile": {"connectorId": 1, "csChargingProfiles": PROFILE},
-    "ClearChargingProfile": {},
-    "GetCompositeSchedule": {"connectorId": 1, "duration": 60},
     "GetLocalListVersion": {},
     "SendLocalList": {"listVersion": 1, "updateType": "Full"},
     "ReserveNow": {"connectorId": 1, "expiryDate": LATER, "idTag": TAG, "reservationId": 1},
@@ -121,12 +120,33 @@ def charges_remotely_and_through_a_cut(box: Wallbox, central: CentralSystem) -> 
     unplugs(box, central)
 
 
+def is_limited_by_profiles(box: Wallbox, central: CentralSystem) -> None:
+    box.sim("plug-in")
+    box.sim("swipe", TAG)
+    wait_status(central, "Charging")
+    expect(central, "SetChargingProfile", "Accepted", connectorId=1, csChargingProfiles=PROFILE)
+    box.wait("the lower offer", lambda status: status["outlets"][0]["offered_ma"] == 10_500)
+    told = central.ask("GetCompositeSchedule", connectorId=1, duration=60)
+    if told["chargingSchedule"]["chargingSchedulePeriod"] != [{"startPeriod": 0, "limit": 10.5}]:
+        raise Unexpected(f"GetCompositeSchedule was answered with {told}")
+    paused = PROFILE | {"chargingSchedule": PROFILE["chargingSchedule"] | {"chargingSchedulePeriod": [PAUSE]}}
+    expect(central, "SetChargingProfile", "Accepted", connectorId=1, csChargingProfiles=paused)
+    wait_status(central, "SuspendedEVSE")
+    expect(central, "ClearChargingProfile", "Accepted", id=PROFILE["chargingProfileId"])
+    expect(central, "ClearChargingProfile", "Unknown", id=PROFILE["chargingProfileId"])
+    wait_status(central, "Charging")
+    stopped = central.seen("StopTransaction")
+    box.sim("swipe", TAG)
+    central.wait_for("StopTransaction", stopped)
+    unplugs(box, central)
+
+
 def is_unlocked_in_mid_charge(box: Wallbox, central: CentralSystem) -> None:
     box.sim("plug-in")
     box.sim("swipe", TAG)
     wait_status(central, "Charging")
     expect(central, "UnlockConnector", "Unlocked", connectorId=1)
-    central.wait_for("StopTransaction", 2)
+    central.wait_for("StopTransaction", 3)
     unplugs(box, central)
 
 
@@ -188,6 +208,7 @@ STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
     is_configured,
     charges_by_card,
     charges_remotely_and_through_a_cut,
+    is_limited_by_profiles,
     is_unlocked_in_mid_charge,
     is_put_out_of_service_and_back,
     talks_of_this_and_that,
