@@ -1,0 +1,10 @@
+"""Property tests draw the same examples in every run, so that a red one can be repeated; EVSED_LONG_TESTS draws anew."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True)
+settings.load_profile("default" if os.environ.get("EVSED_LONG_TESTS") else "same")
