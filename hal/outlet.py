@@ -94,7 +94,7 @@ class OutletLoop:
 
     def _think(self, level: Level, inputs: Inputs, now_ms: int) -> None:
         """A tick in full."""
-        before, orders = self._pilot, (self.ordered, self._bolt.ordered)
+        before, orders = self._pilot, self._orders()
         self._write_broken = ""
         self._find_faults(level, inputs, now_ms)
         self._pilot = step(before, level, self._wish(inputs, now_ms), now_ms, self._rules)
@@ -102,9 +102,12 @@ class OutletLoop:
         self._drive()
         self._move_bolt(inputs, now_ms)
         self._switch(reason_to_open(self._view(inputs, now_ms)), now_ms)
-        changed = orders != (self.ordered, self._bolt.ordered)
+        changed = orders != self._orders()
         # Whoever compares an order with its feedback begins to count in the next tick.
         self.due_ms = now_ms + 1 if changed or self._write_broken else self._next_deadline(inputs, now_ms)
+
+    def _orders(self) -> tuple[bool, bool | None, float]:
+        return self.ordered, self._bolt.ordered, self._pilot.permille
 
     def _find_faults(self, level: Level, inputs: Inputs, now_ms: int) -> None:
         """Let the judge look at everything; what must outlive the process goes to the memory."""

@@ -1,4 +1,4 @@
-"""Property tests draw the same examples in every run, so that a red one can be repeated; EVSED_LONG_TESTS draws anew."""
+"""Property tests draw the same examples in each run, so that a red one repeats; EVSED_LONG_TESTS draws new ones."""
 
 from __future__ import annotations
 

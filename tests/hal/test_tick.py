@@ -7,7 +7,7 @@ import threading
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hal.contract import Cp, Lease, Limits, MeterReading, Outlet
@@ -644,6 +644,8 @@ def test_the_quiet_look_sees_no_less_than_the_full_thought(story: list[tuple[str
 
 @settings(max_examples=15, deadline=None)
 @given(STORY)
+@example([("plug-in", 1), ("fault pilot-stuck", 1), ("allow 16000", 5)])
+@example([("plug-in", 1), ("fault pp-broken", 1), ("fault pilot-stuck", 32)])
 def test_a_clock_that_skips_to_the_next_deadline_misses_nothing(story: list[tuple[str, int]]) -> None:
     dense, sparse = (Box(limits=Limits(grace_s=5), metered=[1]) for _ in range(2))
     for order, ticks in story:
