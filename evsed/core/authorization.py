@@ -7,8 +7,10 @@ a group (parent) id; two tokens belong together when their groups are equal.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core.events import TokenAnswer
 from evsed.core.records import KnownToken
@@ -26,8 +28,7 @@ class Decision(Enum):
     REFUSE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The variables that the decision obeys, and whether the central system can be asked now."""
 
     online: bool
@@ -36,8 +37,7 @@ class Policy:
     unknown_offline: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
+class Opinion(Struct, frozen=True):
     """What the box itself knows of a token; `expired` counts as not valid."""
 
     accepted: bool

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.core import catalogue
 from evsed.core.authorization import Opinion, Policy, TokenBook
@@ -14,16 +15,14 @@ from evsed.core.variables import Variables
 from evsed.core.words import Now, Token
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """`[access]` of site.toml: with `free_token` everyone may charge and that token is reported."""
 
     free_token: Token | None
     local_tokens: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Box:
+class Box(Struct):
     """Shared by the outlets; only the station changes `online`, `durable` and `resetting`."""
 
     variables: Variables

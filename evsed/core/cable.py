@@ -7,7 +7,7 @@ whether it is still the same car, so the cable is then held but not used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.records import Spent, Transaction
 from evsed.core.seen import Seen
@@ -15,8 +15,7 @@ from evsed.core.turn import Turn
 from evsed.core.words import Token
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """Who may free the cable."""
 
     owner: Token

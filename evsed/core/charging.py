@@ -7,7 +7,7 @@ is there, so that no energy falls between two transactions, that it has come. On
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from evsed.core import catalogue
 from evsed.core.box import Box

@@ -6,7 +6,7 @@ way and tells each step, so that no report ever shows a change that the table do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core import catalogue
 from evsed.core.box import Box
@@ -38,8 +38,7 @@ SETTLE_MS = 5_000
 EV_GONE = "EV side disconnected"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What decides the state. `known` = hal has told what is so. `leaving` = the transaction ends because the car left.
 
     `closes` is our permission, `offered` is on the pilot, `asks` is the car's wish, `drawing` is all of it with the

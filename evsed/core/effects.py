@@ -6,7 +6,7 @@ comes after the `Persist` that it depends on. The shell commits a `Persist` befo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.events import Ref, ResetKind
 from evsed.core.profiles import Composite
@@ -14,15 +14,13 @@ from evsed.core.reports import Report
 from evsed.core.words import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(Struct, frozen=True):
     """Keep this record: one of the types that `evsed.core.records.Record` lists, replaced by its key."""
 
     record: object
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(Struct, frozen=True):
     """Forget the record of this type and key."""
 
     kind: type
@@ -32,16 +30,14 @@ class Drop:
 Change = Put | Drop
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(Struct, frozen=True):
     """One atomic commit. `urgent` = on the disk before the next effect; else with the next batch, within a minute."""
 
     changes: tuple[Change, ...]
     urgent: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """What hal is to be allowed for one outlet from now on; the link renews the lease."""
 
     evse: int
@@ -50,8 +46,7 @@ class Demand:
     holds_cable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Send this report now; no other call is open. `item` is its identity, the same at each attempt."""
 
     item: str
@@ -59,8 +54,7 @@ class Send:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class VariableView:
+class VariableView(Struct, frozen=True):
     """One variable as a report shows it; `value` is None for a write-only one."""
 
     component: str
@@ -69,15 +63,13 @@ class VariableView:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VariablesReply:
+class VariablesReply(Struct, frozen=True):
     """The known ones among those asked for."""
 
     found: tuple[VariableView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VendorReply:
+class VendorReply(Struct, frozen=True):
     """Answer to a vendor's message."""
 
     verdict: Verdict
@@ -87,37 +79,32 @@ class VendorReply:
 Answered = Verdict | VariablesReply | VendorReply | Composite
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to a request."""
 
     ref: Ref
     answer: Answered
 
 
-@dataclass(frozen=True, slots=True)
-class AdoptTime:
+class AdoptTime(Struct, frozen=True):
     """The central system told the time; the shell's clock takes it unless it knows better."""
 
     wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """End this process; HARD restarts the whole box."""
 
     kind: ResetKind
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSettings:
+class LinkSettings(Struct, frozen=True):
     """Variables that the transport obeys at once."""
 
     ping_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """One line for the log."""
 
     line: str

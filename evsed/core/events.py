@@ -6,8 +6,9 @@ decodes them; `ref` is given back with the `Reply`), and the outcome of what we 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.words import FaultNote, MeterReading, Registration, Token, TokenStatus
@@ -19,8 +20,7 @@ Ref = str
 # --- the box -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class HalUp:
+class HalUp(Struct, frozen=True):
     """evse-hal answers; `outlets` are the EVSE numbers of the board. Edges of the present state follow."""
 
     outlets: tuple[int, ...]
@@ -28,57 +28,49 @@ class HalUp:
     started_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class HalDown:
+class HalDown(Struct, frozen=True):
     """evse-hal is silent: nothing of it may be believed any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class CablePlugged:
+class CablePlugged(Struct, frozen=True):
     """A cable with a car is in (pilot B, C or D). `cable_ma` is None for a fixed cable."""
 
     evse: int
     cable_ma: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CableUnplugged:
+class CableUnplugged(Struct, frozen=True):
     """The pilot is back at A."""
 
     evse: int
 
 
-@dataclass(frozen=True, slots=True)
-class SocketEmptied:
+class SocketEmptied(Struct, frozen=True):
     """No cable is in the socket any more."""
 
     evse: int
 
 
-@dataclass(frozen=True, slots=True)
-class EvReady:
+class EvReady(Struct, frozen=True):
     """The car closed S2 and asks for energy (C or D)."""
 
     evse: int
 
 
-@dataclass(frozen=True, slots=True)
-class EvStoppedDrawing:
+class EvStoppedDrawing(Struct, frozen=True):
     """The car opened S2 (B)."""
 
     evse: int
 
 
-@dataclass(frozen=True, slots=True)
-class ContactorMoved:
+class ContactorMoved(Struct, frozen=True):
     """The feedback contact says so."""
 
     evse: int
     closed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OfferMoved:
+class OfferMoved(Struct, frozen=True):
     """What the pilot offers now (0 = nothing), what the board can carry, and the guard's reason to stay open."""
 
     evse: int
@@ -87,60 +79,52 @@ class OfferMoved:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LockMoved:
+class LockMoved(Struct, frozen=True):
     """The bolt's feedback; None = no lock."""
 
     evse: int
     locked: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultsChanged:
+class FaultsChanged(Struct, frozen=True):
     """All faults and warnings that the outlet has now."""
 
     evse: int
     faults: tuple[FaultNote, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MeterRead:
+class MeterRead(Struct, frozen=True):
     """A new believed reading."""
 
     evse: int
     reading: MeterReading
 
 
-@dataclass(frozen=True, slots=True)
-class TagPresented:
+class TagPresented(Struct, frozen=True):
     """A driver showed a card."""
 
     evse: int
     token: Token
 
 
-@dataclass(frozen=True, slots=True)
-class DeadlineReached:
+class DeadlineReached(Struct, frozen=True):
     """`next_deadline()` has come."""
 
 
 # --- the link to the central system --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LinkUp:
+class LinkUp(Struct, frozen=True):
     """A WebSocket with an agreed subprotocol is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkDown:
+class LinkDown(Struct, frozen=True):
     """It is gone; a call that was open got no answer and does not count as an attempt."""
 
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BootAnswer:
+class BootAnswer(Struct, frozen=True):
     """To Booted."""
 
     status: Registration
@@ -148,15 +132,13 @@ class BootAnswer:
     interval_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimeAnswer:
+class TimeAnswer(Struct, frozen=True):
     """To HeartbeatDue."""
 
     wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class TokenAnswer:
+class TokenAnswer(Struct, frozen=True):
     """To AuthorizationAsked, TransactionStarted and TransactionEnded; None fields were not said."""
 
     status: TokenStatus
@@ -164,16 +146,14 @@ class TokenAnswer:
     group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """The central system took it and had nothing to say."""
 
 
 Answer = BootAnswer | TimeAnswer | TokenAnswer | Noted
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """What only one peer knows of one of our things, e.g. its number for a transaction. Kept by the store.
 
     `value` None: it is not needed any more.
@@ -184,8 +164,7 @@ class Binding:
     value: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """An outbox item was answered."""
 
     item: str
@@ -193,8 +172,7 @@ class Delivered:
     bindings: tuple[Binding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Undelivered:
+class Undelivered(Struct, frozen=True):
     """An outbox item was refused with an error (`code`), or no answer came in time (`code` None): an attempt."""
 
     item: str
@@ -221,8 +199,7 @@ class TriggerKind(StrEnum):
     STATUS = "StatusNotification"
 
 
-@dataclass(frozen=True, slots=True)
-class AvailabilityRequested:
+class AvailabilityRequested(Struct, frozen=True):
     """Make an outlet (0 = the station) operative or not. Reply: Verdict."""
 
     ref: Ref
@@ -230,8 +207,7 @@ class AvailabilityRequested:
     operative: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VariableWritten:
+class VariableWritten(Struct, frozen=True):
     """Set a variable of the catalogue. Reply: Verdict."""
 
     ref: Ref
@@ -240,23 +216,20 @@ class VariableWritten:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class VariablesRead:
+class VariablesRead(Struct, frozen=True):
     """Read variables, given as (component, name) pairs; empty = all. Reply: VariablesReply."""
 
     ref: Ref
     names: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheCleared:
+class CacheCleared(Struct, frozen=True):
     """Forget the authorization cache. Reply: Verdict."""
 
     ref: Ref
 
 
-@dataclass(frozen=True, slots=True)
-class VendorRequested:
+class VendorRequested(Struct, frozen=True):
     """DataTransfer from the central system. Reply: VendorReply."""
 
     ref: Ref
@@ -265,8 +238,7 @@ class VendorRequested:
     data: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StartRequested:
+class StartRequested(Struct, frozen=True):
     """Remote start; `evse` None = the station chooses. `profile` is for its transaction. Reply: Verdict."""
 
     ref: Ref
@@ -275,32 +247,28 @@ class StartRequested:
     profile: Profile | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(Struct, frozen=True):
     """Remote stop of one of our transactions; None = the dialect knows no such one. Reply: Verdict."""
 
     ref: Ref
     tx: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ResetRequested:
+class ResetRequested(Struct, frozen=True):
     """Restart. Reply: Verdict, before anything happens."""
 
     ref: Ref
     kind: ResetKind
 
 
-@dataclass(frozen=True, slots=True)
-class UnlockRequested:
+class UnlockRequested(Struct, frozen=True):
     """Free the cable. Reply: Verdict, when it is known."""
 
     ref: Ref
     evse: int
 
 
-@dataclass(frozen=True, slots=True)
-class Triggered:
+class Triggered(Struct, frozen=True):
     """Tell something now; `evse` None = all. Reply: Verdict, then the reports."""
 
     ref: Ref
@@ -325,8 +293,7 @@ Request = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FromCentral:
+class FromCentral(Struct, frozen=True):
     """A request that came over the link: registration decides whether it may be answered."""
 
     request: Request
@@ -335,8 +302,7 @@ class FromCentral:
 # --- people and programs at the box --------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class VendorMessageWanted:
+class VendorMessageWanted(Struct, frozen=True):
     """A person or another program asks us to send a vendor's message to the central system."""
 
     vendor: str
@@ -344,13 +310,11 @@ class VendorMessageWanted:
     data: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RestartWanted:
+class RestartWanted(Struct, frozen=True):
     """The service manager asks evsed to end; nothing is stopped, hal keeps the charge on its lease."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoreBroken:
+class StoreBroken(Struct, frozen=True):
     """These changes could not be kept, so no demand or send after them in their list was done; all else was.
 
     Handed in after that list and before any other event. The shell goes on trying, and keeps them in their order.
@@ -360,8 +324,7 @@ class StoreBroken:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class StoreMended:
+class StoreMended(Struct, frozen=True):
     """All changes are kept again."""
 
 

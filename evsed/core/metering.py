@@ -7,7 +7,8 @@ multiples of their interval since midnight UTC, and only when the wall clock is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.core.words import Context, Measurand, MeterReading, MeterSet, Now, SampledValue, Stamp
 
@@ -18,8 +19,7 @@ FRESH_MS = 5_000
 STEP_MS = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What the pilot offers, for the measurands that say so."""
 
     offered_ma: int

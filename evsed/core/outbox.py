@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core.records import QueuedReport
 from evsed.core.reports import (
@@ -40,8 +42,7 @@ class Stage(Enum):
     ALL = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """A report of this connection; `asked_for`: it may leave while we are only pending."""
 
     row: QueuedReport

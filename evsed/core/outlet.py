@@ -7,7 +7,8 @@ events can lead past it. `offer`, once it is settled who charges, ends with the 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.core import catalogue, smart_charging
 from evsed.core.authorization import Decision, decide
@@ -35,8 +36,7 @@ RETURN_PATIENCE_MS = 10_000
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """What the journal knows of an outlet."""
 
     running: Transaction | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.outlet import Outlet
 from evsed.core.station import Station
@@ -18,8 +18,7 @@ from evsed.core.status import (
 from evsed.core.words import Now
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What only the shell knows."""
 
     identity: str

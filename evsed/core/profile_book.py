@@ -10,14 +10,14 @@ Rules this file upholds (OCPP 1.6 §3.13, §5.5, §5.16):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.core.profiles import Criteria, InstalledProfile, Kind, Profile, Purpose
 from evsed.core.schedules import ASSUMED_PHASES, Track
 
 
-@dataclass(frozen=True, slots=True)
-class Capacity:
+class Capacity(Struct, frozen=True):
     """How much is taken: levels from 0 to `level`, so many profiles, so many periods in each."""
 
     level: int

@@ -6,8 +6,9 @@ thousandths of their unit (mA for each phase, or mW in total), moments are milli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 DAY_MS = 86_400_000
 
@@ -47,8 +48,7 @@ class RateUnit(StrEnum):
     WATTS = "W"
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """From `start_s` of its schedule until the next period: at most `limit`. `phases` None = not said."""
 
     start_s: int
@@ -56,8 +56,7 @@ class Period:
     phases: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """Periods in their order. Without `start_ms` they count from the start of the charge, without `duration_s` the last
     one never ends. Below `least` the car charges badly; that only guides how a common limit is shared.
     """
@@ -69,8 +68,7 @@ class Schedule:
     least: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """One schedule with its place in the stack. Valid from `valid_from_ms` until just before `valid_to_ms`."""
 
     id: int
@@ -83,8 +81,7 @@ class Profile:
     valid_to_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledProfile:
+class InstalledProfile(Struct, frozen=True):
     """A profile where it applies: an outlet, or 0 for all. `tx` is the transaction that it lives and dies with.
 
     `since_ms` is when it was installed, None if no time was known then.
@@ -101,8 +98,7 @@ class InstalledProfile:
         return f"{self.evse}:{self.profile.id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Criteria:
+class Criteria(Struct, frozen=True):
     """Which profiles are meant; a field that is None says nothing."""
 
     id: int | None = None
@@ -111,8 +107,7 @@ class Criteria:
     level: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CompositePeriod:
+class CompositePeriod(Struct, frozen=True):
     """From `start_s` on, `limit` thousandths of the composite's unit are offered. `phases` None = not said."""
 
     start_s: int
@@ -120,8 +115,7 @@ class CompositePeriod:
     phases: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Composite:
+class Composite(Struct, frozen=True):
     """What will be offered from `start_ms` (None: no time is known) for `duration_s`, as things stand now."""
 
     evse: int
@@ -134,8 +128,7 @@ class Composite:
 # --- what a central system may ask; `ref` is given back with the Reply ----------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class InstallProfile:
+class InstallProfile(Struct, frozen=True):
     """Set a profile for an outlet, or 0 for all; `tx` is the transaction that was named. Reply: Verdict."""
 
     ref: str
@@ -144,16 +137,14 @@ class InstallProfile:
     tx: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClearProfiles:
+class ClearProfiles(Struct, frozen=True):
     """Forget the profiles that match. Reply: Verdict."""
 
     ref: str
     criteria: Criteria
 
 
-@dataclass(frozen=True, slots=True)
-class CompositeAsked:
+class CompositeAsked(Struct, frozen=True):
     """What will be offered at an outlet, or (0) by the station, for so long from now? Reply: Composite, or Verdict."""
 
     ref: str

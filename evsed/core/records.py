@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.events import Binding
 from evsed.core.profiles import InstalledProfile
@@ -10,8 +10,7 @@ from evsed.core.reports import Report
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(Struct, frozen=True):
     """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value,
     `refused_wh` the register when the central system refused the token of the running transaction. An open one with a
     `reason` has been told to end, by the token `ended_by` if one was shown.
@@ -37,8 +36,7 @@ class Transaction:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedReport:
+class QueuedReport(Struct, frozen=True):
     """A row of the outbox: a report whose delivery must not be lost. `seq` is its place in the queue."""
 
     id: str
@@ -52,8 +50,7 @@ class QueuedReport:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class KnownToken:
+class KnownToken(Struct, frozen=True):
     """A line of the authorization cache."""
 
     token: Token
@@ -68,8 +65,7 @@ class KnownToken:
         return self.token.key
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A variable that someone has written."""
 
     component: str
@@ -82,8 +78,7 @@ class Setting:
         return f"{self.component}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Inoperative:
+class Inoperative(Struct, frozen=True):
     """An outlet (0 = the station) that was made unavailable."""
 
     evse: int
@@ -94,8 +89,7 @@ class Inoperative:
         return str(self.evse)
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """A cable after its charge has ended, until it is gone: with `used` no other charge begins by itself, and an
     `owner` keeps it locked until one of the group is shown.
     """
@@ -112,8 +106,7 @@ class Spent:
         return str(self.evse)
 
 
-@dataclass(frozen=True, slots=True)
-class BootClock:
+class BootClock(Struct, frozen=True):
     """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps."""
 
     boot: str
@@ -125,8 +118,7 @@ class BootClock:
         return self.boot
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """A Binding, kept."""
 
     binding: Binding
@@ -140,8 +132,7 @@ class Bound:
 Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | Spent | BootClock | Bound | InstalledProfile
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """All that the journal held at start, in the order in which it was written. Ended transactions stay on disk."""
 
     transactions: tuple[Transaction, ...] = ()

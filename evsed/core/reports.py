@@ -5,33 +5,29 @@ The outbox keeps reports; a dialect turns each into a message when its turn come
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.words import FaultNote, MeterSet, Stamp, Status, StopReason, Token
 
 
-@dataclass(frozen=True, slots=True)
-class Booted:
+class Booted(Struct, frozen=True):
     """The station started and asks to be registered."""
 
     triggered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatDue:
+class HeartbeatDue(Struct, frozen=True):
     """Nothing else was said for the heartbeat interval."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationAsked:
+class AuthorizationAsked(Struct, frozen=True):
     """A question, not news: may this token charge (or stop) here?"""
 
     evse: int
     token: Token
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChanged:
+class StatusChanged(Struct, frozen=True):
     """An outlet, or the station as a whole (evse 0), is in another state. `fault` may also be a warning."""
 
     evse: int
@@ -41,8 +37,7 @@ class StatusChanged:
     info: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionStarted:
+class TransactionStarted(Struct, frozen=True):
     """Energy may flow from here on; `meter_wh` is the register."""
 
     tx: str
@@ -53,8 +48,7 @@ class TransactionStarted:
     reservation: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionUpdated:
+class TransactionUpdated(Struct, frozen=True):
     """Meter samples of a running transaction."""
 
     tx: str
@@ -62,8 +56,7 @@ class TransactionUpdated:
     samples: tuple[MeterSet, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEnded:
+class TransactionEnded(Struct, frozen=True):
     """The transaction is over. `token` is None when nobody showed one to stop it."""
 
     tx: str
@@ -75,16 +68,14 @@ class TransactionEnded:
     samples: tuple[MeterSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class MetersSampled:
+class MetersSampled(Struct, frozen=True):
     """Meter samples that belong to no transaction; evse 0 is the main meter of the station."""
 
     evse: int
     samples: tuple[MeterSet, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VendorMessage:
+class VendorMessage(Struct, frozen=True):
     """A message of a vendor's own making (DataTransfer)."""
 
     vendor: str

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.profiles import (
@@ -37,8 +39,7 @@ MOST_STEPS = 5_000
 """A composite that takes more is cut short, and says so by its duration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """A limit as it was set: thousandths of its unit, and the phases that were said."""
 
     amount: int
@@ -62,8 +63,7 @@ class Limit:
         return max(self.phases or ASSUMED_PHASES, phases_used)
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What a profile or a stack says: a limit or nothing, the least that is of use to the car, and until when at least.
 
     `final`: whatever lies below it does not count.
@@ -78,8 +78,7 @@ class Said:
 NOTHING = Said(None, None, False)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Milliseconds since 1970; while `dated` is false, of any other clock. `began_ms`: when the charge began on it."""
 
     at_ms: int
@@ -173,8 +172,7 @@ def prevailing(tracks: Iterable[Track], moment: Moment, phases_used: int = 1) ->
     return replace(lowest, until_ms=until_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """An outlet that charges, or would: its profiles, highest first, and what else limits it.
 
     `phases_used` is on how many phases its car was seen to draw; `phases_wired` is how many it has.
@@ -188,8 +186,7 @@ class Claim:
     phases_wired: int = ASSUMED_PHASES
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """All that decides: the claims, who came first stands first, and the profiles of the station."""
 
     claims: tuple[Claim, ...]
@@ -197,8 +194,7 @@ class Scene:
     dated: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Struct, frozen=True):
     """What profiles allow an outlet for each phase; None = they do not limit it."""
 
     ma: int | None
@@ -243,8 +239,7 @@ def composite(scene: Scene, evse: int, at_ms: int, duration_s: int, unit: RateUn
     return Composite(evse, at_ms if scene.dated else None, second, unit, tuple(periods))
 
 
-@dataclass(frozen=True, slots=True)
-class _Judged:
+class _Judged(Struct, frozen=True):
     """One moment: the limit of each claim, the maximum of the station, and until when at least both hold."""
 
     limits: Mapping[int, Limit | None]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.core.events import (
     CablePlugged,
@@ -21,8 +22,7 @@ from evsed.core.events import (
 from evsed.core.words import FaultNote, MeterReading
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """The last word of hal. `known` is false until hal told whether a cable is in."""
 
     up: bool = False

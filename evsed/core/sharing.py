@@ -9,11 +9,11 @@ Rules this file upholds:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(Struct, frozen=True):
     """What one outlet can use at most, and the least that is of use to it."""
 
     most_ma: int

@@ -7,8 +7,9 @@ touches nothing; `next_deadline` says when it wants to be called again without a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from evsed.core import catalogue, central, requests, smart_charging
 from evsed.core.authorization import TokenBook

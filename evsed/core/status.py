@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from evsed.core.figures import amps, duration
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
@@ -29,8 +30,7 @@ class Access(StrEnum):
     AUTHORIZED = "authorized"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutletStatus:
+class OutletStatus(Struct, frozen=True, kw_only=True):
     """One outlet now. `drawn_ma` is empty and the meter's values are None while no reading can be believed.
 
     `limits` are all ceilings with their owners, `limited_by` is the owner of the least one. `hal_reason` is the
@@ -64,16 +64,14 @@ class OutletStatus:
     access: Access = Access.AUTHORIZED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HalStatus:
+class HalStatus(Struct, frozen=True, kw_only=True):
     """Whether evse-hal answers, and for how many seconds that has been so."""
 
     up: bool = False
     for_s: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkStatus:
+class LinkStatus(Struct, frozen=True, kw_only=True):
     """The connection to the central system; `for_s` is how long it has been as it is."""
 
     configured: bool = False
@@ -83,8 +81,7 @@ class LinkStatus:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickStatus:
+class TickStatus(Struct, frozen=True, kw_only=True):
     """How the 10 ms loop of evse-hal keeps its time, since its start."""
 
     ticks: int
@@ -92,8 +89,7 @@ class TickStatus:
     late_max_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StationStatus:
+class StationStatus(Struct, frozen=True, kw_only=True):
     """The whole box now. `store` says what keeps the journal from being written, "" when all is well."""
 
     identity: str
@@ -134,8 +130,7 @@ def why(outlet: OutletStatus, station: StationStatus) -> str:
     return row.sentence.format_map(_words(outlet, station))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One cause: when it applies and the sentence for it, with the words of `_words` in braces."""
 
     name: str

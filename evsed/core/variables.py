@@ -7,15 +7,15 @@ Values travel as text, as they do on the wire; inside they have the type of thei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 LONGEST_VALUE = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class Kind(Struct, Generic[T], frozen=True):
     """How values of one type are read from text (None = not such a value) and written as text."""
 
     name: str
@@ -43,8 +43,7 @@ TEXT: Kind[str] = Kind("text", lambda text: text, lambda value: value)
 LIST: Kind[tuple[str, ...]] = Kind("a list with commas", _parse_list, ",".join)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable(Generic[T]):
+class Variable(Struct, Generic[T], frozen=True, kw_only=True):
     """One variable of the device model. `key16` is its OCPP 1.6 key; `choices` are the items a list may have.
 
     `informs`: it says something of the installation to whoever asks; no code of the station obeys it.

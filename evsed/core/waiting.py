@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from evsed.core.events import Ref
 from evsed.core.profiles import Profile
 from evsed.core.words import Token
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A token that may charge here and waits for its cable; `profile` is what its transaction brings with it."""
 
     token: Token
@@ -19,8 +18,7 @@ class Grant:
     profile: Profile | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """A token that the central system is asked about; `stops` = to end the running transaction."""
 
     token: Token
@@ -28,8 +26,7 @@ class Asking:
     profile: Profile | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unlocking:
+class Unlocking(Struct, frozen=True):
     """Someone asked for the cable and waits for the answer."""
 
     ref: Ref

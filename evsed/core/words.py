@@ -6,12 +6,12 @@ meaning; a dialect maps those that it spells or splits differently.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+
+class Stamp(Struct, frozen=True):
     """When something happened: monotonic time of one boot, and wall time if it was trusted then."""
 
     boot: str
@@ -19,8 +19,7 @@ class Stamp:
     wall_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Struct, frozen=True):
     """The time as the shell hands it in. Durations come from `mono_ms`, stamps from `wall_ms` (UTC, since 1970)."""
 
     boot: str
@@ -32,8 +31,7 @@ class Now:
         return Stamp(self.boot, self.mono_ms, self.wall_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """What a driver shows: up to 20 characters of any content, compared without regard to case (1.6 idToken)."""
 
     value: str
@@ -136,8 +134,7 @@ class Measurand(StrEnum):
     FREQUENCY = "Frequency"
 
 
-@dataclass(frozen=True, slots=True)
-class SampledValue:
+class SampledValue(Struct, frozen=True):
     """One measured value. Unit: Wh for energies, W for powers, mA, mV, mHz, permille for the power factor.
 
     `phase` is "L1", "L2", "L3" for currents and powers, "L1-N" … for voltages, None for the whole.
@@ -148,8 +145,7 @@ class SampledValue:
     phase: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeterSet:
+class MeterSet(Struct, frozen=True):
     """All values of one sampling moment."""
 
     at: Stamp
@@ -157,8 +153,7 @@ class MeterSet:
     values: tuple[SampledValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MeterReading:
+class MeterReading(Struct, frozen=True):
     """One believed answer of the meter; per-phase tuples have 0, 1 or 3 items."""
 
     at_ms: int
@@ -172,8 +167,7 @@ class MeterReading:
     export_wh: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FaultNote:
+class FaultNote(Struct, frozen=True):
     """A fault as hal names it, with the words that reports need. `opens` false = a warning."""
 
     name: str
@@ -183,8 +177,7 @@ class FaultNote:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nameplate:
+class Nameplate(Struct, frozen=True):
     """Who this station is: vendor and model ≤ 20 characters, serial ≤ 25, firmware ≤ 50."""
 
     vendor: str

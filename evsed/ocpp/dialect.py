@@ -9,8 +9,9 @@ Rules this file upholds:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from evsed.core.effects import Answered, VendorReply
 from evsed.core.events import Answer, Binding, Ref, Request
@@ -29,8 +30,7 @@ RequestAnswer = Answered
 """What the core answers to a request; a decoder that needs no core gives one itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A request that is answered with an error, as the version spells the flaw."""
 
     flaw: Flaw
@@ -66,8 +66,7 @@ class Bindings:
         return next((thing for thing, known in reversed(self._values.items()) if known == value), None)
 
 
-@dataclass(frozen=True)
-class Lookups:
+class Lookups(Struct, frozen=True):
     """What conversions may look up. `date` is the wall time of a stamp, None while it isn't known.
 
     `vendors` are the handlers of vendors' messages by vendor and message, in lower case: none unless someone adds one.
@@ -90,8 +89,7 @@ VendorHandler = Callable[[str | None, Ref, Lookups], Request | VendorReply]
 """What the data of a vendor's message becomes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """How a request of the peer becomes an event of the core, and the core's answer a payload, or an error.
 
     `unknown_words` answers at once when the named field has a word that the schema doesn't allow.
@@ -105,8 +103,7 @@ class Inbound:
 Decoded = tuple[Answer, tuple[Binding, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound(Generic[R]):
+class Outbound(Struct, Generic[R], frozen=True):
     """How a report becomes a message (`encode` may raise LocalViolation), and its answer an event of the core."""
 
     action: str
@@ -114,8 +111,7 @@ class Outbound(Generic[R]):
     decode: Callable[[Payload, R, Lookups], Decoded]
 
 
-@dataclass(frozen=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """One OCPP version. `shown` are the fields that a wire trace may show."""
 
     subprotocol: str

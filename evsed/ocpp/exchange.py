@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
+
+from msgspec import Struct
 
 from evsed.core.effects import Reply, Send
 from evsed.core.events import Binding, BootAnswer, Delivered, Event, FromCentral, LinkDown, LinkUp, Undelivered
@@ -28,16 +29,14 @@ from evsed.ocpp.violations import Flaw, LocalViolation
 REQUESTS_REMEMBERED = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """What one step leads to."""
 
     frames: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(Struct, frozen=True):
     item: str
     report: Any
     outbound: Outbound[Any]

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from evsed.ocpp.violations import Flaw, LocalViolation, RemoteViolation
 
@@ -36,8 +36,7 @@ _READABLE_ID = re.compile(r'\s*\[\s*2\s*,\s*"([^"\\\x00-\x1f]{1,36})"\s*,')
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """The peer asks."""
 
     id: str
@@ -45,16 +44,14 @@ class Call:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """The peer answers; `payload` is None when the answer is no object."""
 
     id: str
     payload: Payload | None
 
 
-@dataclass(frozen=True, slots=True)
-class Error:
+class Error(Struct, frozen=True):
     """The peer answers that it could not."""
 
     id: str

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from jsonschema_rs import Draft4Validator, ValidationError
+from msgspec import Struct
 
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.violations import Flaw
@@ -37,8 +37,7 @@ _ANY_OTHER = (Flaw.VALUE, "has a value that is not allowed")
 _RANKS = {kind: rank for rank, kind in enumerate(_KINDS)}
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """What is wrong with a payload, and where."""
 
     flaw: Flaw

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from evsed.ocpp import frames
 from evsed.ocpp.frames import Payload
@@ -22,8 +23,7 @@ ANSWER_WITHIN_MS = 60_000
 CLOSED_CALLS_KEPT = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """The peer asks, and waits for `answer` or `refuse` with this id."""
 
     id: str
@@ -31,23 +31,20 @@ class Asked:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """Our open call was answered."""
 
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Our open call was answered with an error, or with what is no answer."""
 
     code: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """A frame of no use; `reply`, if there is one, goes back."""
 
     why: str

@@ -16,8 +16,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +65,7 @@ class _Damaged(Exception):
     """The file is not a sound journal; the text is the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
+class Database(Struct, frozen=True):
     """An open journal file and the lock on its folder."""
 
     path: Path

@@ -16,9 +16,11 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core.effects import Change, Drop, Persist
 from evsed.core.profiles import InstalledProfile
@@ -80,8 +82,7 @@ _MOVE_ASIDE = {
 _THIN_QUARANTINE = "DELETE FROM quarantine WHERE place <= (SELECT max(place) FROM quarantine) - ?"
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(Struct, frozen=True):
     """A row that could not be read; its body is kept in the file."""
 
     kind: str
@@ -90,8 +91,7 @@ class Quarantined:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Struct, frozen=True):
     """A record ready to be written."""
 
     row: Row

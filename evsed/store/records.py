@@ -10,11 +10,11 @@ Rules this file upholds:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
 import msgspec
+from msgspec import Struct
 
 from evsed.core import profiles, records, reports
 from evsed.core.records import QueuedReport, Record
@@ -37,8 +37,7 @@ class Row(NamedTuple):
     body: str
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """Which type a kind of row holds, and the version that this program writes."""
 
     type: type[Record]
@@ -75,8 +74,7 @@ REPORTS: dict[str, type[Report]] = {
 _TAG_OF: dict[type, str] = {report: tag for tag, report in REPORTS.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _QueuedBody:
+class _QueuedBody(Struct, frozen=True):
     """QueuedReport with the tag that says which report it carries."""
 
     id: str

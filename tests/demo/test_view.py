@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from evsed.core.status import LinkStatus, StationStatus
 from evsed.desk import status_document

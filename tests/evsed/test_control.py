@@ -6,11 +6,11 @@ import os
 import socket
 import stat
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from evsed import control
 from evsed.control import CannotListen, may_talk

@@ -7,7 +7,10 @@ evsed/edges.py: facts before the edges that are judged by them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core import events as ev
 from evsed.core.effects import Demand
@@ -19,8 +22,7 @@ TRIPPED = FaultNote("RESIDUAL_CURRENT", True, True, "GroundFailure", "residual c
 SHORT_C = FaultNote("SHORT_C", False, False, "NoError", "a short C")
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What a snapshot would say; `locked` None = no bolt, `cable_ma` None = a fixed cable, or none in the socket."""
 
     plugged: bool = False

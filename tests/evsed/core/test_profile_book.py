@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from evsed.core.profile_book import FLAWS, Capacity, ProfileBook, flaw
 from evsed.core.profiles import Criteria, InstalledProfile, Kind, Period, Purpose, Recurrency, Schedule

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from evsed.core import events as ev
 from evsed.core.effects import AdoptTime, VariablesReply

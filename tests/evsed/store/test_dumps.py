@@ -7,10 +7,10 @@ changed after the release that wrote it.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from evsed.core import reports
 from evsed.core.events import Binding

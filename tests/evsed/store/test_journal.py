@@ -7,12 +7,12 @@ import os
 import shutil
 import sqlite3
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from evsed.core.effects import Drop, Persist, Put
 from evsed.core.records import QueuedReport, Recovered, Setting, Transaction

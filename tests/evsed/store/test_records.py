@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 import typing
-from dataclasses import fields
 from enum import Enum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from evsed.core import records as core_records
 from evsed.core import reports as core_reports
