@@ -117,7 +117,8 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `closed` is what the feedback says, not the order. `reason` is the guard's reason for an open contactor,
     None when it is allowed to be closed. `locked` and `cable_ma` are None for a fixed cable; `cable_ma` is also
-    None while no plug is in. `offered_ma` is 0 unless the PWM is on.
+    None while no plug is in. `offered_ma` is 0 unless the PWM is on. `interruptions` counts openings that neither the
+    car nor anybody's will had to do with: a stalled tick, a contactor that fell open, a pilot that was not measured.
     """
 
     evse: Evse
@@ -135,6 +136,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     short_c: int
     wake_ups: int
     closings: int
+    interruptions: int = 0
 
 
 class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ Rules this file upholds:
 - What endangers people opens at once. What only ends the permission gives a car in C its STOP_WAIT_MS after x1,
   and keeps closed only what the feedback says is closed.
 - It trusts no other room: PWM, diode and times are checked here although the sequences keep them too.
+- What may have opened without us stays open: a contactor never comes back by itself, only by a new order.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SAMPLE_MAX_AGE_MS = 30
 class Reason(StrEnum):
     """Why the contactor must be open; the words are shown to people."""
 
+    LATE_BEAT = "LATE_BEAT"
+    FELL_OPEN = "FELL_OPEN"
     STALE_SAMPLE = "STALE_SAMPLE"
     FAULT = "FAULT"
     PILOT_TROUBLE = "PILOT_TROUBLE"
@@ -40,6 +43,10 @@ class Reason(StrEnum):
     RELAY_REST = "RELAY_REST"
 
 
+INTERRUPTIONS = frozenset({Reason.LATE_BEAT, Reason.FELL_OPEN, Reason.STALE_SAMPLE})
+"""What neither the car nor anybody's will has to do with: afterwards the contactor rests, and C is confirmed anew."""
+
+
 class View(NamedTuple):
     """What the guard looks at. Times are of the same monotonic clock, in ms."""
 
@@ -57,6 +64,9 @@ class View(NamedTuple):
     locked: bool | None  # None = no bolt
     closed: bool  # by the feedback contact
     ordered: bool  # what the coil was told last
+    beat_ms: int  # when the gate was last fed
+    gate_ms: int  # how long the gate surely holds without being fed
+    fell: bool  # the contactor was closed as ordered, and is not any more
     rest_until_ms: int  # when the contactor may close again
     fault: bool  # a present or latched fault that opens
 
@@ -66,6 +76,10 @@ _NEVER = {Cp.A: Reason.PILOT_A, Cp.E: Reason.PILOT_E, Cp.F: Reason.PILOT_F}
 
 def reason_to_open(v: View) -> Reason | None:
     """Why the contactor must be open now; None = it may be closed."""
+    if v.ordered and v.now_ms - v.beat_ms >= v.gate_ms:
+        return Reason.LATE_BEAT
+    if v.fell:
+        return Reason.FELL_OPEN
     if not 0 <= v.now_ms - v.sampled_ms <= SAMPLE_MAX_AGE_MS:
         return Reason.STALE_SAMPLE
     if v.fault:

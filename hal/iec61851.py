@@ -226,6 +226,11 @@ def step(s: PilotState, level: Level, wish: Wish, now_ms: int, rules: Rules) -> 
     return s._replace(wish=wish, due_ms=_next_deadline(s, now_ms, rules))
 
 
+def doubted(s: PilotState) -> PilotState:
+    """Power was lost or the line was not watched: what the car wants, and its diode, must be seen anew."""
+    return s._replace(c_ms=None, diode_seen=False, due_ms=0)
+
+
 def _notice(s: PilotState, level: Level, now_ms: int, rules: Rules) -> PilotState:
     """Remember what the level tells about the car."""
     was, cp = s.level.cp, level.cp

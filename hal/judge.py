@@ -17,6 +17,8 @@ from hal.senses import Inputs
 
 OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
 BAD_PLUG_MS = 300
+FELL_MS = 20  # contacts bounce
+MOST_FALLS = 3  # until the car is unplugged: mains that dip are no fault of the contactor
 PLUGGED = (Cp.B, Cp.C, Cp.D)
 
 
@@ -27,15 +29,21 @@ class Judge:
         self._board, self._metered, self._started_ms = board, metered, now_ms
         self._welded = Lasting(board.timing.feedback_ms)
         self._not_closing = Lasting(board.timing.feedback_ms)
+        self._falling = Lasting(FELL_MS)
+        self._held = False
+        self._falls = 0
         self._bolt = Lasting(board.timing.lock_ms)
         self._bad_plug = Lasting(BAD_PLUG_MS)
         self._over_current = Lasting(OVER_CURRENT_MS)
         self._reading_ms: int | None = None
         self.book = book
         self.cable_ma: int | None = None
+        self.fell = False  # the contactor was closed as ordered, and is not any more
 
     def pilot(self, level: Level, broken: str, now_ms: int) -> None:
         """What the pilot says of itself and of the car; `broken` is what its driver said."""
+        if level.cp is Cp.A:
+            self._falls = 0
         if level.cp is Cp.F and level.trouble is None:
             return
         meant = pilot_fault(level, self._board.allow_d)
@@ -49,7 +57,11 @@ class Judge:
         book.set(Name.PART_FAILED, bool(inputs.broken), now_ms, inputs.broken)
         book.set(Name.MEMORY_FAILED, bool(inputs.memory_failed), now_ms, inputs.memory_failed)
         book.set(Name.WELDED, self._welded.lasts(inputs.closed and not ordered, now_ms), now_ms)
-        book.set(Name.FAIL_TO_CLOSE, self._not_closing.lasts(ordered and not inputs.closed, now_ms), now_ms)
+        not_closing = self._not_closing.lasts(ordered and not inputs.closed, now_ms)
+        self._held = ordered and (self._held or inputs.closed)
+        self.fell = self._falling.lasts(self._held and not inputs.closed, now_ms)
+        self._falls += self.fell
+        book.set(Name.FAIL_TO_CLOSE, not_closing or self._falls >= MOST_FALLS, now_ms)
         follows = inputs.locked is None or lock_ordered is None or inputs.locked == lock_ordered
         book.set(Name.LOCK_FAILED, self._bolt.lasts(not follows, now_ms), now_ms)
 
@@ -89,6 +101,6 @@ class Judge:
 
     def deadlines(self, now_ms: int) -> list[int]:
         """When time alone next makes or ends a fault; those that are past count no more."""
-        timers = (self._welded, self._not_closing, self._bolt, self._bad_plug)
+        timers = (self._welded, self._not_closing, self._falling, self._bolt, self._bad_plug)
         moments = [timer.due_ms(now_ms) for timer in timers]
         return [*moments, self.book.due_ms, *([self._silent_ms] if self._metered else ())]

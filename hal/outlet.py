@@ -5,6 +5,7 @@ Rules this file upholds:
 - While the coil is energised the guard is asked in every tick, whatever has changed.
 - The heartbeat is given only by a tick that has just measured the pilot and found no reason to open.
 - Opening always reaches for the coil and for the enable, whichever works, and goes on until both did.
+- A beat after the gate may have dropped would close the contactor by itself: it is never given (guard: LATE_BEAT).
 """
 
 from __future__ import annotations
@@ -16,8 +17,21 @@ from hal.bolt import Bolt
 from hal.contract import Cp, Fault, Limits, Outlet
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
-from hal.guard import Reason, View, reason_to_open
-from hal.iec61851 import FAR_MS, MIN_MA, X1, F, Level, PilotState, Rules, Wish, offered_ma, steady_band, step
+from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
+from hal.iec61851 import (
+    FAR_MS,
+    MIN_MA,
+    X1,
+    F,
+    Level,
+    PilotState,
+    Rules,
+    Wish,
+    doubted,
+    offered_ma,
+    steady_band,
+    step,
+)
 from hal.judge import Judge
 from hal.lease import Permit
 from hal.senses import FaultMemory, Inputs, Readings, Senses
@@ -57,8 +71,9 @@ class OutletLoop:
         self._driven: float | None = None
         self._must_open = True
         self._rest_until_ms = 0
+        self._beat_ms = now_ms
         self._last_offer_ma = 0
-        self._closings = 0
+        self._closings = self._interruptions = 0
         self._write_broken = ""
 
     def acknowledge(self) -> None:
@@ -73,12 +88,17 @@ class OutletLoop:
             if not self.ordered:
                 return False
             if reason_to_open(self._view(self._inputs, now_ms)) is None:
-                self._beat()
+                self._beat(now_ms)
                 return False
         inputs = self._inputs = senses.inputs(self.permit, self._acknowledged, self._write_broken)
         self._think(senses.level(self._pilot, now_ms), inputs, now_ms)
         senses.band = steady_band(self._pilot, now_ms)
         return self._tell(inputs)
+
+    def fed(self, now_ms: int) -> None:
+        """Ticks that would have been quiet were left out; their beats count as given."""
+        if self.ordered:
+            self._beat_ms = now_ms
 
     @property
     def resting(self) -> bool:
@@ -153,6 +173,9 @@ class OutletLoop:
             inputs.locked,
             inputs.closed,
             self.ordered,
+            self._beat_ms,
+            self._board.timing.gate_ms,
+            self._judge.fell,
             self._rest_until_ms,
             self._judge.book.opening,
         )
@@ -208,12 +231,14 @@ class OutletLoop:
             self._reason = reason
             log.info("= outlet %d %s", self.evse, f"stays open: {reason}" if reason else "may close")
         if reason is not None:
+            if self.ordered and reason in INTERRUPTIONS:
+                self._interrupted(reason, now_ms)
             if self.ordered or self._must_open:
                 self._open()
             return
         if not self.ordered:
             self._close(now_ms)
-        self._beat()
+        self._beat(now_ms)
 
     def _close(self, now_ms: int) -> None:
         """Energise the coil."""
@@ -226,12 +251,21 @@ class OutletLoop:
         except PartFailed as broken:
             self._write_broken = str(broken)
 
-    def _beat(self) -> None:
+    def _beat(self, now_ms: int) -> None:
         """Feed the enable."""
         try:
             self._parts.enable.beat()
+            self._beat_ms = now_ms
         except PartFailed as broken:
             self._write_broken = str(broken)
+
+    def _interrupted(self, reason: Reason, now_ms: int) -> None:
+        """The charge is broken off without the car: the contactor rests, and the car is asked anew."""
+        last_ms = now_ms - self._beat_ms
+        log.warning("! outlet %d interrupted: %s, the last heartbeat was %d ms ago", self.evse, reason, last_ms)
+        self._interruptions += 1
+        self._rest_until_ms = now_ms + self._board.timing.close_spacing_ms
+        self._pilot = doubted(self._pilot)
 
     def _open(self) -> None:
         """Release the coil and starve the enable; what failed is tried again."""
@@ -293,6 +327,7 @@ class OutletLoop:
             short_c=pilot.short_c,
             wake_ups=pilot.wake_ups,
             closings=self._closings,
+            interruptions=self._interruptions,
         )
         if outlet == last:
             return False

@@ -31,7 +31,6 @@ log = logging.getLogger("hal.tick")
 TICK_MS = 10
 PUBLISH_MS = 1_000
 WINDOW_MS = 30  # a detector has seen a change in full when it was read twice afterwards
-BEAT_MS = 400  # a virtual clock may leave out ticks, but not the heartbeats of a closed contactor
 REST_TICKS = 5
 _TICK_NS = TICK_MS * 1_000_000
 _WATCHDOG_NS = 500_000_000
@@ -62,6 +61,8 @@ class Tick:
         self._seq = 0
         self._changed_ms = self._change_ms = now_ms
         self._retired = False
+        # A virtual clock may leave out ticks, but not the heartbeats of a closed contactor.
+        self._beat_ms = min(outlet.timing.gate_ms for outlet in board.outlets.values()) * 4 // 5
         self.resting = False
         self.ticks = self.overruns = self.late_max_us = 0
         self.dropped_datagrams = 0
@@ -122,7 +123,7 @@ class Tick:
     def next_due_ms(self, now_ms: int, fed: bool = False) -> int:
         """When `run_once` must be called next though nothing comes from outside; always later than now.
 
-        `fed`: the caller keeps open gates alive meanwhile, see `Plant.skip`.
+        `fed`: the caller keeps open gates alive meanwhile, see `feed`.
         """
         if now_ms >= self._change_ms:
             self._changed_ms = now_ms
@@ -130,7 +131,12 @@ class Tick:
         if self._orders or now_ms < self._changed_ms + WINDOW_MS:
             return now_ms + TICK_MS
         due_ms = min(self._publish_due_ms, self._change_ms, *(loop.due_ms for loop in self._all))
-        return max(min(due_ms, now_ms + BEAT_MS) if self.loaded and not fed else due_ms, now_ms + 1)
+        return max(min(due_ms, now_ms + self._beat_ms) if self.loaded and not fed else due_ms, now_ms + 1)
+
+    def feed(self, now_ms: int) -> None:
+        """For a virtual clock that leaves out quiet ticks: their beats count as given until now, see `Plant.skip`."""
+        for loop in self._all:
+            loop.fed(now_ms)
 
     def note_lateness(self, late_us: int) -> int:
         """Keep the figures of a tick that begins so late; returns how many ticks were missed over it."""

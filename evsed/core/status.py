@@ -192,6 +192,8 @@ def _owner(owner: str, station: StationStatus) -> str:
 CLEARED_BY_UNPLUGGING = frozenset({"DIODE_MISSING", "FAIL_TO_CLOSE", "OVER_CURRENT"})
 CLEARED_BY_SERVICE = frozenset({"WELDED"})
 HAL_REASONS = {
+    "LATE_BEAT": "The hardware process stood still for too long and opened the contactor; wait some seconds.",
+    "FELL_OPEN": "The contactor fell open by itself; wait some seconds, and if that lasts check its supply.",
     "STALE_SAMPLE": "The pilot is not being measured; look at the log of evse-hal.",
     "PILOT_TROUBLE": "The pilot line shows no valid level; check the cable and the wiring of the pilot.",
     "PILOT_E": "The pilot line is shorted to earth; unplug the car and check the cable.",

@@ -34,10 +34,14 @@ class BoardError(SettingsError):
 
 
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the parts of a board take, and how long they must rest."""
+    """How long the parts of a board take, and how long they must rest.
+
+    `gate_ms` is the shortest time without heartbeats after which the gate before the coil may drop.
+    """
 
     close_spacing_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 10_000
     feedback_ms: Annotated[int, msgspec.Meta(ge=50, le=1_000)] = 250
+    gate_ms: Annotated[int, msgspec.Meta(ge=100, le=500)] = 500
     lock_ms: Annotated[int, msgspec.Meta(ge=500, le=10_000)] = 4_000
     meter_silent_ms: Annotated[int, msgspec.Meta(ge=2_000, le=600_000)] = 10_000
 
@@ -157,7 +161,8 @@ class _SimBoard:
     def __init__(self, board: BoardFile, keep: Path | None) -> None:
         from hal.sim.plant import Plant
 
-        self._plant = Plant(evses=len(board.outlet), socket=board.outlet[0].socket, seed=board.seed, keep=keep)
+        socket, gate_ms = board.outlet[0].socket, board.timing.gate_ms
+        self._plant = Plant(evses=len(board.outlet), socket=socket, seed=board.seed, keep=keep, gate_ms=gate_ms)
         self.name = board.name
         self.outlets = {o.evse: _outlet(board, o, self._plant.parts(o.evse)) for o in board.outlet}
         self.advance = self._plant.advance

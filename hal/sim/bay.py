@@ -26,7 +26,7 @@ from hal.sim.socket import SimLock, SimProximity
 class Bay:
     """All that stands at one outlet. `lock` and `proximity` are None with a fixed cable."""
 
-    def __init__(self, agenda: Agenda, random: Random, socket: bool, eeprom: Eeprom) -> None:
+    def __init__(self, agenda: Agenda, random: Random, socket: bool, eeprom: Eeprom, gate_ms: int) -> None:
         self._agenda = agenda
         self._since_us = agenda.now_us
         self._eeprom = eeprom
@@ -34,7 +34,7 @@ class Bay:
         self.car = Car(agenda, self._carry, self._refresh)
         self.pilot = SimPilot(agenda, random, self.car.hear)
         self.contactor = SimContactor(agenda, self._refresh)
-        self.gate = SimGate(agenda, self._refresh)
+        self.gate = SimGate(agenda, self._refresh, gate_ms)
         self.residual = SimResidual(agenda, self._refresh)
         self.lock = SimLock(agenda) if socket else None
         self.proximity = SimProximity() if socket else None

@@ -22,6 +22,7 @@ from hal.sim.bay import Bay
 from hal.sim.commands import obey
 from hal.sim.eeprom import Eeprom
 from hal.sim.meter import START_WH, WIRE_FAULTS, SimMeter
+from hal.sim.power import GATE_MS
 from hal.sim.pty_line import PtyLine
 from hal.sim.rtu_slave import RtuSlave
 
@@ -35,7 +36,13 @@ class Plant:
     """
 
     def __init__(
-        self, evses: int, socket: bool, seed: int = 0, start_wh: int = START_WH, keep: Path | None = None
+        self,
+        evses: int,
+        socket: bool,
+        seed: int = 0,
+        start_wh: int = START_WH,
+        keep: Path | None = None,
+        gate_ms: int = GATE_MS,
     ) -> None:
         self._agenda = Agenda()
         random = Random(seed)  # noqa: S311  a repeatable world, no secret
@@ -43,7 +50,7 @@ class Plant:
         self.bays: dict[int, Bay] = {}
         for evse in range(1, evses + 1):
             eeprom = Eeprom(keep / f"simulated-meter-{evse}" if keep else None, start_pj)
-            self.bays[evse] = Bay(self._agenda, random, socket, eeprom)
+            self.bays[evse] = Bay(self._agenda, random, socket, eeprom, gate_ms)
         self._lines: dict[tuple[int, str, int], PtyLine] = {}
 
     def parts(self, evse: int) -> Parts:

@@ -13,17 +13,18 @@ from enum import StrEnum
 
 from hal.sim.agenda import MS, Agenda
 
-GATE_MS = 500  # the enable drops by itself after so long without beats
+GATE_MS = 500
 CLOSE_MS = 20
 OPEN_MS = 15
 SLOW_MS = 400
 
 
 class SimGate:
-    """An `Enable`: open for `GATE_MS` after each beat."""
+    """An `Enable`: open for `gate_ms` after each beat, then it drops by itself."""
 
-    def __init__(self, agenda: Agenda, changed: Callable[[], None]) -> None:
+    def __init__(self, agenda: Agenda, changed: Callable[[], None], gate_ms: int = GATE_MS) -> None:
         self._agenda = agenda
+        self._gate_us = gate_ms * MS
         self._changed = changed
         self._key = (self, "drop")
         self._fed_us = 0
@@ -35,13 +36,13 @@ class SimGate:
         if not self.alive:
             with self._agenda.lock:
                 self.alive = True
-                self._agenda.after(GATE_MS * MS, self._key, self._starve, seen=False)
+                self._agenda.after(self._gate_us, self._key, self._starve, seen=False)
                 self._changed()
 
     def feed(self, until_us: int) -> None:
         """Count as beaten without a pause until then; a gate that is shut stays shut."""
         if self.alive:
-            rest_us = until_us + GATE_MS * MS - self._agenda.now_us
+            rest_us = until_us + self._gate_us - self._agenda.now_us
             self._agenda.after(rest_us, self._key, self._starve, seen=False)
 
     def drop(self) -> None:
@@ -53,7 +54,7 @@ class SimGate:
                 self._changed()
 
     def _starve(self) -> None:
-        rest_us = self._fed_us + GATE_MS * MS - self._agenda.now_us
+        rest_us = self._fed_us + self._gate_us - self._agenda.now_us
         if rest_us > 0:
             self._agenda.after(rest_us, self._key, self._starve, seen=False)
         else:
@@ -85,6 +86,7 @@ class ContactorFault(StrEnum):
     WELDED = "contactor-welded"
     DEAD = "contactor-dead"
     SLOW = "contactor-slow"
+    UNFED = "coil-unfed"
     AUX_OPEN = "aux-open"
     AUX_CLOSED = "aux-closed"
 
@@ -132,7 +134,7 @@ class SimContactor:
 
     def _drive(self) -> None:
         """Let the contacts follow the coil after their delay."""
-        coil = self._ordered and self._supplied
+        coil = self._ordered and self._supplied and ContactorFault.UNFED not in self.faults
         if coil == self.main:
             self._agenda.drop(self._key)
         elif coil != self._fed or not self._agenda.has(self._key):

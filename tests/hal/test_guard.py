@@ -34,6 +34,9 @@ CHARGING = View(
     locked=True,
     closed=True,
     ordered=True,
+    beat_ms=NOW - 10,
+    gate_ms=500,
+    fell=False,
     rest_until_ms=NOW + 5_000,
     fault=False,
 )
@@ -43,6 +46,8 @@ UNWANTED = Lease(1, 16_000, False, True, until_ms=NOW + 1)
 LINGERING = CHARGING._replace(pwm=False, stop_ms=NOW - 5_999, lease=None, limit_ma=0)
 
 DENIED = {
+    "LATE_BEAT": CHARGING._replace(beat_ms=NOW - 500),
+    "FELL_OPEN": CHARGING._replace(fell=True),
     "STALE_SAMPLE": CHARGING._replace(sampled_ms=NOW - 31),
     "FAULT": CHARGING._replace(fault=True),
     "PILOT_TROUBLE": CHARGING._replace(level=NO_DIODE[Cp.C]),
@@ -62,6 +67,9 @@ DENIED = {
     "RELAY_REST": CLOSING._replace(rest_until_ms=NOW + 1),
 }
 MORE_DENIED = [
+    (Reason.LATE_BEAT, LINGERING._replace(beat_ms=NOW - 500)),
+    (Reason.LATE_BEAT, CHARGING._replace(beat_ms=NOW - 100, gate_ms=100, fault=True)),  # else no rest would follow
+    (Reason.FELL_OPEN, CHARGING._replace(fell=True, fault=True)),
     (Reason.STALE_SAMPLE, CHARGING._replace(sampled_ms=NOW + 1)),  # from the future: nobody measured it
     (Reason.PILOT_TROUBLE, CHARGING._replace(level=OUT_OF_BAND[Cp.C])),
     (Reason.C_UNCONFIRMED, CHARGING._replace(c_ms=None)),
@@ -82,6 +90,8 @@ ALLOWED = [
     CLOSING,
     LINGERING,
     CHARGING._replace(sampled_ms=NOW - 30),
+    CHARGING._replace(beat_ms=NOW - 499),
+    CLOSING._replace(beat_ms=NOW - 60_000),  # the gate of an open contactor is not fed
     CHARGING._replace(locked=None),
     CHARGING._replace(level=PROVEN[Cp.D], allow_d=True),
     CHARGING._replace(lease=OVER, grace_until_ms=NOW + 1),
@@ -161,6 +171,9 @@ VIEWS = st.builds(
     locked=st.sampled_from([None, True, False]),
     closed=st.booleans(),
     ordered=st.booleans(),
+    beat_ms=st.integers(NOW - 600, NOW),
+    gate_ms=st.just(500),
+    fell=st.booleans(),
     rest_until_ms=NEAR,
     fault=st.booleans(),
 )

@@ -96,6 +96,23 @@ def test_a_whole_life(start: Callable[..., Process]) -> None:
     assert places == sorted(places), said
 
 
+def test_stopped_in_mid_charge_it_does_not_close_again_by_itself(start: Callable[..., Process]) -> None:
+    process = start()
+    process.told("READY=1")
+    with closing(process.peer()) as peer:
+        peer.send(encode(SimOrder(1, ("plug-in",))))
+        wait_for(peer, lambda outlet: outlet.closed, lease_ma=16_000)
+        process.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.process.wait(0.7)  # the gate of the board drops after 0.5 s of the real clock
+        process.process.send_signal(signal.SIGCONT)
+        late = wait_for(peer, lambda outlet: outlet.interruptions > 0, lease_ma=16_000)
+        assert late.reason == "LATE_BEAT"
+        resting = wait_for(peer, lambda outlet: outlet.reason == "RELAY_REST", lease_ma=16_000)
+        assert (resting.closed, resting.closings) == (False, 1)
+    assert "! outlet 1 interrupted: LATE_BEAT" in process.end(signal.SIGKILL)[1]
+
+
 def test_killed_it_leaves_a_socket_that_the_next_one_replaces(start: Callable[..., Process]) -> None:
     first = start()
     first.told("READY=1")

@@ -121,6 +121,100 @@ def test_an_offer_that_comes_back_in_time_keeps_it_closed() -> None:
     assert outlet.closed and outlet.closings == 1 and outlet.pwm
 
 
+# --- interruptions ---------------------------------------------------------------------------------------------
+
+
+def stall(box: Box, ms: int) -> Outlet:
+    """The process stands still; then one tick."""
+    box.now_ms += ms - 10
+    box.tick_once()
+    return box.outlet()
+
+
+@pytest.mark.parametrize("ms", [500, 700, 2_000])
+def test_a_stall_that_the_gate_may_not_have_outlived_is_an_opening(ms: int) -> None:
+    box = Box()
+    box.charge()
+    box.run(20_000)
+    outlet = stall(box, ms)
+    assert (outlet.reason, outlet.interruptions) == ("LATE_BEAT", 1)
+    assert not box.tick.loaded and not box.plant.bays[1].gate.alive
+    assert box.run(400).reason == "C_UNCONFIRMED"
+    assert box.run(1_000).reason == "RELAY_REST"
+    assert 8_500 <= box.until(closed=True, within_ms=9_500) <= 8_700
+    assert box.outlet().closings == 2 and box.faults() == []
+
+
+def test_a_stall_that_the_gate_outlives_is_none() -> None:
+    box = Box()
+    box.charge()
+    outlet = stall(box, 490)
+    assert outlet.closed and outlet.interruptions == 0 and box.run(1_000).closings == 1
+
+
+def test_the_gate_of_the_board_counts() -> None:
+    board = sim_board()
+    box = Box(msgspec.structs.replace(board, timing=msgspec.structs.replace(board.timing, gate_ms=200)))
+    box.charge()
+    assert stall(box, 190).closed
+    assert stall(box, 200).reason == "LATE_BEAT"
+    box.until(closed=False)
+    box.until(closed=True, within_ms=11_000)
+    box.plant.advance(box.now_ms + 250)
+    assert not box.plant.bays[1].contactor.main  # the simulated gate has the same time
+
+
+def test_a_stall_while_nothing_is_closed_is_no_interruption() -> None:
+    box = Box()
+    box.say("plug-in")
+    box.run(1_000)
+    assert stall(box, 5_000).interruptions == 0
+
+
+def test_a_late_beat_is_named_though_a_fault_came_in_the_stall() -> None:
+    box = Box()
+    box.charge()
+    box.plant.bays[1].residual.trip()
+    assert stall(box, 700).reason == "LATE_BEAT"
+    assert box.run(10).reason == "FAULT"
+
+
+def dip(box: Box, ms: int) -> None:
+    """The supply of the coil is away for a while."""
+    box.say("fault coil-unfed")
+    box.run(ms)
+    box.say("clear coil-unfed")
+
+
+@pytest.mark.parametrize("ms", [50, 100, 300])
+def test_a_contactor_that_fell_open_does_not_come_back_by_itself(ms: int) -> None:
+    box = Box()
+    box.charge()
+    box.run(20_000)
+    dip(box, ms)
+    outlet = box.run(1_000)
+    assert not outlet.closed and (outlet.reason, outlet.interruptions) == ("RELAY_REST", 1)
+    assert "FELL_OPEN" in {snapshot.outlets[0].reason for snapshot in box.snapshots}
+    box.until(closed=True, within_ms=10_000)
+    assert box.outlet().closings == 2 and box.faults() == []
+
+
+def test_a_contactor_that_falls_again_and_again_is_a_fault_until_unplugged() -> None:
+    box = Box()
+    box.charge()
+    for fall in range(1, 4):
+        box.until(closed=True, within_ms=11_000)
+        assert box.faults() == []
+        dip(box, 100)
+        assert box.run(10).interruptions == fall
+    box.run(20_000)
+    assert box.faults() == ["FAIL_TO_CLOSE"] and box.outlet().closings == 3
+    box.say("unplug --force")
+    box.run(1_100)
+    assert box.faults() == []
+    box.charge()
+
+
 # --- the lease -------------------------------------------------------------------------------------------------
 
 

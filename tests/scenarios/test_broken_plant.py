@@ -26,7 +26,6 @@ IN_MID_CHARGE: dict[str, tuple[str, int, bool]] = {
     "residual": ("GroundFailure", 20, False),  # in hardware, without any software
     "pp-broken": ("OtherError", 400, True),
     "pp-short": ("OtherError", 400, True),
-    "aux-open": ("PowerSwitchFailure", 400, False),
 }
 HARMLESS = ("pilot-noisy", "reader-gone", "phase-lost", "grid-low", "meter-silent", "meter-nan", "meter-backwards")
 
@@ -155,6 +154,51 @@ def test_a_contactor_that_does_not_close(box: Wallbox) -> None:
     assert box.csms.charges[1].energy_wh == 0
     box.charge(10)
     box.finish()
+
+
+@pytest.mark.parametrize("seconds", [0.5, 0.7, 5])
+def test_a_stalled_tick_in_mid_charge(box: Wallbox, seconds: float) -> None:
+    """The gate opens in hardware; nothing closes when the tick is back, but after a rest and with a new C."""
+    box.charge(30)
+    box.stall_hal(seconds)
+    assert (box.outlet().reason, box.outlet().interruptions) == ("LATE_BEAT", 1)
+    box.until(lambda: not box.bay().contactor.main, within=0.015)
+    back = box.ms
+    box.until(lambda: box.bay().contactor.main, within=15)
+    assert box.ms - back >= 9_900
+    box.finish()
+    assert len(box.csms.charges) == 1
+    assert box.csms.charges[1].energy_wh == box.register() - 1_234_567
+
+
+@pytest.mark.parametrize("offset_ms", [0, 4, 8])
+@pytest.mark.parametrize("dip_ms", [40, 120, 400])
+def test_a_coil_that_lost_its_supply_for_a_moment(make: Make, dip_ms: int, offset_ms: int) -> None:
+    world = make(phase_ms=offset_ms)
+    world.advance(5)
+    world.charge(30)
+    world.fault("coil-unfed")
+    world.advance(dip_ms / 1_000)
+    world.clear("coil-unfed")
+    world.advance(9)
+    assert not world.bay().contactor.main and world.outlet().interruptions == 1
+    world.until(lambda: world.bay().contactor.main, within=2)
+    world.advance(5)
+    assert {m.errorCode for m in world.csms.all("StatusNotification")} == {"NoError"}
+    world.finish()
+    assert len(world.csms.charges) == 1
+
+
+def test_a_feedback_that_broke_open_in_mid_charge(box: Wallbox) -> None:
+    """It opens at once; that it is no dip is known when the next closing shows nothing."""
+    box.charge(20)
+    box.fault("aux-open")
+    assert ms_until_open(box) <= BUDGET_MS
+    box.until(lambda: box.statuses()[-1] == "Faulted", within=12)
+    assert box.csms.last("StatusNotification").errorCode == "PowerSwitchFailure"
+    box.clear("aux-open")
+    box.advance(60)
+    assert box.statuses()[-1] == "Faulted" and not box.bay().contactor.main
 
 
 # --- cars ----------------------------------------------------------------------------------------------------

@@ -161,6 +161,16 @@ class Wallbox:
         if self.evsed is not None:
             self.evsed.view.lost()
 
+    def stall_hal(self, seconds: float) -> None:
+        """It stands still, as under SIGSTOP: nothing is looked at and no gate is fed until its next tick."""
+        self.note("* hal stands still")
+        tick, self.tick = self.tick, None
+        assert tick is not None
+        self.advance(seconds)
+        self.tick = tick
+        tick.run_once(self.mono_ms)
+        self.touched()
+
     def start_evsed(self) -> None:
         """A new life. It comes to know hal by the next snapshot."""
         self.evsed = Evsed(self)
@@ -270,6 +280,8 @@ class Wallbox:
             self.board.advance(self.ms)
         while self.tick is not None and self.plant.skip(self.ms) < self.ms:
             pass
+        if self.tick is not None:
+            self.tick.feed(self.mono_ms)
 
     def _run_tick(self) -> None:
         if self.tick is None or self.ms < self._tick_at_ms:
