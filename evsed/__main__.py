@@ -168,6 +168,7 @@ def _join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Sup
     identity = site.station.identity
     supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, __version__)
     supervisor.hal = HalLink(paths.hal_socket, supervisor.inbox.put, clock.mono_ms)
+    supervisor.metered = frozenset(meter.evse for meter in site.meter)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:
         plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)

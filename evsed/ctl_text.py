@@ -53,7 +53,7 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
     hal, tick, waiting = status["hal"], status["tick"], status["queue_length"]
     yield "central system", status["link"]["sentence"]
     if status["link"]["configured"]:
-        yield "registration", status["registration"] or "not answered yet"
+        yield "registration", status["registration_sentence"]
         yield "queue", f"{waiting} report{'' if waiting == 1 else 's'} to deliver"
     yield "hardware", f"evse-hal {'answers' if hal['up'] else 'is silent'} for {duration(hal['for_s'])}"
     if tick:
@@ -76,7 +76,8 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     yield "transaction", outlet["tx"] or ""
     for fault in outlet["faults"]:
         weight = "warning" if not fault["opens"] else "latched fault" if fault["latched"] else "fault"
-        yield weight, f"{fault['name']}: {fault['text']}"
+        advice = f"; {fault['advice']}" if fault["advice"] else ""
+        yield weight, f"{fault['name']}: {fault['text'].rstrip('.')}{advice}"
 
 
 def transactions_text(transactions: Sequence[Document]) -> str:

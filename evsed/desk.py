@@ -15,7 +15,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
-from evsed.core import events, status
+from evsed.core import events, status, why
 from evsed.core.catalogue import ALL, by_key16, by_path
 from evsed.core.effects import Answered, VariablesReply
 from evsed.core.records import Transaction
@@ -153,11 +153,14 @@ _refs = count(1)
 
 
 def status_document(station: status.StationStatus) -> Document:
-    """The status as JSON shows it: the data classes, with the two sentences that are made of them."""
+    """The status as JSON shows it: the data classes, with the sentences that are made of them."""
     document: Document = msgspec.to_builtins(station)
-    document["link"]["sentence"] = status.link_sentence(station.link)
+    document["link"]["sentence"] = why.link_sentence(station.link)
+    document["registration_sentence"] = why.registration_sentence(station)
     for shown, outlet in zip(document["outlets"], station.outlets, strict=True):
-        shown["why"] = status.why(outlet, station)
+        shown["why"] = why.why(outlet, station)
+        for fault, note in zip(shown["faults"], outlet.faults, strict=True):
+            fault["advice"] = why.fault_advice(note, outlet.evse)
     return {"status": document}
 
 

@@ -158,6 +158,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self.beat: Callable[[], None] = lambda: None
+        self.metered: frozenset[int] = frozenset()
         self.inbox = Inbox()
         self.hal: HalLink
         self.central: Central = NoCentral()
@@ -296,6 +297,7 @@ class Supervisor:
             hal=HalStatus(up=hal.view.up, for_s=(now.mono_ms - hal.since_ms) // 1_000),
             link=self.central.status(),
             tick=TickStatus(ticks=tick.ticks, overruns=tick.overruns, late_max_us=tick.late_max_us) if tick else None,
+            metered=self.metered,
         )
         return overview(self._station, around, now)
 

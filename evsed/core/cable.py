@@ -35,15 +35,15 @@ class Cable:
         self._left = False
 
     def watch(self, *, running: bool) -> bool:
-        """Note the car's coming and going; whether it has just left."""
+        """Note the car's coming and going; whether it has just come or left."""
+        moved, self._here = self._here is not self._seen.plugged, self._seen.plugged
         if self._seen.plugged:
-            self._here = True
             self._left &= not running
-            return False
-        just_left, self._here, self._left, self.used = self._here, False, True, False
+            return moved
+        self._left, self.used = True, False
         if self._seen.socket_empty:
             self.holding = None
-        return just_left
+        return moved
 
     def begun(self) -> None:
         """A charge began: the cable is in use."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from msgspec import Struct
-
 from evsed.core import catalogue, smart_charging
 from evsed.core.authorization import Decision, decide
 from evsed.core.box import Box
@@ -23,34 +21,19 @@ from evsed.core.figures import amps
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA, Limits
 from evsed.core.metering import FRESH_MS, fresh
 from evsed.core.profiles import Profile
-from evsed.core.records import Inoperative, Recovered, Spent, Transaction
+from evsed.core.records import Inoperative, Past, Transaction
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
-from evsed.core.waiting import Asking, Grant, Unlocking
-from evsed.core.words import FaultNote, Status, StopReason, Token, TokenStatus, Verdict
+from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, Unlocking, refused_alone
+from evsed.core.words import FaultNote, Refused, Status, StopReason, Token, TokenStatus, Verdict
 
 UNLOCK_PATIENCE_MS = 20_000
 RETURN_PATIENCE_MS = 10_000
 """After a power cut a car may need this long until its pilot shows that it is still plugged in."""
+OFFER_PATIENCE_MS = 7_000
+"""Hal spaces the steps of an offer by 5 s; one that has not followed by then will not."""
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
-
-
-class Past(Struct, frozen=True):
-    """What the journal knows of an outlet."""
-
-    running: Transaction | None
-    operative: bool
-    spent: Spent | None
-
-
-def past(recovered: Recovered, evse: int) -> Past:
-    """The part of the journal that is about this outlet."""
-    return Past(
-        running=next((tx for tx in recovered.transactions if tx.evse == evse and tx.ended is None), None),
-        operative=all(record.evse != evse for record in recovered.inoperative),
-        spent=next((record for record in recovered.spent if record.evse == evse), None),
-    )
 
 
 class Outlet:
@@ -69,7 +52,7 @@ class Outlet:
         self.grant: Grant | None = None
         self.asking: Asking | None = None
         self.cable = Cable(evse, self.seen, past.spent, boot)
-        self.refused: TokenStatus | None = None
+        self.refusal: Refusal | None = None
         self._unlocking: Unlocking | None = None
         self._returning = self.charging.running
         self._power_cut = adopted is not None and adopted.started.boot != boot
@@ -78,6 +61,7 @@ class Outlet:
         self._end_unkept = False
         self._demand: Demand | None = None
         self._sure: Demand | None = None
+        self._demanded_ms = 0
 
     @property
     def status(self) -> Status:
@@ -117,14 +101,19 @@ class Outlet:
         if asked is None:
             return
         if answer.status is not TokenStatus.ACCEPTED:
-            self.refused = answer.status
-            turn.log(f"= outlet {self.evse} token refused: {answer.status}")
+            self._refuse(Refused(answer.status), turn)
         elif not asked.stops:
             self._grant(asked.token, answer.group, turn, asked.profile)
         elif self.charging.tx is not None and answer.group is not None and answer.group == self.charging.tx.group:
             self.charging.end(StopReason.LOCAL, asked.token, turn)
         else:
             turn.log(f"= outlet {self.evse} token is not of the group that charges here")
+
+    def judged(self, answer: TokenAnswer, turn: Turn) -> None:
+        """What the central system says of the token of the running transaction."""
+        if answer.status is not TokenStatus.ACCEPTED:
+            self._refuse(Refused(answer.status), turn)
+        self.charging.judged(answer, turn)
 
     def unanswered(self, turn: Turn) -> None:
         """No answer will come: decide as if offline."""
@@ -198,6 +187,8 @@ class Outlet:
     def offer(self, turn: Turn) -> None:
         """Demand what follows from it, within all limits as they are now, and tell the status."""
         wish = self._wish()
+        if wish != self._demand:
+            self._demanded_ms = turn.now.mono_ms
         self._demand, self._sure = wish, turn.demand(self._demand, wish)
         self.connector.settle(self._facts(wish), turn)
 
@@ -211,6 +202,10 @@ class Outlet:
             self._return_by_ms,
         )
         return soonest(times, now_ms)
+
+    def offer_moves(self, now_ms: int) -> bool:
+        """Whether the offer on the pilot may still be on its way to what is demanded."""
+        return now_ms - max(self._demanded_ms, self.seen.offer_moved_ms or 0) < OFFER_PATIENCE_MS
 
     def meter_fresh(self, now_ms: int) -> bool:
         """Whether the register is known well enough to begin with."""
@@ -253,17 +248,20 @@ class Outlet:
         elif decision is Decision.ASK:
             self._ask(Asking(token, stops=False, profile=profile), turn)
         else:
-            self.refused = TokenStatus.INVALID
-            turn.log(f"= outlet {self.evse} token refused: not known here, and the central system cannot be asked")
+            self._refuse(refused_alone(opinion), turn)
+
+    def _refuse(self, why: Refused, turn: Turn) -> None:
+        self.refusal = Refusal(why, turn.now.mono_ms + REFUSAL_MS)
+        turn.log(f"= outlet {self.evse} card refused: {why}")
 
     def _ask(self, asking: Asking, turn: Turn) -> None:
-        self.asking = asking
+        self.asking, self.refusal = asking, None
         self.box.outbox.put(AuthorizationAsked(self.evse, asking.token), turn)
 
     def _grant(self, token: Token, group: str | None, turn: Turn, profile: Profile | None = None) -> None:
         if self.charging.tx is not None or not self.operative:
             return
-        self.refused = None
+        self.refusal = None
         self.grant = Grant(token, group, turn.now.mono_ms, profile)
         if self._owns_cable(token, turn):
             self.cable.holding = None
@@ -299,7 +297,7 @@ class Outlet:
         if not self.seen.known:
             return
         if self.cable.watch(running=running):
-            self.refused = None
+            self.refusal = None
         stops = self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]
         if not self.seen.plugged and running and not self._returning and stops:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)

@@ -7,6 +7,7 @@ from msgspec import Struct
 from evsed.core.outlet import Outlet
 from evsed.core.station import Station
 from evsed.core.status import (
+    METER_SILENT,
     Access,
     HalStatus,
     LinkStatus,
@@ -26,6 +27,8 @@ class Surroundings(Struct, frozen=True):
     hal: HalStatus
     link: LinkStatus
     tick: TickStatus | None
+    metered: frozenset[int] = frozenset()
+    """Outlets that site.toml gives a meter; a simulated board brings its own."""
 
 
 def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
@@ -36,12 +39,13 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
         hal=around.hal,
         link=around.link,
         registration=station.registration.state,
+        next_boot_s=_next_boot_s(station, now.mono_ms),
         queue_length=len(station.box.outbox),
         clock_trusted=now.wall_ms is not None,
         tick=around.tick,
         store=station.store_trouble,
         restarting=station.resetting.kind is not None,
-        outlets=tuple(_outlet(outlet, now.mono_ms) for outlet in station.outlets.values()),
+        outlets=tuple(_outlet(outlet, around.metered, now.mono_ms) for outlet in station.outlets.values()),
     )
 
 
@@ -51,8 +55,13 @@ def _limits(outlet: Outlet) -> tuple[tuple[str, int], ...]:
     return tuple(sorted((*outlet.limits.all(), *known), key=lambda slot: slot[1]))
 
 
-def _outlet(outlet: Outlet, now_ms: int) -> OutletStatus:
-    seen, tx = outlet.seen, outlet.charging.tx
+def _next_boot_s(station: Station, now_ms: int) -> int | None:
+    due_ms = station.registration.next_deadline()
+    return None if due_ms is None else max(0, due_ms - now_ms) // 1_000
+
+
+def _outlet(outlet: Outlet, metered: frozenset[int], now_ms: int) -> OutletStatus:
+    seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
     reading = seen.meter if outlet.meter_fresh(now_ms) else None
     limits = _limits(outlet)
     free = outlet.box.access.free_token is not None
@@ -78,7 +87,11 @@ def _outlet(outlet: Outlet, now_ms: int) -> OutletStatus:
         waiting_for_cable=outlet.grant is not None and not seen.plugged,
         waiting_for_meter=outlet.grant is not None and seen.plugged and not outlet.meter_fresh(now_ms),
         deauthorized=tx is not None and not outlet.charging.energy_allowed and outlet.charging.running,
-        refused=outlet.refused,
+        refused=refusal.why if refusal and now_ms < refusal.until_ms else None,
         ending=outlet.charging.ending is not None,
+        offer_moves=outlet.offer_moves(now_ms),
+        cable_for=masked(held.owner) if held else None,
+        cable_left=seen.known and not seen.plugged and not seen.socket_empty,
+        metered=outlet.evse in metered or seen.meter is not None or any(f.name == METER_SILENT for f in seen.faults),
         access=Access.FREE if free else Access.AUTHORIZED,
     )

@@ -144,3 +144,20 @@ class Recovered(Struct, frozen=True):
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
     profiles: tuple[InstalledProfile, ...] = ()
+
+
+class Past(Struct, frozen=True):
+    """What the journal knows of one outlet."""
+
+    running: Transaction | None
+    operative: bool
+    spent: Spent | None
+
+
+def past(recovered: Recovered, evse: int) -> Past:
+    """The part of the journal that is about this outlet."""
+    return Past(
+        running=next((tx for tx in recovered.transactions if tx.evse == evse and tx.ended is None), None),
+        operative=all(record.evse != evse for record in recovered.inoperative),
+        spent=next((record for record in recovered.spent if record.evse == evse), None),
+    )

@@ -33,6 +33,7 @@ class Seen(Struct):
     closed: bool = False
     opened_ms: int | None = None
     offered_ma: int = 0
+    offer_moved_ms: int | None = None
     board_ma: int | None = None
     cable_ma: int | None = None
     reason: str | None = None
@@ -84,6 +85,8 @@ def _contactor(seen: Seen, event: ContactorMoved, now_ms: int) -> None:
 
 
 def _offer(seen: Seen, event: OfferMoved, now_ms: int) -> None:
+    if event.offered_ma != seen.offered_ma:
+        seen.offer_moved_ms = now_ms
     seen.offered_ma, seen.board_ma, seen.reason = event.offered_ma, event.board_ma, event.reason
 
 

@@ -31,9 +31,9 @@ from evsed.core.events import (
 )
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
-from evsed.core.outlet import HAL_SILENT, Outlet, past
+from evsed.core.outlet import HAL_SILENT, Outlet
 from evsed.core.profile_book import ProfileBook
-from evsed.core.records import Bound, QueuedReport, Recovered, Transaction
+from evsed.core.records import Bound, QueuedReport, Recovered, Transaction, past
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
 from evsed.core.resetting import Resetting
@@ -174,7 +174,7 @@ class Station:
         """What the central system says of the token of a start, whose outlet may not have come yet."""
         outlet = self.outlets.get(start.evse)
         if outlet is not None and outlet.charging.tx is not None and outlet.charging.tx.id == start.tx:
-            outlet.charging.judged(answer, turn)
+            outlet.judged(answer, turn)
         waiting = {tx.id: tx for tx in self._recovered.transactions}
         if start.tx in waiting:
             waiting[start.tx] = judged(waiting[start.tx], answer, waiting[start.tx].last_wh)

@@ -1,12 +1,30 @@
-"""What an outlet waits for, and for whom."""
+"""What an outlet waits for and for whom, and what became of the card that was shown last."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.authorization import Opinion
 from evsed.core.events import Ref
 from evsed.core.profiles import Profile
-from evsed.core.words import Token
+from evsed.core.words import Refused, Token
+
+REFUSAL_MS = 60_000
+"""How long people are told of a refused card; then its driver has gone."""
+
+
+class Refusal(Struct, frozen=True):
+    """A card was refused; told until `until_ms`, until the plug changes, or until another card is shown."""
+
+    why: Refused
+    until_ms: int
+
+
+def refused_alone(opinion: Opinion | None) -> Refused:
+    """Why the box itself refuses a card when the central system can't be asked."""
+    if opinion is None:
+        return Refused.UNKNOWN
+    return Refused.NOT_OFFLINE if opinion.accepted else Refused.EARLIER
 
 
 class Grant(Struct, frozen=True):

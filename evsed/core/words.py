@@ -82,6 +82,18 @@ class TokenStatus(StrEnum):
     CONCURRENT_TX = "ConcurrentTx"
 
 
+class Refused(StrEnum):
+    """Why the card shown last may not charge: a word of the central system, or one of ours where it can't be asked."""
+
+    BLOCKED = "Blocked"
+    EXPIRED = "Expired"
+    INVALID = "Invalid"
+    CONCURRENT_TX = "ConcurrentTx"
+    EARLIER = "RefusedEarlier"
+    UNKNOWN = "Unknown"
+    NOT_OFFLINE = "NotOffline"
+
+
 class Registration(StrEnum):
     """What the central system said to our boot."""
 

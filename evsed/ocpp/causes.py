@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import ssl
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -20,6 +23,14 @@ _STATUSES = {
     403: "it does not let us in (HTTP 403): check identity and key",
     404: "it does not know this identity or path (HTTP 404): check url and identity, or enter the station there",
     429: "it asks for patience (HTTP 429)",
+}
+
+
+_UNREACHED = {
+    errno.ECONNREFUSED: "nobody listens at its address and port: check the url, and whether it runs",
+    errno.EHOSTUNREACH: "there is no way to its address: check the network",
+    errno.ENETUNREACH: "there is no way to its network: check the network of this box",
+    errno.EADDRNOTAVAIL: "its address can't be used from here: check the url",
 }
 
 
@@ -42,7 +53,7 @@ def why_not_connected(error: BaseException) -> str:
     if isinstance(error, ConnectionResetError | ConnectionAbortedError):
         return "it hung up before a connection was made: does it speak ws:// where the url says wss://, or the reverse?"
     if isinstance(error, OSError):
-        return f"it can't be reached: {_brief(error.strerror or error)}"
+        return f"it can't be reached: {_unreached(error)}"
     if isinstance(error, NegotiationError):
         return f"it does not speak our version of OCPP: {_brief(error)}"
     return f"it does not open a WebSocket: {_brief(error)}"
@@ -80,6 +91,15 @@ def _refused(response: Response) -> str:
         return f"it redirects to {place} (HTTP {status}), which is not followed: set the new url"
     name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     return f"it refuses for now (HTTP {status} {_brief(name)})"
+
+
+def _unreached(error: OSError) -> str:
+    """asyncio puts its own words, with numbers and addresses, where the system's would be; or joins several in one."""
+    found = re.search(r"\[Errno (\d+)\]", str(error))
+    number = error.errno or (int(found[1]) if found else None)
+    if number is None:
+        return _brief(error)
+    return _UNREACHED.get(number, os.strerror(number).lower())
 
 
 def _brief(detail: object) -> str:

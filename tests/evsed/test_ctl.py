@@ -54,7 +54,7 @@ def charging_world() -> World:
 STATUS = """\
 box-1, evsed 0.1.0
   central system  Connected for 1 min 1 s.
-  registration    Accepted
+  registration    Accepted.
   queue           2 reports to deliver
   hardware        evse-hal answers for 1 h 1 min
   tick            3 of 370000 late, the worst by 1.2 ms
@@ -68,7 +68,7 @@ outlet 1  Charging
   register        10000.000 kWh
   card            …B2C3
   transaction     t2
-  warning         SHORT_C: The car asked for less than 200 ms.
+  warning         SHORT_C: The car asked for less than 200 ms
 """
 
 
@@ -99,7 +99,8 @@ def test_status_tells_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixt
         "  current         16.0 A offered, unknown drawn",
         "  power           unknown",
         "  register        unknown",
-        "  latched fault   WELDED: It did not ?[2J open.",
+        "  latched fault   WELDED: It did not ?[2J open; switch the supply off and have the contactor replaced, then "
+        "run 'evse-hal --service-clear' and start evse-hal again",
     ):
         assert line in out.splitlines()
     assert "registration" not in out

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evsed.core.overview import Surroundings, overview
-from evsed.core.status import HalStatus, LinkStatus, why
+from evsed.core.status import HalStatus, LinkStatus
+from evsed.core.why import why
 from tests.scenarios.conftest import Make, judge
 from tests.scenarios.test_cert_control import read
 from tests.scenarios.test_cert_smart_charging import ask, clears, composite, date, profile, sets

@@ -9,8 +9,10 @@ import pytest
 from evsed.core import authorization
 from evsed.core import events as ev
 from evsed.core.authorization import Decision, Opinion, Policy, TokenBook, decide
+from evsed.core.overview import Surroundings, overview
 from evsed.core.records import KnownToken
 from evsed.core.reports import AuthorizationAsked, StatusChanged, TransactionEnded, TransactionStarted
+from evsed.core.status import HalStatus, LinkStatus
 from evsed.core.turn import Turn
 from evsed.core.words import Now, Registration, Stamp, Status, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, WALL0, World
@@ -19,6 +21,12 @@ from tests.evsed.core.stories import LONG_AGO, knowing
 
 ACCEPTED, BLOCKED, INVALID = TokenStatus.ACCEPTED, TokenStatus.BLOCKED, TokenStatus.INVALID
 NOT_ACCEPTED = [status for status in TokenStatus if status is not ACCEPTED]
+
+
+def shown(world: World) -> str | None:
+    """The refusal that people are told of."""
+    around = Surroundings("box", "1", HalStatus(up=True), LinkStatus(), None)
+    return overview(world.station, around, world.now()).outlets[0].refused
 
 
 # --- the table ---------------------------------------------------------------------------------------------------
@@ -65,7 +73,7 @@ def test_the_table(known: str, online: bool, values: tuple[bool, bool, bool]) ->
     world.swipe()
     started = world.tx() is not None
     asked = world.station.outlets[1].asking is not None
-    refused = world.station.outlets[1].refused is not None
+    refused = world.station.outlets[1].refusal is not None
     assert (started, asked, refused) == (expected == "start", expected == "ask", expected == "refuse")
 
 
@@ -119,27 +127,59 @@ def test_not_accepted_does_not_start_and_says_why(status: TokenStatus) -> None:
     world = asking()
     world.answer(ev.TokenAnswer(status))
     assert world.tx() is None
-    assert world.station.outlets[1].refused is status
+    assert shown(world) == status
 
 
 def test_a_refusal_is_shown_until_something_newer() -> None:
     world = asking()
-    outlet = world.station.outlets[1]
     world.answer(ev.TokenAnswer(BLOCKED))
     world.advance(10)
-    assert outlet.refused is BLOCKED
+    assert shown(world) == "Blocked"
     world.unplug()
-    assert outlet.refused is None
+    assert shown(world) is None
     world.swipe()
     world.answer_one()
     world.verdicts[AuthorizationAsked] = ev.TokenAnswer(INVALID)
     world.answer_all()
     world.advance(10)
-    assert outlet.refused is INVALID
+    assert shown(world) == "Invalid"
     world.verdicts.clear()
     world.swipe()
     world.answer_all()
-    assert outlet.refused is None
+    assert shown(world) is None
+
+
+def test_a_refusal_is_shown_for_a_minute_or_until_the_car_comes() -> None:
+    for later in (lambda world: world.advance(60), lambda world: world.plug_in()):
+        world = World().online()
+        world.swipe()
+        world.verdicts[AuthorizationAsked] = ev.TokenAnswer(BLOCKED)
+        world.answer_all()
+        world.advance(59)
+        assert shown(world) == "Blocked"
+        later(world)
+        assert shown(world) is None
+
+
+def test_a_start_that_the_central_system_refuses_says_so() -> None:
+    world = World().online().set("LocalPreAuthorize", True)
+    world.verdicts[TransactionStarted] = ev.TokenAnswer(BLOCKED)
+    world.station.box.tokens.learn(TAG, ev.TokenAnswer(ACCEPTED), world.now().stamp(), Turn(world.now()))
+    world.plug_in()
+    world.swipe()
+    world.answer_all()
+    world.advance(5)
+    world.answer_all()
+    assert (world.tx(), shown(world)) == (None, "Blocked")
+
+
+@pytest.mark.parametrize(
+    ("known", "said"), [("nothing", "Unknown"), ("cache says no", "RefusedEarlier"), ("list", "NotOffline")]
+)
+def test_alone_the_box_says_what_it_lacks(known: str, said: str) -> None:
+    world = box(known, False, {PRE: False, OFFLINE: False, UNKNOWN: False})
+    world.swipe()
+    assert shown(world) == said
 
 
 @pytest.mark.parametrize("allowed", [True, False])

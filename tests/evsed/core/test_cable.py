@@ -29,6 +29,7 @@ def kept(of: Cable) -> list[object]:
 
 def test_it_is_used_until_the_car_has_left() -> None:
     here = cable(plugged=True)
+    assert here.watch(running=True) is True
     assert here.watch(running=True) is False
     here.ended(DONE, held=False)
     assert here.used

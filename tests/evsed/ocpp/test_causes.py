@@ -39,7 +39,17 @@ def untrusted() -> ssl.SSLCertVerificationError:
         ),
         (untrusted(), "its certificate is not trusted: self-signed certificate"),
         (gaierror(-2, "Name or service not known"), "its name can't be resolved: Name or service not known"),
-        (ConnectionRefusedError(111, "Connection refused"), "it can't be reached: Connection refused"),
+        (
+            ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)"),
+            "it can't be reached: nobody listens at its address and port",
+        ),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 9), [Errno 101] Connect call failed"),
+            "it can't be reached: nobody listens at its address and port",
+        ),
+        (OSError(113, "x"), "it can't be reached: there is no way to its address"),
+        (OSError(5, "x"), "it can't be reached: input/output error"),
+        (OSError("sunspots"), "it can't be reached: sunspots"),
         (ConnectionResetError(), "it hung up before a connection was made"),
         (TimeoutError(), "it does not answer"),
         (NegotiationError("unsupported subprotocol: ocpp9"), "it does not speak our version of OCPP"),

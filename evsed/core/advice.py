@@ -1,0 +1,55 @@
+"""What a person should do about what evse-hal names: its faults and its guard's reasons. Tests hold both together.
+
+Advice goes on where the text of a fault ends: it begins small and has no stop. `{evse}` is the outlet, `{owner}` is
+whose limit is the least.
+"""
+
+from __future__ import annotations
+
+FAULTS = {
+    "PILOT_FAULT": "unplug the car, look for damage or water at the plug, then try again or try another cable",
+    "PILOT_DRIVER": "restart the box; if it comes back, its pilot circuit needs a repair",
+    "DIODE_MISSING": "unplug the car and try again; if it comes back, the car or an adapter needs a repair",
+    "CP_SHORT": "unplug the car, look for damage or water at the plug, then try again or try another cable",
+    "D_REFUSED": "the charge goes on by itself once the car asks for energy without that",
+    "WELDED": "switch the supply off and have the contactor replaced, then run 'evse-hal --service-clear' and start "
+    "evse-hal again",
+    "FAIL_TO_CLOSE": "unplug the car and try again; if it comes back, the contactor, its coil supply or its feedback "
+    "contact needs a repair",
+    "RESIDUAL_CURRENT": "unplug the car and have car and cable checked, then run 'evsectl clear-faults --evse {evse}'",
+    "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
+    "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
+    "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
+    "METER_SILENT": "check the meter's wiring, address and speed",
+    "PART_FAILED": "look at the log of evse-hal and check the wiring of that part",
+    "MEMORY_DAMAGED": "have contactor and residual current device checked, then run "
+    "'evsectl clear-faults --evse {evse}'",
+    "MEMORY_FAILED": "look whether the disk is full or can only be read",
+}
+
+REASONS = {
+    "LATE_BEAT": "The hardware process stood still for too long and opened the contactor; wait some seconds.",
+    "FELL_OPEN": "The contactor fell open by itself; wait some seconds, and if that lasts check its supply.",
+    "STALE_SAMPLE": "The pilot is not being measured; look at the log of evse-hal.",
+    "PILOT_TROUBLE": "The pilot line shows no valid level; check the cable and the wiring of the pilot.",
+    "PILOT_E": "The pilot line is shorted to earth; unplug the car and check the cable.",
+    "PILOT_F": "The pilot tells the car for a moment that the box is not available; wait some seconds.",
+    "NO_LEASE": "The hardware process has no permission from evsed yet; wait some seconds.",
+    "LEASE_OVER": "The permission that evsed gave the hardware process has run out; look at the log of evsed.",
+    "NOT_WANTED": "The hardware process has not been told to close the contactor; wait some seconds.",
+    "LIMIT_BELOW_6A": "Less than 6.0 A can be offered, and no car can take that; the least limit is that of {owner}.",
+    "PWM_OFF": "The pilot does not offer current yet; wait some seconds.",
+    "D_NOT_ALLOWED": "The car asks for ventilation, which this box must not promise; it can't charge here.",
+    "DIODE_NOT_SEEN": "The diode of the car's pilot circuit is not seen yet; if that lasts, check the cable.",
+    "LOCK_NOT_CONFIRMED": "The plug is being locked; if that lasts, push it in fully.",
+    "RELAY_REST": "The contactor rests before it may close again; wait some seconds.",
+}
+
+
+def on_fault(name: str, *, latched: bool, opens: bool, evse: int) -> str:
+    """What to do about a fault; "" where nothing needs to be done."""
+    if name in FAULTS:
+        return FAULTS[name].format(evse=evse, owner="")
+    if latched:
+        return f"remove the cause, then run 'evsectl clear-faults --evse {evse}'"
+    return "the charge may go on by itself once that is over" if opens else ""
