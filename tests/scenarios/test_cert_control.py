@@ -71,9 +71,8 @@ def reset(world: Wallbox, kind: str) -> int:
     return world.csms.received.index(world.csms.last("BootNotification"))
 
 
-@pytest.mark.parametrize("kind", ["Hard", "Soft"])
-def test_tc_013_reset_without_transaction(box: Wallbox, kind: str) -> None:
-    """Soft is the same case of the next number."""
+@pytest.mark.parametrize("kind", [pytest.param("Hard", id="TC_013_CS"), pytest.param("Soft", id="TC_014_CS")])
+def test_reset_without_transaction(box: Wallbox, kind: str) -> None:
     assert change_availability(box, 1, "Inoperative") == "Accepted"
     assert box.statuses()[-1] == "Unavailable"
     boot = reset(box, kind)
@@ -82,9 +81,8 @@ def test_tc_013_reset_without_transaction(box: Wallbox, kind: str) -> None:
     assert box.statuses()[-1] == "Available"
 
 
-@pytest.mark.parametrize("kind", ["Hard", "Soft"])
-def test_tc_015_reset_with_transaction(box: Wallbox, kind: str) -> None:
-    """Soft is the same case of the next number."""
+@pytest.mark.parametrize("kind", [pytest.param("Hard", id="TC_015_CS"), pytest.param("Soft", id="TC_016_CS")])
+def test_reset_with_transaction(box: Wallbox, kind: str) -> None:
     box.charge(30)
     boot = reset(box, kind)
     stop = box.csms.charges[1].stop
@@ -129,7 +127,7 @@ def test_tc_018_1_unlock_with_a_session(box: Wallbox) -> None:
     assert box.statuses()[-1] == "Available"
 
 
-def test_unlock_of_a_fixed_cable_leaves_its_session_alone(fixed: Wallbox) -> None:
+def test_tc_018_2_unlock_of_a_fixed_cable_leaves_its_session_alone(fixed: Wallbox) -> None:
     fixed.charge(20)
     assert unlock(fixed) == "NotSupported"
     fixed.advance(5)

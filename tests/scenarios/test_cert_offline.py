@@ -122,7 +122,7 @@ def offline_with_an_unknown_card(world: Wallbox) -> None:
     assert world.csms.charges[1].start.idTag == OTHER
 
 
-def test_an_offline_start_that_is_refused_ends(make: Make) -> None:
+def test_tc_037_2_offline_start_that_is_refused_ends(make: Make) -> None:
     world = make(presets={"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true"})
     offline_with_an_unknown_card(world)
     stop = world.csms.charges[1].stop
@@ -134,7 +134,7 @@ def test_an_offline_start_that_is_refused_ends(make: Make) -> None:
     world.until(lambda: not world.held())
 
 
-def test_an_offline_start_that_is_refused_only_pauses(make: Make) -> None:
+def test_tc_037_3_offline_start_that_is_refused_only_pauses(make: Make) -> None:
     presets = {"AuthCtrlr.OfflineTxForUnknownIdEnabled": "true", "TxCtrlr.StopTxOnInvalidId": "false"}
     world = make(presets=presets)
     offline_with_an_unknown_card(world)

@@ -146,23 +146,25 @@ def test_a_car_that_comes_back_to_its_cable_charges_on(make: Make) -> None:
     assert len(world.csms.charges) == 1
 
 
-def test_tc_007_start_with_cached_id(make: Make) -> None:
+@pytest.mark.parametrize("plugs_first", [pytest.param(False, id="TC_007_1_CS"), pytest.param(True, id="TC_007_2_CS")])
+def test_start_with_cached_id(make: Make, plugs_first: bool) -> None:
     world = make(presets={"AuthCtrlr.LocalPreAuthorize": "true"})
     world.advance(5)
     world.charge(10)
     world.finish()
     world.advance(5)
     asked = len(world.csms.all("Authorize"))
-    world.swipe()
+    first, then = (world.plug_in, world.swipe) if plugs_first else (world.swipe, world.plug_in)
+    first()
     assert world.statuses()[-1] == "Preparing"
-    world.plug_in()
+    then()
     world.until(lambda: world.statuses()[-1] == "Charging")
     assert len(world.csms.all("Authorize")) == asked
     assert world.csms.charges[2].start.idTag == TAG
     world.finish()
 
 
-def test_tc_061_clear_cache(make: Make) -> None:
+def test_tc_061_1_clear_cache(make: Make) -> None:
     world = make(presets={"AuthCtrlr.LocalPreAuthorize": "true", "TxCtrlr.EVConnectionTimeOut": "10"})
     world.advance(5)
     world.swipe()
@@ -179,7 +181,7 @@ def test_tc_061_clear_cache(make: Make) -> None:
     world.advance(12)
 
 
-def test_clear_cache_without_a_cache_is_rejected(make: Make) -> None:
+def test_tc_061_2_clear_cache_without_a_cache_is_rejected(make: Make) -> None:
     world = make(presets={"AuthCacheCtrlr.Enabled": "false"})
     world.advance(5)
     cleared = world.csms.call("ClearCache")
@@ -235,14 +237,17 @@ def test_tc_012_remote_stop(box: Wallbox) -> None:
     assert box.statuses()[-1] == "Available"
 
 
-def test_tc_023_invalid_tag_does_not_start(make: Make) -> None:
+@pytest.mark.parametrize("plugs_first", [pytest.param(False, id="TC_023_4_CS"), pytest.param(True, id="TC_023_5_CS")])
+def test_invalid_tag_does_not_start(make: Make, plugs_first: bool) -> None:
     world = make(presets={"OCPPCommCtrlr.MinimumStatusDuration": "10", "AuthCtrlr.LocalPreAuthorize": "true"})
     world.csms.judges_statuses = False  # short ones are left out
     world.csms.invalid_tags.add(TAG)
     world.advance(15)
-    world.swipe()
+    first, then = (world.plug_in, world.swipe) if plugs_first else (world.swipe, world.plug_in)
+    first()
+    world.advance(12)
+    then()
     assert world.csms.last("Authorize").idTag == TAG
-    world.plug_in()
     world.advance(60)
     assert world.statuses()[-1] == "Preparing"
     assert not world.csms.all("StartTransaction")
