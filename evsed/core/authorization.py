@@ -1,6 +1,6 @@
 """Whether a token may charge: the decision table, and what is remembered of tokens.
 
-The box answers alone where it may (local list, cache, offline rules) and asks otherwise. A token is never compared with
+The box answers alone where it may (lists, cache, offline rules) and asks otherwise. A token is never compared with
 a group (parent) id; two tokens belong together when their groups are equal.
 """
 
@@ -12,12 +12,19 @@ from enum import Enum, auto
 from msgspec import Struct
 from msgspec.structs import replace
 
+from evsed.core import catalogue
 from evsed.core.events import TokenAnswer
+from evsed.core.listed import ListSent
+from evsed.core.local_list import LocalList
 from evsed.core.records import KnownToken
 from evsed.core.turn import Turn
+from evsed.core.variables import Variables
 from evsed.core.words import Stamp, Token, TokenStatus
 
 CACHE_SIZE = 1_000
+REFRESH_MS = 86_400_000
+VALID = (TokenStatus.ACCEPTED, TokenStatus.CONCURRENT_TX)
+"""What OCPP 1.6 §3.5.2 calls valid; only Accepted may start anything without a question (§3.5.4)."""
 
 
 class Decision(Enum):
@@ -38,10 +45,15 @@ class Policy(Struct, frozen=True):
 
 
 class Opinion(Struct, frozen=True):
-    """What the box itself knows of a token; `expired` counts as not valid."""
+    """What the box itself knows of a token; one whose time is over is Expired."""
 
-    accepted: bool
+    status: TokenStatus
     group: str | None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it stands for a charge without asking."""
+        return self.status is TokenStatus.ACCEPTED
 
 
 def decide(opinion: Opinion | None, policy: Policy) -> Decision:
@@ -56,52 +68,84 @@ def decide(opinion: Opinion | None, policy: Policy) -> Decision:
 
 
 class TokenBook:
-    """The local list (what the installer or the central system put in) and the cache (what answers taught)."""
+    """What the box knows of tokens: the list of the central system, the installer's own cards, and the cache (what
+    answers taught). The first that knows a token speaks for all.
+    """
 
-    def __init__(self, local: Iterable[str], cached: Iterable[KnownToken]) -> None:
-        self._local = {Token(value).key for value in local}
-        self._cache = {known.key: known for known in cached}
+    def __init__(
+        self, own: Iterable[str], listed: LocalList, cached: Iterable[KnownToken], variables: Variables
+    ) -> None:
+        self.listed = listed
+        self._own = {Token(value).key for value in own}
+        self._cache = {known.key: known for known in sorted(cached, key=lambda known: known.seen.wall_ms or 0)}
+        self._variables = variables
 
-    def opinion(self, token: Token, wall_ms: int | None, *, use_cache: bool) -> Opinion | None:
-        """What is known of a token now; the list beats the cache."""
-        if token.key in self._local:
-            return Opinion(accepted=True, group=None)
-        known = self._cache.get(token.key) if use_cache else None
-        if known is None:
-            return None
-        return Opinion(accepted=_valid(known, wall_ms), group=known.group)
+    def opinion(self, token: Token, wall_ms: int | None) -> Opinion | None:
+        """What is known of a token now; a list beats the cache (OCPP 1.6 §3.5.3)."""
+        listed = self._of_lists(token, wall_ms)
+        if listed is not None or not self._variables[catalogue.AUTH_CACHE_ENABLED]:
+            return listed
+        known = self._cache.get(token.key)
+        return None if known is None else Opinion(self._now(known, wall_ms), known.group)
 
-    def contradicted(self, token: Token, answer: TokenAnswer) -> bool:
-        """Whether the central system refuses what the local list accepts; ConcurrentTx is said of valid tokens."""
-        return token.key in self._local and answer.status not in (TokenStatus.ACCEPTED, TokenStatus.CONCURRENT_TX)
+    def contradicted(self, token: Token, answer: TokenAnswer, wall_ms: int | None) -> bool:
+        """Whether a list says one thing of a token and the central system the other."""
+        listed = self._of_lists(token, wall_ms)
+        return listed is not None and (listed.status in VALID) != (answer.status in VALID)
 
     def learn(self, token: Token, answer: TokenAnswer, at: Stamp, turn: Turn) -> None:
-        """Remember an answer, good or bad; tokens of the local list are not cached (OCPP 1.6 §3.5.3)."""
-        if token.key in self._local:
+        """Remember an answer, good or bad; tokens of a list are not cached (OCPP 1.6 §3.5.3)."""
+        if not self._variables[catalogue.AUTH_CACHE_ENABLED] or self._of_lists(token, at.wall_ms) is not None:
             return
         known = KnownToken(token, answer.status, answer.expires_ms, answer.group, at)
         before = self._cache.pop(known.key, None)
         while len(self._cache) >= CACHE_SIZE:
             turn.drop(KnownToken, self._evict(at.wall_ms), urgent=False)
         self._cache[known.key] = known
-        if before is None or replace(before, seen=at) != known:
+        if before is None or replace(before, seen=at) != known or _aged(before.seen, at):
             turn.put(known, urgent=False)
 
     def clear(self, turn: Turn) -> None:
-        """Forget the cache; the list stays."""
+        """Forget the cache; the lists stay."""
         for key in self._cache:
             turn.drop(KnownToken, key)
         self._cache.clear()
 
+    def take_list(self, sent: ListSent, turn: Turn) -> None:
+        """The central system's list changes; what it now says is no more known from answers."""
+        self.listed.take(sent, turn)
+        for key in [entry.key for entry in sent.taken if entry.key in self._cache]:
+            del self._cache[key]
+            turn.drop(KnownToken, key)
+
+    def _of_lists(self, token: Token, wall_ms: int | None) -> Opinion | None:
+        entry = self.listed.find(token) if self._variables[catalogue.LOCAL_LIST_ENABLED] else None
+        if entry is not None:
+            return Opinion(_by_time(entry.status, entry.expires_ms, wall_ms), entry.group)
+        return Opinion(TokenStatus.ACCEPTED, None) if token.key in self._own else None
+
+    def _now(self, known: KnownToken, wall_ms: int | None) -> TokenStatus:
+        """What the cache says, which grows old."""
+        life_ms, said_ms = self._variables[catalogue.AUTH_CACHE_LIFE] * 1_000, known.seen.wall_ms
+        ends = [known.expires_ms] if known.expires_ms is not None else []
+        if life_ms and said_ms is not None:
+            ends.append(said_ms + life_ms)
+        return _by_time(known.status, min(ends, default=None), wall_ms)
+
     def _evict(self, wall_ms: int | None) -> str:
         """Drop what is not valid first, then the oldest (OCPP 1.6 §3.5.1)."""
-        bad = (key for key, known in self._cache.items() if not _valid(known, wall_ms))
+        bad = (key for key, known in self._cache.items() if self._now(known, wall_ms) is not TokenStatus.ACCEPTED)
         key = next(bad, next(iter(self._cache)))
         del self._cache[key]
         return key
 
 
-def _valid(known: KnownToken, wall_ms: int | None) -> bool:
-    """Accepted and not expired; while no time is known, nothing is known to have expired."""
-    late = known.expires_ms is not None and wall_ms is not None and wall_ms >= known.expires_ms
-    return known.status is TokenStatus.ACCEPTED and not late
+def _by_time(status: TokenStatus, expires_ms: int | None, wall_ms: int | None) -> TokenStatus:
+    """Accepted ends by itself; while no time is known, nothing is known to have expired."""
+    late = expires_ms is not None and wall_ms is not None and wall_ms >= expires_ms
+    return TokenStatus.EXPIRED if late and status is TokenStatus.ACCEPTED else status
+
+
+def _aged(seen: Stamp, at: Stamp) -> bool:
+    """Whether the disk should hear again that a token was seen: once a day is enough for its age."""
+    return at.wall_ms is not None and (seen.wall_ms is None or at.wall_ms - seen.wall_ms >= REFRESH_MS)

@@ -39,7 +39,7 @@ class Box(Struct):
 
     def opinion(self, token: Token, now: Now) -> Opinion | None:
         """What the box itself knows of a token."""
-        return self.tokens.opinion(token, now.wall_ms, use_cache=self.variables[catalogue.AUTH_CACHE_ENABLED])
+        return self.tokens.opinion(token, now.wall_ms)
 
     def policy(self, *, online: bool) -> Policy:
         """The authorization rules as they stand."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from evsed.core import capacities
+from evsed.core.capacities import length_of
 from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
 from evsed.core.words import Measurand
 
@@ -55,6 +57,25 @@ AUTH_CACHE_ENABLED = Variable(
     kind=BOOL,
     default=True,
     help="Remember what the central system said of cards.",
+)
+AUTH_CACHE_LIFE = Variable(
+    component="AuthCacheCtrlr",
+    name="LifeTime",
+    key16="AuthorizationCacheLifeTime",
+    kind=INT,
+    unit="s",
+    default=90 * DAY_S,
+    low=0,
+    high=3_650 * DAY_S,
+    help="How long what the central system said of a card counts after it was last said; 0 = for ever.",
+)
+LOCAL_LIST_ENABLED = Variable(
+    component="LocalAuthListCtrlr",
+    name="Enabled",
+    key16="LocalAuthListEnabled",
+    kind=BOOL,
+    default=True,
+    help="Take and obey the list of cards that the central system sends.",
 )
 
 # --- transactions --------------------------------------------------------------------------------------------
@@ -307,18 +328,9 @@ SUPPORTED_PROFILES = Variable(
     name="SupportedFeatureProfiles",
     key16="SupportedFeatureProfiles",
     kind=LIST,
-    default=("Core", "SmartCharging", "RemoteTrigger"),
+    default=("Core", "LocalAuthListManagement", "SmartCharging", "RemoteTrigger"),
     writable=False,
     help="OCPP 1.6 profiles that this station has.",
-)
-ITEMS_PER_GET = Variable(
-    component="DeviceDataCtrlr",
-    name="ItemsPerMessage",
-    key16="GetConfigurationMaxKeys",
-    kind=INT,
-    default=100,
-    writable=False,
-    help="How many keys one request may ask for.",
 )
 RATE_UNITS = Variable(
     component="SmartChargingCtrlr",
@@ -338,42 +350,19 @@ SWITCHES_PHASES = Variable(
     writable=False,
     help="Whether a charge can go from three phases to one.",
 )
-PROFILE_LEVEL, PROFILES_INSTALLED, SCHEDULE_PERIODS = (
-    Variable(
-        component="SmartChargingCtrlr", name=name, key16=key16, kind=INT, default=default, writable=False, help=help
-    )
-    for name, key16, default, help in (
-        (
-            "ProfileStackLevel",
-            "ChargeProfileMaxStackLevel",
-            99,
-            "The highest level of a charging profile; 0 is the lowest.",
-        ),
-        ("Entries", "MaxChargingProfilesInstalled", 100, "How many charging profiles may be installed."),
-        ("PeriodsPerSchedule", "ChargingScheduleMaxPeriods", 672, "How many periods a charging schedule may have."),
-    )
-)
 LIST_LENGTHS = tuple(
-    Variable(
-        component=component,
-        name=f"{name}MaxLength",
-        key16=f"{key16}MaxLength",
-        kind=INT,
-        default=most,
-        writable=False,
-        help=f"How many items {key16} may have.",
-    )
-    for component, name, key16, most in (
-        ("AlignedDataCtrlr", "Measurands", "MeterValuesAlignedData", len(MEASURANDS)),
-        ("SampledDataCtrlr", "TxUpdatedMeasurands", "MeterValuesSampledData", len(MEASURANDS)),
-        ("AlignedDataCtrlr", "TxEndedMeasurands", "StopTxnAlignedData", len(MEASURANDS)),
-        ("SampledDataCtrlr", "TxEndedMeasurands", "StopTxnSampledData", len(MEASURANDS)),
-        ("ChargingStation", "PhaseRotation", "ConnectorPhaseRotation", len(CONNECTORS)),
+    length_of(variable)
+    for variable in (
+        ALIGNED_MEASURANDS,
+        SAMPLED_MEASURANDS,
+        ALIGNED_ENDED_MEASURANDS,
+        SAMPLED_ENDED_MEASURANDS,
+        PHASE_ROTATION,
     )
 )
 
 ALL: tuple[Variable[Any], ...] = (
-    *(value for value in tuple(globals().values()) if isinstance(value, Variable)),
+    *(value for value in (*globals().values(), *vars(capacities).values()) if isinstance(value, Variable)),
     *LIST_LENGTHS,
 )
 _BY_PATH = {variable.path.casefold(): variable for variable in ALL}

@@ -37,7 +37,7 @@ LIST_CONFLICT = FaultNote(
     opens=True,  # nothing opens by it, but OCPP 1.6 §3.5.2 wants an error in the report and not a warning
     latched=False,
     code16="LocalListConflict",
-    text="a card of the local list is refused centrally",
+    text="list and central system differ over a card",
 )
 
 
@@ -127,10 +127,10 @@ def _take_interval(station: Station, interval_s: int, turn: Turn) -> None:
 
 def _judged(station: Station, report: Report, answer: TokenAnswer, turn: Turn) -> None:
     token = _token_of(report)
-    if token is not None and station.box.variables[catalogue.AUTH_CACHE_ENABLED]:
+    if token is not None:
         station.box.tokens.learn(token, answer, turn.now.stamp(), turn)
-    if token is not None and station.box.tokens.contradicted(token, answer):
-        station.report_status(turn, 0, LIST_CONFLICT)  # OCPP 1.6 §3.5.2
+        if station.box.tokens.contradicted(token, answer, turn.now.wall_ms):
+            station.report_status(turn, 0, LIST_CONFLICT)  # OCPP 1.6 §3.5.2
     if isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].answered(answer, turn)
     elif isinstance(report, TransactionStarted):

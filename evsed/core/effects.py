@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evsed.core.events import Ref, ResetKind
+from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite
 from evsed.core.reports import Report
 from evsed.core.words import Verdict
@@ -76,7 +77,7 @@ class VendorReply(Struct, frozen=True):
     data: str | None = None
 
 
-Answered = Verdict | VariablesReply | VendorReply | Composite
+Answered = Verdict | VariablesReply | VendorReply | Composite | ListVersion
 
 
 class Reply(Struct, frozen=True):

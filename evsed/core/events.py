@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.words import FaultNote, MeterReading, Registration, Token, TokenStatus
 
@@ -290,6 +291,8 @@ Request = (
     | InstallProfile
     | ClearProfiles
     | CompositeAsked
+    | ListSent
+    | ListVersionAsked
 )
 
 

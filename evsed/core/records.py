@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evsed.core.events import Binding
+from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.reports import Report
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
@@ -129,7 +130,19 @@ class Bound(Struct, frozen=True):
         return f"{self.binding.dialect}:{self.binding.thing}"
 
 
-Record = Transaction | QueuedReport | KnownToken | Setting | Inoperative | Spent | BootClock | Bound | InstalledProfile
+Record = (
+    Transaction
+    | QueuedReport
+    | KnownToken
+    | Setting
+    | Inoperative
+    | Spent
+    | BootClock
+    | Bound
+    | InstalledProfile
+    | ListedToken
+    | ListMark
+)
 
 
 class Recovered(Struct, frozen=True):
@@ -144,6 +157,8 @@ class Recovered(Struct, frozen=True):
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
     profiles: tuple[InstalledProfile, ...] = ()
+    listed: tuple[ListedToken, ...] = ()
+    list_marks: tuple[ListMark, ...] = ()
 
 
 class Past(Struct, frozen=True):

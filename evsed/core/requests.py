@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, smart_charging
+from evsed.core import catalogue, local_list, smart_charging
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
     AvailabilityRequested,
@@ -232,4 +232,5 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     UnlockRequested: unlock,
     Triggered: trigger,
     **smart_charging.HANDLERS,
+    **local_list.HANDLERS,
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue
+from evsed.core import capacities
 from evsed.core.effects import Reply
 from evsed.core.profile_book import Capacity, ProfileBook
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstalledProfile, InstallProfile, Profile, Purpose
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 def capacity(variables: Variables) -> Capacity:
     """How much is taken."""
     return Capacity(
-        level=variables[catalogue.PROFILE_LEVEL],
-        installed=variables[catalogue.PROFILES_INSTALLED],
-        periods=variables[catalogue.SCHEDULE_PERIODS],
+        level=variables[capacities.PROFILE_LEVEL],
+        installed=variables[capacities.PROFILES_INSTALLED],
+        periods=variables[capacities.SCHEDULE_PERIODS],
     )
 
 

@@ -29,6 +29,7 @@ from evsed.core.events import (
     TokenAnswer,
     VendorMessageWanted,
 )
+from evsed.core.local_list import LocalList
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import HAL_SILENT, Outlet
@@ -64,7 +65,7 @@ class Station:
         variables = Variables(catalogue.ALL, presets or {}, written)
         self.box = Box(
             variables=variables,
-            tokens=TokenBook(access.local_tokens, recovered.tokens),
+            tokens=_tokens(access, recovered, variables),
             outbox=Outbox(recovered.queue, new_id),
             profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
             rules=rules,
@@ -288,6 +289,11 @@ class Station:
         stamp = moment(head) if head is not None else None
         undated = stamp is not None and self.date(stamp, now) is None
         return Stage.PRESENT if stage is Stage.ALL and (undated or not self.box.durable) else stage
+
+
+def _tokens(access: Access, recovered: Recovered, variables: Variables) -> TokenBook:
+    listed = LocalList(recovered.list_marks, recovered.listed)
+    return TokenBook(access.local_tokens, listed, recovered.tokens, variables)
 
 
 def _starts(kept: list[object]) -> Iterator[str]:

@@ -114,6 +114,8 @@ class Verdict(StrEnum):
     UNLOCKED = "Unlocked"
     UNLOCK_FAILED = "UnlockFailed"
     UNKNOWN = "Unknown"
+    FAILED = "Failed"
+    VERSION_MISMATCH = "VersionMismatch"
     NO_SUCH_OUTLET = "NoSuchOutlet"
     UNKNOWN_VENDOR = "UnknownVendorId"
     UNKNOWN_MESSAGE = "UnknownMessageId"

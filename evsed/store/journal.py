@@ -23,6 +23,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evsed.core.effects import Change, Drop, Persist
+from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
     BootClock,
@@ -123,6 +124,8 @@ class Journal:
             clocks=_only(BootClock, found),
             bindings=_only(Bound, found),
             profiles=_only(InstalledProfile, found),
+            listed=_only(ListedToken, found),
+            list_marks=_only(ListMark, found),
         )
 
     def commit(self, persist: Persist) -> None:

@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import profiles, records, reports
+from evsed.core import listed, profiles, records, reports
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -54,6 +54,8 @@ FORMS: dict[str, Form] = {
     "clock": Form(records.BootClock, 1),
     "binding": Form(records.Bound, 1),
     "profile": Form(profiles.InstalledProfile, 1),
+    "listed": Form(listed.ListedToken, 1),
+    "list-mark": Form(listed.ListMark, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 

@@ -11,9 +11,9 @@ from typing import Any
 from tests.peers.central import CentralSystem, Refused
 from tests.stand import Wallbox
 
-TAG, OTHER_TAG = "04A1B2C3", "REMOTE1"
+TAG, OTHER_TAG, LISTED_TAG = "04A1B2C3", "REMOTE1", "LISTED01"
 
-# What a station with the profiles Core, Smart Charging and Remote Trigger sends and answers.
+# What a station with the profiles Core, Local Auth List, Smart Charging and Remote Trigger sends and answers.
 MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("StartTransaction", "StatusNotification", "StopTransaction"),
@@ -22,6 +22,7 @@ REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
     *("RemoteStartTransaction", "RemoteStopTransaction", "Reset", "TriggerMessage", "UnlockConnector"),
     *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
+    *("GetLocalListVersion", "SendLocalList"),
 )
 PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
@@ -34,8 +35,6 @@ PAUSE = {"startPeriod": 0, "limit": 0}
 # Profiles it does not have: refused with an error, and nothing breaks.
 LATER = "2030-01-02T03:04:05Z"
 REFUSED: dict[str, dict[str, Any]] = {
-    "GetLocalListVersion": {},
-    "SendLocalList": {"listVersion": 1, "updateType": "Full"},
     "ReserveNow": {"connectorId": 1, "expiryDate": LATER, "idTag": TAG, "reservationId": 1},
     "CancelReservation": {"reservationId": 1},
     "GetDiagnostics": {"location": "ftp://127.0.0.1/diagnostics"},
@@ -141,12 +140,43 @@ def is_limited_by_profiles(box: Wallbox, central: CentralSystem) -> None:
     unplugs(box, central)
 
 
+def has_version(central: CentralSystem, version: int) -> None:
+    told = central.ask("GetLocalListVersion")
+    if told != {"listVersion": version}:
+        raise Unexpected(f"GetLocalListVersion was answered with {told}, not {version}")
+
+
+def charges_by_a_card_of_the_list(box: Wallbox, central: CentralSystem) -> None:
+    known = {"status": "Accepted", "expiryDate": LATER, "parentIdTag": "FAMILY"}
+    entries = [{"idTag": LISTED_TAG, "idTagInfo": known}, {"idTag": "GONE0001", "idTagInfo": {"status": "Blocked"}}]
+    has_version(central, 0)
+    expect(central, "SendLocalList", "Accepted", listVersion=3, updateType="Full", localAuthorizationList=entries)
+    gone = {"listVersion": 4, "updateType": "Differential", "localAuthorizationList": [{"idTag": "GONE0001"}]}
+    expect(central, "SendLocalList", "Accepted", **gone)
+    expect(central, "SendLocalList", "VersionMismatch", **gone)
+    has_version(central, 4)
+    expect(central, "ChangeConfiguration", "Accepted", key="LocalPreAuthorize", value="true")
+    asked, stopped = central.seen("Authorize"), central.seen("StopTransaction")
+    box.sim("plug-in")
+    box.sim("swipe", LISTED_TAG)
+    wait_status(central, "Charging")
+    if central.seen("Authorize") != asked:
+        raise Unexpected("a card of the list was asked about")
+    box.sim("swipe", LISTED_TAG)
+    central.wait_for("StopTransaction", stopped)
+    unplugs(box, central)
+    expect(central, "ChangeConfiguration", "Accepted", key="LocalPreAuthorize", value="false")
+    expect(central, "SendLocalList", "Accepted", listVersion=5, updateType="Full")
+    has_version(central, 0)
+
+
 def is_unlocked_in_mid_charge(box: Wallbox, central: CentralSystem) -> None:
     box.sim("plug-in")
     box.sim("swipe", TAG)
     wait_status(central, "Charging")
+    stopped = central.seen("StopTransaction")
     expect(central, "UnlockConnector", "Unlocked", connectorId=1)
-    central.wait_for("StopTransaction", 3)
+    central.wait_for("StopTransaction", stopped)
     unplugs(box, central)
 
 
@@ -209,6 +239,7 @@ STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
     charges_by_card,
     charges_remotely_and_through_a_cut,
     is_limited_by_profiles,
+    charges_by_a_card_of_the_list,
     is_unlocked_in_mid_charge,
     is_put_out_of_service_and_back,
     talks_of_this_and_that,

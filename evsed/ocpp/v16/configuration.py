@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evsed.core.catalogue import ITEMS_PER_GET, all_with_key16, by_key16
+from evsed.core.capacities import ITEMS_PER_GET
+from evsed.core.catalogue import all_with_key16, by_key16
 from evsed.core.effects import VariablesReply
 from evsed.core.events import Ref, VariablesRead, VariableWritten
 from evsed.core.words import Verdict

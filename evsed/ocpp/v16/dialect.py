@@ -1,4 +1,5 @@
-"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Smart Charging and Remote Trigger, as tables."""
+"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Local Auth List Management, Smart Charging and Remote
+Trigger, as tables."""
 
 from __future__ import annotations
 
@@ -11,7 +12,18 @@ from evsed.core.rules import Rules
 from evsed.core.words import Verdict
 from evsed.ocpp.dialect import Dialect, Inbound, Outbound
 from evsed.ocpp.schemas import Schemas
-from evsed.ocpp.v16 import authorization, boot, configuration, control, metering, profiles, status, transactions, vendor
+from evsed.ocpp.v16 import (
+    authorization,
+    boot,
+    configuration,
+    control,
+    local_list,
+    metering,
+    profiles,
+    status,
+    transactions,
+    vendor,
+)
 from evsed.ocpp.v16.numbers import SUBPROTOCOL
 from evsed.ocpp.v16.plain import decode_nothing, encode_verdict
 from evsed.ocpp.violations import Flaw
@@ -39,9 +51,11 @@ INBOUND: Mapping[str, Inbound] = {
     "DataTransfer": Inbound(vendor.decode_transferred, vendor.encode_transferred),
     "GetCompositeSchedule": Inbound(profiles.decode_composite, profiles.encode_composite),
     "GetConfiguration": Inbound(configuration.decode_get, configuration.encode_get),
+    "GetLocalListVersion": Inbound(local_list.decode_version, local_list.encode_version),
     "RemoteStartTransaction": Inbound(transactions.decode_remote_start, encode_verdict),
     "RemoteStopTransaction": Inbound(transactions.decode_remote_stop, encode_verdict),
     "Reset": Inbound(control.decode_reset, encode_verdict),
+    "SendLocalList": Inbound(local_list.decode_list, encode_verdict),
     "SetChargingProfile": Inbound(profiles.decode_set, profiles.encode_set),
     "TriggerMessage": Inbound(control.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}),
     "UnlockConnector": Inbound(control.decode_unlock, encode_verdict),
@@ -96,6 +110,8 @@ SHOWN = (
     "csChargingProfiles.chargingProfileId",
     "csChargingProfiles.chargingProfilePurpose",
     "csChargingProfiles.stackLevel",
+    "listVersion",
+    "updateType",
 )
 
 DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evsed.core.effects import Change, Drop, Persist, Put
+from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
     BootClock,
@@ -91,6 +92,8 @@ class Disk:
             clocks=self.of(BootClock),
             bindings=self.of(Bound),
             profiles=self.of(InstalledProfile),
+            listed=self.of(ListedToken),
+            list_marks=self.of(ListMark),
         )
 
     def _cut(self, before: bool) -> None:

@@ -6,14 +6,16 @@ from itertools import product
 
 import pytest
 
-from evsed.core import authorization
+from evsed.core import authorization, catalogue
 from evsed.core import events as ev
 from evsed.core.authorization import Decision, Opinion, Policy, TokenBook, decide
+from evsed.core.local_list import LocalList
 from evsed.core.overview import Surroundings, overview
 from evsed.core.records import KnownToken
 from evsed.core.reports import AuthorizationAsked, StatusChanged, TransactionEnded, TransactionStarted
 from evsed.core.status import HalStatus, LinkStatus
 from evsed.core.turn import Turn
+from evsed.core.variables import Variables
 from evsed.core.words import Now, Registration, Stamp, Status, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, WALL0, World
 from tests.evsed.core.plant import HOT
@@ -78,7 +80,7 @@ def test_the_table(known: str, online: bool, values: tuple[bool, bool, bool]) ->
 
 
 def test_a_list_entry_that_is_not_accepted_is_asked_online_and_refused_offline_even_where_unknown_ones_charge() -> None:
-    no = Opinion(accepted=False, group=None)
+    no = Opinion(BLOCKED, group=None)
     assert decide(no, Policy(True, True, True, True)) is Decision.ASK
     assert decide(no, Policy(False, True, True, True)) is Decision.REFUSE
 
@@ -342,14 +344,14 @@ def test_a_full_cache_drops_what_is_not_valid_then_the_oldest_and_never_the_new_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(authorization, "CACHE_SIZE", 3)
-    book = TokenBook((), ())
+    book = TokenBook((), LocalList(), (), Variables(catalogue.ALL, {}))
     turn = Turn(Now("boot", 1, WALL0))
 
     def learn(name: str, status: TokenStatus = ACCEPTED, expires_ms: int | None = None) -> None:
         book.learn(Token(name), ev.TokenAnswer(status, expires_ms), Stamp("boot", 1, WALL0), turn)
 
     def known() -> set[str]:
-        return {name for name in "abcdefgh" if book.opinion(Token(name), WALL0, use_cache=True) is not None}
+        return {name for name in "abcdefgh" if book.opinion(Token(name), WALL0) is not None}
 
     learn("a")
     learn("b", BLOCKED)

@@ -6,6 +6,7 @@ import pytest
 
 from evsed.core import events as ev
 from evsed.core.authorization import TokenBook
+from evsed.core.local_list import LocalList
 from evsed.core.records import KnownToken
 from evsed.core.reports import AuthorizationAsked, TransactionEnded, TransactionStarted
 from evsed.core.words import Status, StopReason, Token, TokenStatus, Verdict
@@ -239,7 +240,8 @@ def test_the_cable_waits_for_the_group_of_its_owner() -> None:
     world.disconnect()
     world.disk.flush()
     world.disk.records[KnownToken, OTHER.key] = KnownToken(OTHER, ACCEPTED, None, "FAMILY", LONG_AGO)
-    world.station.box.tokens = TokenBook((), world.disk.of(KnownToken))
+    box = world.station.box
+    box.tokens = TokenBook((), LocalList(), world.disk.of(KnownToken), box.variables)
     world.swipe(OTHER)
     assert not world.bays[1].facts.locked
 

@@ -7,10 +7,10 @@ import pytest
 from evsed.core import events as ev
 from evsed.core.records import KnownToken
 from evsed.core.reports import TransactionEnded, TransactionStarted
-from evsed.core.words import Stamp, Status, StopReason, Token, TokenStatus, Verdict
+from evsed.core.words import Status, StopReason, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, World
 from tests.evsed.core.plant import HOT, TRIPPED
-from tests.evsed.core.stories import charging, ended
+from tests.evsed.core.stories import LONG_AGO, charging, ended
 
 ACCEPTED, REJECTED = Verdict.ACCEPTED, Verdict.REJECTED
 SOFT, HARD = ev.ResetKind.SOFT, ev.ResetKind.HARD
@@ -369,9 +369,7 @@ def test_the_group_that_the_start_learns_lets_its_members_stop() -> None:
     world.verdicts[TransactionStarted] = ev.TokenAnswer(TokenStatus.ACCEPTED, group="FAMILY")
     charging(world)
     world.advance(31)
-    world.disk.records[KnownToken, OTHER.key] = KnownToken(
-        OTHER, TokenStatus.ACCEPTED, None, "FAMILY", Stamp("boot0", 1, 1)
-    )
+    world.disk.records[KnownToken, OTHER.key] = KnownToken(OTHER, TokenStatus.ACCEPTED, None, "FAMILY", LONG_AGO)
     world.crash()
     world.swipe(OTHER)
     world.advance(2)

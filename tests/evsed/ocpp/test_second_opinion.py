@@ -16,6 +16,7 @@ from ocpp.v16 import ChargePoint, call, call_result, enums
 from evsed.core import reports
 from evsed.core.effects import Answered, Reply, Send, VariablesReply, VariableView
 from evsed.core.events import BootAnswer, Delivered, Event, FromCentral, Noted, Request, TimeAnswer, TokenAnswer
+from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite, CompositePeriod, RateUnit
 from evsed.core.words import (
     Context,
@@ -165,7 +166,9 @@ REQUESTS = [
     (call.Reset("Soft"), Verdict.ACCEPTED, "Accepted"),
     (call.TriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
     (call.UnlockConnector(1), Verdict.UNLOCKED, "Unlocked"),
+    (call.SendLocalList(1, "Full", [{"id_tag": "CARD", "id_tag_info": CARD}]), Verdict.FAILED, "Failed"),
 ]
+NO_STATUS = {"GetConfiguration", "GetLocalListVersion"}
 
 
 def ask(request: object, answer: Answered | None) -> Any:
@@ -181,7 +184,7 @@ def ask(request: object, answer: Answered | None) -> Any:
 
 
 def test_every_request_is_in_the_list() -> None:
-    assert {type(request).__name__ for request, *_ in REQUESTS} | {"GetConfiguration"} == set(INBOUND)
+    assert {type(request).__name__ for request, *_ in REQUESTS} | NO_STATUS == set(INBOUND)
 
 
 @pytest.mark.parametrize(("request_", "answer", "status"), REQUESTS)
@@ -195,6 +198,11 @@ def test_the_package_understands_our_configuration() -> None:
     assert result.unknown_key == ["nope"]
 
 
+@pytest.mark.parametrize(("version", "told"), [(7, 7), (0, 0), (None, -1)])
+def test_the_package_understands_our_list_version(version: int | None, told: int) -> None:
+    assert ask(call.GetLocalListVersion(), ListVersion(version)).list_version == told
+
+
 def test_the_package_understands_our_composite_schedule() -> None:
     """Its validator takes a limit of one decimal, which a naive one may not."""
     periods = (CompositePeriod(0, 8_100, 3), CompositePeriod(30, 16_300))
@@ -206,4 +214,4 @@ def test_the_package_understands_our_composite_schedule() -> None:
 
 def test_the_package_understands_our_errors() -> None:
     with pytest.raises(ocpp.exceptions.NotSupportedError):
-        ask(call.GetLocalListVersion(), None)
+        ask(call.UpdateFirmware("http://example.org", NOW), None)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from evsed.core.effects import Change, Drop, Persist, Put
 from evsed.core.events import Binding
+from evsed.core.listed import ListedToken, ListMark
 from evsed.core.records import (
     BootClock,
     Bound,
@@ -82,6 +83,14 @@ def whole_session(tx: str, seq: int, samples: int = 3) -> list[Persist]:
     ]
 
 
+def list_update(n: int, cards: int = 4) -> Persist:
+    """The central system sends another list."""
+    entry = ListedToken(Token(f"listed-{n % 2}"), TokenStatus.ACCEPTED, None, None)
+    others = [replace(entry, token=Token(f"card-{n}-{m}")) for m in range(cards)]
+    gone = [replace(entry, token=Token(f"card-{n - 1}-{m}")) for m in range(cards)]
+    return both(forget(*gone), keep(entry, *others, ListMark(n + 1, cards + 1)))
+
+
 def a_day(sessions: int = 3) -> list[Persist]:
     """Urgent commits of every kind, as a station makes them."""
     history = [
@@ -92,6 +101,7 @@ def a_day(sessions: int = 3) -> list[Persist]:
     for n in range(sessions):
         history += whole_session(f"tx{n}", 2 * n)
         history.append(keep(Setting("SampledDataCtrlr", "TxUpdatedInterval", str(10 * n))))
+        history.append(list_update(n))
     history.append(keep(running("last"), started("last", 2 * sessions)))
     return history
 
@@ -151,6 +161,8 @@ def records_of(recovered: Recovered) -> list[Record]:
         *recovered.inoperative,
         *recovered.clocks,
         *recovered.bindings,
+        *recovered.listed,
+        *recovered.list_marks,
     ]
 
 

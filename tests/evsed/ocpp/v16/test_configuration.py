@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evsed.core.catalogue import ITEMS_PER_GET, PING_INTERVAL, all_with_key16
+from evsed.core.capacities import ITEMS_PER_GET
+from evsed.core.catalogue import PING_INTERVAL, all_with_key16
 from evsed.core.effects import VariablesReply, VariableView
 from evsed.core.events import VariablesRead, VariableWritten
 from evsed.core.words import Verdict
