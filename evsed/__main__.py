@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,9 +56,9 @@ class Paths:
     runtime: Path
 
 
-def main() -> int:
-    """The command `evsed`."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `evsed`; returns its exit code."""
+    options = _options(arguments)
     logging.basicConfig(level=options.log_level.upper(), format=_log_format(), stream=sys.stderr)
     try:
         if options.check is not None:
@@ -71,7 +72,7 @@ def main() -> int:
         return UNUSABLE
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     def path(option: str, variable: str, default: str, help: str) -> None:
         words = f"{help} (environment {variable}, else {default})"
         parser.add_argument(option, default=os.environ.get(variable, default), help=words)
@@ -83,7 +84,7 @@ def _options() -> argparse.Namespace:
     path("--hal-socket", "EVSE_HAL_SOCKET", "/run/evse-hal/hal.sock", "socket of evse-hal")
     path("--control-socket", "EVSED_CONTROL", "/run/evsed/control.sock", "socket for evsectl")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _paths(options: argparse.Namespace) -> Paths:
@@ -100,7 +101,7 @@ async def _run(site: Site, paths: Paths) -> int:
     listening = listen(paths.control_socket)
     journal = Journal(paths.state)
     clock = SystemClock(trust_system=site.central is None)
-    supervisor = _join(site, paths, journal, clock)
+    supervisor = join(site, paths, journal, clock)
     stop = asyncio.create_task(_asked_to_stop())
     gc.collect()
     gc.freeze()
@@ -153,7 +154,7 @@ def _outcome(work: asyncio.Task[None], paths: Paths) -> int:
     return 0
 
 
-def _join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supervisor:
+def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supervisor:
     """Everything made and wired, nothing running yet."""
     recovered = journal.load()
     station = Station(

@@ -112,3 +112,5 @@ class Log(Struct, frozen=True):
 
 
 Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | Log
+Dependent = Demand | Send
+"""What is not done after a `Persist` that the disk refused."""

@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from evsed.core.effects import Reply, Send
-from evsed.core.events import Binding, BootAnswer, Delivered, Event, FromCentral, LinkDown, LinkUp, Undelivered
+from evsed.core.events import Binding, BootAnswer, Delivered, Event, FromCentral, LinkDown, LinkUp, Ref, Undelivered
 from evsed.core.words import Nameplate, Registration, Stamp
 from evsed.ocpp.dialect import Bindings, Dialect, Inbound, Lookups, Outbound, Refusal, RequestAnswer, VendorHandler
 from evsed.ocpp.frames import Payload
@@ -119,6 +119,12 @@ class Exchange:
             self.counters["answers nobody waits for"] += 1
             return NOTHING
         return self._answer(asked, inbound, effect.answer)
+
+    def refuse(self, ref: Ref, text: str) -> Output:
+        """Answer the peer that we failed at its request."""
+        self.counters["requests that failed"] += 1
+        asked, _ = self._asked.pop(ref, (None, None))
+        return NOTHING if asked is None else self._refuse(asked.id, Flaw.INTERNAL, text)
 
     def receive(self, frame: str | bytes, now_ms: int) -> Output:
         """Take a frame of the peer, whatever it is."""

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from evsed.core.effects import LinkSettings, Reply, Send
-from evsed.core.events import Event
+from evsed.core.events import Event, Ref
 from evsed.core.status import LinkStatus
 from evsed.ocpp.backoff import Backoff
 from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, why_not_connected
@@ -125,6 +125,11 @@ class Link:
         """Answer a request over the connection that brought it."""
         if self._open is not None:
             self._open.emit(self._exchange.reply(effect))
+
+    def refuse(self, ref: Ref, text: str) -> None:
+        """Answer a request with an error, over the connection that brought it."""
+        if self._open is not None:
+            self._open.emit(self._exchange.refuse(ref, text))
 
     def settings(self, effect: LinkSettings) -> None:
         """Obey at once."""

@@ -1,43 +1,34 @@
-"""One life of evsed in the world: the real core, journal, exchange and edges, driven as the supervisor drives them.
+"""One life of evsed in the world: the real core, performer, journal, exchange and edges, on the world's own hands.
 
-What the supervisor does with tasks and threads is done here in the same order without waiting. A life ends by a kill,
-a cut or a restart; nothing of it goes on but the journal.
+What the supervisor does with tasks and threads is done here without waiting. A life ends by a kill, a cut or a restart;
+nothing of it goes on but the journal.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from evsed.core.box import Access
-from evsed.core.effects import (
-    AdoptTime,
-    Change,
-    Demand,
-    Effect,
-    LinkSettings,
-    Log,
-    Persist,
-    Reply,
-    Restart,
-    Send,
-)
-from evsed.core.events import DeadlineReached, Event, StoreBroken, StoreMended
+from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send
+from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
 from evsed.edges import HalView
 from evsed.ocpp.exchange import Exchange, Output
 from evsed.ocpp.v16.dialect import DIALECT
+from evsed.performer import Performer
+from evsed.quarantine import Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
+from evsed.supervisor import LOCAL
 from hal.contract import RENEW_MS
 
 if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
 
 REDIAL_MS = 2_000
-STORE_RETRY_MS = 10_000  # as in evsed.supervisor
 NEVER_MS = 1 << 62
 PLATE = Nameplate("evsed", "virtual", None, "test")
 
@@ -47,6 +38,11 @@ class DiskJournal(Journal):
 
     full: Callable[[], bool] = staticmethod(lambda: False)
     wrote: Callable[[], None] = staticmethod(lambda: None)
+    kept: Callable[[Persist], None] = staticmethod(lambda persist: None)
+
+    def commit(self, persist: Persist) -> None:
+        super().commit(persist)
+        self.kept(persist)
 
     def _write(self, changes: dict) -> None:  # type: ignore[type-arg]
         if changes and self.full():
@@ -60,6 +56,26 @@ class DiskJournal(Journal):
         self._database.close()
 
 
+class WatchedStation(Station):
+    """The real one; what it decides is told."""
+
+    decided: Callable[[list[Effect]], None] = staticmethod(lambda effects: None)
+
+    def handle(self, event: Event, now: Now) -> list[Effect]:
+        effects = super().handle(event, now)
+        self.decided(effects)
+        return effects
+
+
+def at_once(steps: Coroutine[Any, Any, None]) -> None:
+    """Do what would wait only for the disk; here the disk does not wait."""
+    try:
+        steps.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits")
+
+
 class Evsed:
     """From start to end, crash or cut. Its times are those of the boot that it lives in."""
 
@@ -70,8 +86,9 @@ class Evsed:
         recovered = self.journal.load()
         world.watch.recovered(recovered.transactions)
         self.journal.wrote = lambda: world.moment("committed")
+        self.journal.kept = world.watch.kept
         self.wall_offset: int | None = None
-        self.station = Station(
+        self.station = WatchedStation(
             recovered,
             self.now(),
             rules=DIALECT.rules,
@@ -89,10 +106,13 @@ class Evsed:
         self.renew_ms = 0
         self.connected = False
         self.redial_ms = world.mono_ms
-        self.unkept: list[Change] = []
-        self.retry_ms = 0
-        self.restart: Restart | None = None
-        self._station_due_ms = 0
+        self.station.decided = lambda effects: world.watch.decided(effects, self.demands)
+        self.performer = Performer(self.station, self.journal, Quarantine(world.folder), self)
+
+    @property
+    def restart(self) -> ResetKind | None:
+        """How far the station wants to restart, if it does."""
+        return self.performer.restart
 
     def now(self) -> Now:
         """Its clock: wall time only once someone told it."""
@@ -111,12 +131,10 @@ class Evsed:
         self._redial()
         if self.connected:
             self._out(self.exchange.tick(now_ms))
-        if self._station_due_ms <= now_ms:
+        if self._performer_due_ms() <= now_ms:
             self.inbox.append(DeadlineReached())
         while self.inbox and self.restart is None:
-            self._perform(self.station.handle(self.inbox.popleft(), self.now()))
-            self._station_due_ms = self.station.next_deadline() or NEVER_MS
-        self._keep_up()
+            at_once(self.performer.turn(self.inbox.popleft()))
 
     def renew(self) -> None:
         """Every lease again, when it is time."""
@@ -130,70 +148,45 @@ class Evsed:
         times = (
             self.exchange.next_deadline() if self.connected else None,
             self.redial_ms if self.may_dial() else None,
-            self.journal.flush_at(self.world.mono_ms),
-            self.retry_ms if self.unkept else None,
         )
-        return min(self._station_due_ms, self.renew_ms, *(at for at in times if at is not None))
+        return min(self._performer_due_ms(), self.renew_ms, *(at for at in times if at is not None))
 
-    def _perform(self, effects: list[Effect]) -> None:
-        broken: StoreBroken | None = None
-        self.world.watch.decided(effects, self.demands)
-        for effect in effects:
-            if isinstance(effect, Persist):
-                broken = self._keep(effect)
-            elif broken is None or not isinstance(effect, Demand | Send):
-                self._do(effect)
-        if broken is not None:
-            self._perform(self.station.handle(broken, self.now()))
+    def _performer_due_ms(self) -> int:
+        due_ms = self.performer.due_ms()
+        return NEVER_MS if due_ms is None else due_ms
 
-    def _do(self, effect: Effect) -> None:
-        if isinstance(effect, Demand):
-            self.demands[effect.evse] = effect
-            self.world.grant(effect)
-        elif isinstance(effect, Send):
-            self._out(self.exchange.send(effect, self.world.mono_ms))
-        elif isinstance(effect, Reply):
-            if effect.ref.startswith("control-"):
-                self.world.answers[effect.ref] = effect.answer
-            else:
-                self._out(self.exchange.reply(effect))
-        elif isinstance(effect, AdoptTime):
-            self.wall_offset = effect.wall_ms - self.world.mono_ms
-        elif isinstance(effect, Log):
-            self.world.note(effect.line)
-        elif isinstance(effect, Restart):
-            self.restart = effect
-        elif isinstance(effect, LinkSettings):
-            self.world.pings.append(effect.ping_s)
+    # --- the hands of the performer --------------------------------------------------------------------------
 
-    def _keep(self, persist: Persist) -> StoreBroken | None:
-        if self.unkept:
-            self.unkept.extend(persist.changes)
-            return StoreBroken(persist.changes, "the disk is full")
-        try:
-            self.journal.commit(persist)
-        except StoreFailed as failed:
-            self.unkept.extend(persist.changes)
-            self.retry_ms = self.world.mono_ms + STORE_RETRY_MS
-            return StoreBroken(persist.changes, str(failed))
-        self.world.watch.kept(persist)
-        return None
+    async def disk(self, work: Callable[[], None]) -> None:
+        work()
 
-    def _keep_up(self) -> None:
-        now_ms = self.world.mono_ms
-        try:
-            if self.unkept and now_ms >= self.retry_ms:
-                self.retry_ms = now_ms + STORE_RETRY_MS
-                persist = Persist(tuple(self.unkept))
-                self.journal.commit(persist)
-                self.world.watch.kept(persist)
-                self.unkept.clear()
-                self.inbox.append(StoreMended())
-            elif self.journal.flush_due(now_ms):
-                self.journal.flush()
-        except StoreFailed as failed:
-            if not self.unkept:
-                self.world.note(f"! {failed}")
+    def deliver(self, event: Event) -> None:
+        self.inbox.append(event)
+
+    def demand(self, effect: Demand) -> None:
+        self.demands[effect.evse] = effect
+        self.world.grant(effect)
+
+    def send(self, effect: Send) -> None:
+        self._out(self.exchange.send(effect, self.world.mono_ms))
+
+    def reply(self, effect: Reply) -> None:
+        if effect.ref.startswith(LOCAL):
+            self.world.answers[effect.ref] = effect.answer
+        else:
+            self._out(self.exchange.reply(effect))
+
+    def refuse(self, ref: Ref, text: str) -> None:
+        self._out(self.exchange.refuse(ref, text))
+
+    def adopt(self, effect: AdoptTime) -> None:
+        self.wall_offset = effect.wall_ms - self.world.mono_ms
+
+    def settings(self, effect: LinkSettings) -> None:
+        self.world.pings.append(effect.ping_s)
+
+    def note(self, line: str) -> None:
+        self.world.note(line)
 
     # --- the link --------------------------------------------------------------------------------------------
 

@@ -272,7 +272,7 @@ class Wallbox:
             self.evsed.turn()
             self._talk()
             if self.evsed.restart is not None:
-                self._restart(self.evsed.restart.kind)
+                self._restart(self.evsed.restart)
 
     def _let_pass(self) -> None:
         """The plant catches up; the ticks that were left out would have fed the gates."""

@@ -177,6 +177,14 @@ def test_an_answer_never_reaches_another_connection(peers: Peers) -> None:
     assert again.ref != request.ref
 
 
+def test_a_request_that_the_station_fails_at_is_answered_with_an_error(peers: Peers) -> None:
+    request = peers.asks("ClearCache")
+    (frame,) = peers.exchange.refuse(request.ref, "it broke").frames
+    assert json.loads(frame)[:4] == [4, "csms-1", "InternalError", "it broke"]
+    assert peers.exchange.counters["requests that failed"] == 1
+    assert peers.exchange.refuse(request.ref, "it broke").frames == (), "once is enough"
+
+
 def test_a_verdict_that_the_action_does_not_have_is_an_internal_error(peers: Peers) -> None:
     request = peers.asks("Reset", {"type": "Hard"})
     (reply,) = peers.replies(request, Verdict.UNLOCKED)
