@@ -20,14 +20,13 @@ import msgspec
 
 from evsed.core import catalogue
 from evsed.site_file import Wrong, content, convert, near, tables
-from hal.contract import Installation
+from hal.contract import Installation, objection
 
 LARGEST_SECRET = 4_096
 LARGEST_CA = 1_048_576
 TEXT_KEY = range(1, 65)  # characters; OCPP 2.0.1 errata allow 64
 HEX_KEY = range(16, 21)  # bytes; OCPP 1.6 security whitepaper, AuthorizationKey
 STRANGERS = 0o037  # a secret is written by its owner, and read by its owner and its group at most
-LEAST_MA = 6_000  # IEC 61851-1 Table A.8: the pilot can't offer less
 
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]  # OCPP 1.6 idToken
 
@@ -131,15 +130,8 @@ def _check_station(station: Station) -> None:
 
 
 def _check_installation(table: Installation) -> None:
-    limits = table.limits
-    if limits.fallback_ma and not LEAST_MA <= limits.fallback_ma <= limits.max_ma:
-        raise Wrong(f": limits.fallback_ma must be 0 or from {LEAST_MA} to max_ma, here {limits.max_ma}.")
-    if not table.board.name:
-        raise Wrong(": board.name must be the name of a board or a path that ends in .toml.")
-    outlets = [meter.evse for meter in table.meter]
-    for number, evse in enumerate(outlets):
-        if evse in outlets[:number]:
-            raise Wrong(f": meter[{number + 1}].evse must be another outlet: {evse} has a meter already.")
+    if (wrong := objection(table)) is not None:
+        raise Wrong(f": {wrong}")
 
 
 def _access(table: AccessTable, alone: bool) -> Access:

@@ -46,15 +46,25 @@ def clock_ms() -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run evse-hal until SIGTERM; returns the exit code."""
-    options = parse("evse-hal", arguments)
+    options = parse(arguments)
     listener = start_log(options.log_level)
     try:
+        if options.check is not None:
+            return _check(options)
         return _service(options) if options.service_clear else _run(options)
     except SettingsError as wrong:
         sys.stderr.write(f"evse-hal: {wrong}\n")
         return 2
     finally:
         listener.stop()
+
+
+def _check(options: Namespace) -> int:
+    """Say whether all that the site decides can be obeyed here; starts nothing. Raises SettingsError."""
+    meters(installation(options), board_file(options))
+    _uids(options.allow_user)
+    sys.stdout.write(f"{options.check} is valid for evse-hal.\n")
+    return 0
 
 
 def _service(options: Namespace) -> int:

@@ -18,6 +18,7 @@ _T = TypeVar("_T")
 
 MAX_DATAGRAM = 16_384
 MAX_EVSES = 8
+MIN_MA = 6_000  # IEC 61851-1 Table A.8: the pilot can't offer less
 LEASE_MS = 3_000
 RENEW_MS = 1_000
 
@@ -171,7 +172,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `fallback_ma` is offered for `grace_s` seconds after the last lease ran out in mid-charge; 0 = stop at once.
     """
 
-    max_ma: Annotated[int, msgspec.Meta(ge=6_000, le=80_000)] = 16_000
+    max_ma: Annotated[int, msgspec.Meta(ge=MIN_MA, le=80_000)] = 16_000
     fallback_ma: Annotated[int, msgspec.Meta(ge=0, le=80_000)] = 6_000
     grace_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 60
 
@@ -179,7 +180,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MeterChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[meter]]` of site.toml: which model counts for which outlet, on which serial line.
 
-    `port` is a device path; "sim" is the pseudo-terminal of the simulated board.
+    `port` is the absolute path of a device; "sim" is the pseudo-terminal of the simulated board.
     """
 
     model: str
@@ -196,6 +197,35 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     board: BoardChoice
     limits: Limits = Limits()
     meter: tuple[MeterChoice, ...] = ()
+
+
+def objection(site: Installation) -> str | None:
+    """What types alone do not tell of these tables, as a sentence that begins with the key. None = all is well."""
+    limits = site.limits
+    if not site.board.name:
+        return "board.name must be the name of a board or a path that ends in .toml."
+    if limits.fallback_ma and not MIN_MA <= limits.fallback_ma <= limits.max_ma:
+        return f"limits.fallback_ma must be 0 or from {MIN_MA} to max_ma, here {limits.max_ma}."
+    objections = (_meter_objection(number, site.meter) for number in range(len(site.meter)))
+    return next((found for found in objections if found), None)
+
+
+def _meter_objection(number: int, meters: tuple[MeterChoice, ...]) -> str | None:
+    """The same of one meter, seen beside those before it."""
+    meter, others = meters[number], meters[:number]
+    place = f"meter[{number + 1}]"
+    if any(other.evse == meter.evse for other in others):
+        return f"{place}.evse must be another outlet: {meter.evse} has a meter already."
+    if meter.port == "sim":
+        return None
+    if not meter.port.startswith("/") or not meter.port.isprintable():
+        return f'{place}.port must be the absolute path of a serial device, or "sim", not {meter.port!r:.60}.'
+    neighbours = [other for other in others if other.port == meter.port]
+    if any(other.address == meter.address for other in neighbours):
+        return f"{place}.address must be another one: a meter on {meter.port} has {meter.address} already."
+    if any((other.baud, other.parity) != (meter.baud, meter.parity) for other in neighbours):
+        return f"{place}: meters on {meter.port} have different baud or parity; set the same for all on one line."
+    return None
 
 
 Request = Lease | ClearFaults | SimOrder

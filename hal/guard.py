@@ -13,8 +13,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-from hal.contract import Cp, Lease
-from hal.iec61851 import CONFIRM_MS, MIN_MA, STOP_WAIT_MS, Level
+from hal.contract import MIN_MA, Cp, Lease
+from hal.iec61851 import CONFIRM_MS, STOP_WAIT_MS, Level
 
 SAMPLE_MAX_AGE_MS = 30
 

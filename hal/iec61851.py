@@ -12,13 +12,12 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from hal.contract import Cp
+from hal.contract import MIN_MA, Cp
 
 X1 = 1000.0  # constant +12 V
 F = 0.0  # constant −12 V
 FAR_MS = 2**62  # a deadline that never comes
 
-MIN_MA = 6_000
 MAX_MA = 80_000
 SIMPLIFIED_MA = 10_000  # IEC 61851-1 A.2.3: a car without S2
 CONFIRM_MS = 500  # B-C-B toggles hold C for 200–400 ms and mean a signal, not a wish for energy (seq. 11)

@@ -8,8 +8,8 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from hal.contract import LEASE_MS, Lease, Limits
-from hal.iec61851 import FAR_MS, MIN_MA
+from hal.contract import LEASE_MS, MIN_MA, Lease, Limits
+from hal.iec61851 import FAR_MS
 
 
 class Permit:

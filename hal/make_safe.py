@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from hal.boards import Board, assemble
 from hal.iec61851 import X1
-from hal.options import board_file, parse
+from hal.options import board_file, parse_board
 from hal.settings import SettingsError
 
 
@@ -40,7 +40,7 @@ def _acts(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the board of a site safe once. 0 = done, 1 = a part refused, 2 = the settings cannot be obeyed."""
     try:
-        options = parse("hal.make_safe", arguments)
+        options = parse_board("hal.make_safe", arguments)
         board = assemble(board_file(options))
     except SettingsError as wrong:
         sys.stderr.write(f"{wrong}\n")

@@ -1,18 +1,22 @@
 """Options of evse-hal, each with its environment variable, and the site and board that they name.
 
 Rules this file upholds: hal reads `[board]`, `[limits]` and `[[meter]]` of site.toml and no other table; what cannot
-be obeyed is a `SettingsError` of one sentence.
+be obeyed is one sentence: a `SettingsError`, or the end of the process with 2 where it is an option.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
-from hal.boards import BoardFile, load, with_outlets
-from hal.contract import MAX_EVSES, BoardChoice, Installation, MeterChoice
+from hal.boards import BoardFile, check_parts, load, with_outlets
+from hal.contract import MAX_EVSES, BoardChoice, Installation, MeterChoice, objection
+from hal.drivers.meter_model import ModelError, load_model
 from hal.settings import SettingsError, as_struct, read_toml
 
 SOCKET = "/run/evse-hal/hal.sock"
@@ -20,35 +24,96 @@ STATE = "/var/lib/evse-hal"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-def parse(program: str, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options; argparse ends the process with 2 at one that it does not know."""
-    env = os.environ.get
-    parser = argparse.ArgumentParser(program, description="The process that may close the contactor.")
-    parser.add_argument("--site", default=env("EVSE_SITE"), help="site.toml [EVSE_SITE]")
-    parser.add_argument("--board", default=env("EVSE_BOARD"), help="board name or .toml path, overrides the site")
-    parser.add_argument("--evses", type=_evses, default=env("EVSE_EVSES"), help="outlets of a simulated board")
-    parser.add_argument("--socket", default=env("EVSE_HAL_SOCKET", SOCKET), help=f"default {SOCKET} [EVSE_HAL_SOCKET]")
-    parser.add_argument("--state", default=env("EVSE_HAL_STATE", STATE), help=f"default {STATE} [EVSE_HAL_STATE]")
+class _Parser(argparse.ArgumentParser):
+    """One that says in one sentence what it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+class _Version(argparse.Action):
+    """Looked up only when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        sys.stdout.write(f"evse-hal {version('evsed')}\n")
+        parser.exit()
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of evse-hal. Ends the process with 2 at one that it does not know."""
+    parser = _board_parser("evse-hal", "The process that may close the contactor.")
+    parser.add_argument("--check", metavar="SITE", help="say what evse-hal would refuse of this site.toml, and end")
+    parser.add_argument(
+        "--service-clear", action="store_true", help="forget all latched faults after a repair, and end"
+    )
+    parser.add_argument(
+        "--socket", default=_env("EVSE_HAL_SOCKET") or SOCKET, help=f"where evsed finds it [EVSE_HAL_SOCKET, {SOCKET}]"
+    )
+    parser.add_argument(
+        "--state", default=_env("EVSE_HAL_STATE") or STATE, help=f"folder of latched faults [EVSE_HAL_STATE, {STATE}]"
+    )
     parser.add_argument(
         "--allow-user",
         action="append",
-        default=env("EVSE_HAL_ALLOW_USER", "").split(),
+        default=(_env("EVSE_HAL_ALLOW_USER") or "").split(),
         metavar="NAME",
         help="a user beside root and oneself who may speak to hal; may be repeated [EVSE_HAL_ALLOW_USER]",
     )
     parser.add_argument(
-        "--log-level", type=str.upper, choices=LOG_LEVELS, default=env("EVSE_HAL_LOG_LEVEL", "INFO").upper()
+        "--log-level",
+        type=_log_level,
+        default=_env("EVSE_HAL_LOG_LEVEL") or "INFO",
+        metavar="LEVEL",
+        help=f"{', '.join(LOG_LEVELS)} [EVSE_HAL_LOG_LEVEL, INFO]",
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and end")
+    options = parser.parse_args(arguments)
+    if options.check is not None:
+        options.site = options.check
+    return options
+
+
+def parse_board(program: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options that name a board and nothing else."""
+    return _board_parser(program, "Contactor off, enable dropped, pilot to +12 V.").parse_args(arguments)
+
+
+def _board_parser(program: str, description: str) -> argparse.ArgumentParser:
+    words = "Every option may be given by the environment variable in brackets instead."
+    parser = _Parser(program, description=description, epilog=words)
+    parser.add_argument("--site", default=_env("EVSE_SITE"), help="the installer's site.toml [EVSE_SITE]")
+    parser.add_argument(
+        "--board",
+        default=_env("EVSE_BOARD"),
+        metavar="NAME",
+        help="a board by name, or the path of a .toml, instead of the one of the site [EVSE_BOARD]",
     )
     parser.add_argument(
-        "--service-clear", action="store_true", help="forget all latched faults after a repair, and end"
+        "--evses",
+        type=_evses,
+        default=_env("EVSE_EVSES"),
+        metavar="N",
+        help=f"outlets of a simulated board, 1 to {MAX_EVSES} [EVSE_EVSES]",
     )
-    return parser.parse_args(arguments)
+    return parser
+
+
+def _env(name: str) -> str | None:
+    """A variable; an empty one is none."""
+    return os.environ.get(name) or None
 
 
 def _evses(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_EVSES:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {MAX_EVSES}")
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:3]) <= MAX_EVSES):
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {MAX_EVSES} (nor may EVSE_EVSES be)")
     return int(text)
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        known = ", ".join(LOG_LEVELS)
+        raise argparse.ArgumentTypeError(f"{text} is not one of {known} (nor may EVSE_HAL_LOG_LEVEL be)")
+    return text.upper()
 
 
 def installation(options: argparse.Namespace) -> Installation:
@@ -58,28 +123,34 @@ def installation(options: argparse.Namespace) -> Installation:
         tables = read_toml(path)
         if options.board:
             tables["board"] = {"name": options.board}
-        return as_struct(path, tables, Installation, only=("board", "limits", "meter"))
+        site = as_struct(path, tables, Installation, only=("board", "limits", "meter"))
+        if (wrong := objection(site)) is not None:
+            raise SettingsError(f"{path}: {wrong}")
+        return site
     if options.board:
         return Installation(BoardChoice(options.board))
     raise SettingsError("no site and no board: give --site FILE (or EVSE_SITE), or --board sim to try it out")
 
 
 def board_file(options: argparse.Namespace) -> BoardFile:
-    """The board that the options name. Raises SettingsError."""
+    """The board that the options name, with drivers that exist. Raises SettingsError."""
     board = load(installation(options).board.name)
+    check_parts(board)
     return board if options.evses is None else with_outlets(board, options.evses)
 
 
 def meters(site: Installation, board: BoardFile) -> tuple[MeterChoice, ...]:
     """Which meter counts for which outlet; a simulated board brings its own. Raises SettingsError."""
     outlets = {outlet.evse for outlet in board.outlet}
-    counted: set[int] = set()
-    for meter in site.meter:
+    for number, meter in enumerate(site.meter, 1):
         if meter.evse not in outlets:
-            raise SettingsError(f"meter.evse: board {board.name} has no outlet {meter.evse}")
-        if meter.evse in counted:
-            raise SettingsError(f"meter.evse: outlet {meter.evse} has two meters; give each outlet at most one")
-        counted.add(meter.evse)
+            raise SettingsError(f"meter[{number}].evse: board {board.name} has no outlet {meter.evse}")
+        if meter.port == "sim" and board.kind != "sim":
+            raise SettingsError(f'meter[{number}].port: board {board.name} is real; "sim" is for simulated ones only')
+        try:
+            load_model(meter.model)
+        except ModelError as wrong:
+            raise SettingsError(f"meter[{number}].model: {wrong}") from None
     if site.meter or board.kind != "sim":
         return site.meter
     return tuple(MeterChoice(model="sdm630", port="sim", evse=evse) for evse in sorted(outlets))

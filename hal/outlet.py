@@ -14,13 +14,12 @@ import logging
 
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
-from hal.contract import Cp, Fault, Limits, Outlet
+from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
 from hal.iec61851 import (
     FAR_MS,
-    MIN_MA,
     X1,
     F,
     Level,

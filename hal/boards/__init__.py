@@ -12,7 +12,9 @@ driver of each part, with the driver's own keys beside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -190,14 +192,10 @@ class _PiBoard:
             raise
 
     def _parts(self, board: BoardFile, outlet: OutletFile) -> Parts:
-        needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
         parts: dict[str, Any] = {}
         for role in Parts.__dataclass_fields__:
-            options = getattr(outlet, role)
-            where = f"board {board.name}: outlet {outlet.evse}: {role}"
-            if options is None and role in needed:
-                raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
-            parts[role] = None if options is None else _build(where, options)
+            build = _choice(board, outlet, role)
+            parts[role] = None if build is None else build()
             self._built.append(parts[role])
         return Parts(**parts)
 
@@ -222,8 +220,22 @@ class _PiBoard:
                 part.close()
 
 
-def _build(where: str, options: dict[str, Any]) -> Any:
-    """One part by the exact name of its driver."""
+def check_parts(board: BoardFile) -> None:
+    """Whether `assemble` will find all drivers and understand their keys; touches no part. Raises BoardError."""
+    for outlet in board.outlet if board.kind != "sim" else ():
+        for role in Parts.__dataclass_fields__:
+            _choice(board, outlet, role)
+
+
+def _choice(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], Any] | None:
+    """What builds one part, by the exact name of its driver; None = there is no such part."""
+    options = getattr(outlet, role)
+    where = f"board {board.name}: outlet {outlet.evse}: {role}"
+    needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
+    if options is None:
+        if role in needed:
+            raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
+        return None
     name = options.get("driver")
     if name not in DRIVERS:
         known = ", ".join(sorted(DRIVERS)) or "none in this version"
@@ -232,6 +244,6 @@ def _build(where: str, options: dict[str, Any]) -> Any:
     driver = getattr(import_module(module), class_name)
     own = {key: value for key, value in options.items() if key != "driver"}
     try:
-        return driver(as_struct(Path(where), own, driver.Config))
+        return partial(driver, as_struct(Path(where), own, driver.Config))
     except SettingsError as wrong:
         raise BoardError(str(wrong)) from None

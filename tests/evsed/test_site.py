@@ -196,7 +196,7 @@ KEY = CENTRAL + "password = "
             ': meter[1].parity must be "E" or "N" or "O", not \'X\'.',
         ),
         (
-            FREE + '[[meter]]\nmodel = "a"\nport = "b"\n' * 2,
+            FREE + '[[meter]]\nmodel = "a"\nport = "/b"\n' * 2,
             ": meter[2].evse must be another outlet: 1 has a meter already.",
         ),
         (FREE.replace('"sim"', '""'), ": board.name must be the name of a board or a path that ends in .toml."),

@@ -163,13 +163,54 @@ def test_what_cannot_be_obeyed_is_one_sentence_and_exit_2(
     assert said.startswith(sentence) and said.count("\n") == 1
 
 
+SIM = '[board]\nname = "sim"\n'
+METER = '[[meter]]\nmodel = "sdm630"\nport = "/dev/ttyUSB0"\n'
+
+
+def checked(tmp_path: Path, text: str, *arguments: str, **env: str) -> tuple[int, str, str]:
+    """What `evse-hal --check` says of a site."""
+    (tmp_path / "site.toml").write_text(text)
+    command = [sys.executable, "-m", "hal", "--check", str(tmp_path / "site.toml"), *arguments]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVSE_")}
+    done = subprocess.run(
+        command, env={**clean, **env, "PYTHONPATH": str(ROOT)}, text=True, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_check_starts_nothing_and_says_that_all_is_well(tmp_path: Path) -> None:
+    said = checked(tmp_path, SIM + METER)
+    assert said == (0, f"{tmp_path}/site.toml is valid for evse-hal.\n", "")
+    two = checked(tmp_path, SIM + METER + "evse = 2\n", EVSE_EVSES="2", EVSE_HAL_STATE=str(tmp_path / "state"))
+    assert two[0] == 0 and not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "sentence"),
+    [
+        (SIM.replace("sim", "esp"), [], "evse-hal: no board `esp`; known are sim, sim2, or a path that ends in .toml"),
+        (SIM, ["--board", "none"], "evse-hal: no board `none`; known are sim, sim2, or a path that ends in .toml"),
+        (SIM + METER.replace("sdm630", "abacus"), [], "evse-hal: meter[1].model: no meter model is called 'abacus'"),
+        (SIM + METER + "evse = 2\n", [], "evse-hal: meter[1].evse: board sim has no outlet 2"),
+        (SIM + "[limits]\nmax_ma = 1\n", [], "evse-hal: {site}: limits.max_ma: Expected `int` >= 6000"),
+        (SIM, ["--allow-user", "nobody-at-all"], "evse-hal: --allow-user nobody-at-all: there is no such user"),
+    ],
+)
+def test_a_check_says_in_one_sentence_what_a_start_would_refuse(
+    tmp_path: Path, text: str, arguments: list[str], sentence: str
+) -> None:
+    code, out, err = checked(tmp_path, text, *arguments)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+    assert err.startswith(sentence.format(site=tmp_path / "site.toml"))
+
+
 def test_a_meter_model_that_does_not_exist_is_one_sentence(start: Callable[..., Process], tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
     site.write_text('[board]\nname = "sim"\n[[meter]]\nmodel = "abacus"\nport = "sim"\n')
     process = start("--site", str(site))
     assert process.process.wait(20) == 2
     said = process.end()[1]
-    assert said.startswith("evse-hal: meter of outlet 1: ") and "abacus" in said and said.count("\n") == 1
+    assert said.startswith("evse-hal: meter[1].model: ") and "abacus" in said and said.count("\n") == 1
 
 
 def test_a_damaged_memory_of_faults_keeps_it_open(start: Callable[..., Process], tmp_path: Path) -> None:
