@@ -70,7 +70,7 @@ class OutletLoop:
         self._driven: float | None = None
         self._must_open = True
         self._rest_until_ms = 0
-        self._beat_ms = now_ms
+        self._beat_ms, self._gate_ms = now_ms, board.timing.gate_ms
         self._last_offer_ma = 0
         self._closings = self._interruptions = 0
         self._write_broken = ""
@@ -173,7 +173,7 @@ class OutletLoop:
             inputs.closed,
             self.ordered,
             self._beat_ms,
-            self._board.timing.gate_ms,
+            self._gate_ms,
             self._judge.fell,
             self._rest_until_ms,
             self._judge.book.opening,
@@ -186,6 +186,7 @@ class OutletLoop:
             self.permit.due_ms(inputs.lease, now_ms),
             *self._judge.deadlines(now_ms),
             *self._bolt.deadlines(now_ms),
+            *self._senses.deadlines(),
         ]
         if not self.ordered:
             moments.append(self._rest_until_ms)

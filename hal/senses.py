@@ -1,7 +1,7 @@
 """What one outlet sees in one tick, with what a broken part leaves of it.
 
 Rules this file upholds:
-- The pilot is measured in every tick; only a measurement that worked renews `sampled_ms`.
+- The pilot is looked at in every tick; only a new measurement, told by its count, renews `sampled_ms`.
 - A part that fails makes its value unsafe: the pilot is disobedient, the bolt is not locked, the fault has a name.
 """
 
@@ -12,8 +12,11 @@ from typing import NamedTuple, Protocol
 from hal.contract import Cp, Lease, MeterReading, TagSeen
 from hal.drivers.protocols import PartFailed, Parts
 from hal.faults import Name
+from hal.guard import SAMPLE_MAX_AGE_MS
 from hal.iec61851 import DISOBEYED, NOWHERE, Level, PilotState, cable_ma, look
 from hal.lease import Permit
+
+FROZEN_MS = 200  # a pilot that is not measured for so long is a fault; the guard opens before
 
 
 class Readings(Protocol):
@@ -63,7 +66,8 @@ class Senses:
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
-        self._plateaus = (0.0, 0.0)
+        self._sample = (0.0, 0.0, 0)
+        self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
         self._last = Inputs(False, False, None, None, None, None, None, False, "", "")
         self._last_ohms: float | None = None
         self.band = NOWHERE
@@ -76,9 +80,12 @@ class Senses:
         One long expression, since most ticks end here: on a cold cache a further call costs as much as all of it.
         """
         try:
-            self._plateaus = high, low = self._volts()
+            before = self._sample
+            self._sample = high, low, count = self._volts()
         except PartFailed as broken:
             self.pilot_broken = str(broken)
+            return False
+        if count == before[2]:
             return False
         self.sampled_ms = now_ms
         last, band = self._last, self.band
@@ -99,10 +106,20 @@ class Senses:
             return False
 
     def level(self, pilot: PilotState, now_ms: int) -> Level:
-        """What `quiet` measured; a driver that failed is a line that does not obey."""
-        if self.pilot_broken:
-            return DISOBEYED[Cp.E]
-        return look(pilot, *self._plateaus, now_ms)
+        """What `quiet` measured; a driver that failed or measures no more is a line that does not obey."""
+        high, low, count = self._sample
+        if self.sampled_ms != now_ms and not self.pilot_broken:
+            if self._old_count != count:
+                self._old_count, self._old_ms = count, now_ms
+            elif now_ms - self._old_ms >= FROZEN_MS:
+                self.pilot_broken = "pilot: it is not measured any more"
+        return DISOBEYED[Cp.E] if self.pilot_broken else look(pilot, high, low, now_ms)
+
+    def deadlines(self) -> list[int]:
+        """When the age of the last sample alone next changes something."""
+        if self._old_count != self._sample[2]:
+            return []
+        return [self.sampled_ms + SAMPLE_MAX_AGE_MS + 1, self._old_ms + FROZEN_MS]
 
     def inputs(self, permit: Permit, acknowledged: bool, broken: str) -> Inputs:
         """Everything else; `broken` tells what could not be written."""

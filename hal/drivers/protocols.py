@@ -22,13 +22,22 @@ class NoReading(Exception):
 
 
 class Pilot(Protocol):
-    """The control pilot: ±12 V behind 1 kΩ, 1 kHz."""
+    """The control pilot: ±12 V behind 1 kΩ, 1 kHz.
+
+    Both plateaus must come through one converter, so that a stuck one shows a single level, which no PWM has. Only the
+    driver knows whether a value was measured or merely read again, so it counts, and what is not counted is old.
+    """
 
     def offer(self, permille: float) -> None:
         """Drive it: 1000 = constant +12 V (x1), 0 = constant −12 V (state F), between = share of the high level."""
 
-    def volts(self) -> tuple[float, float]:
-        """(high, low) plateau in volts, measured since the last call. At 1000 or 0 both are the one level."""
+    def volts(self) -> tuple[float, float, int]:
+        """(highest, lowest) plateau in volts of all that was measured since the last call, and how many measurements
+        there have been since the start. At 1000 or 0 both plateaus are the one level.
+
+        Only a finished measurement of the line moves the count. Without a new one the plateaus are the last ones; after
+        30 ms the guard opens, after 200 ms it is a fault.
+        """
 
 
 class Contactor(Protocol):

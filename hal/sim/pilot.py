@@ -32,6 +32,7 @@ class PilotFault(StrEnum):
     STUCK = "pilot-stuck"
     NOISY = "pilot-noisy"
     ADC_STUCK = "adc-stuck"
+    ADC_REPEATS = "adc-repeats"
     ADC_GONE = "adc-gone"
 
 
@@ -46,7 +47,7 @@ class SimPilot:
         self._phase_us = random.randrange(PERIOD_US)
         self._noise = [random.gauss(0.0, 1.0) for _ in range(257)]
         self._gain = _NOISE_V
-        self._turn = 0
+        self._turn = self._count = 0
         self._offered = 1_000.0
         self._load = Load()
         self.faults: set[PilotFault] = set()
@@ -54,7 +55,8 @@ class SimPilot:
         self._past: list[Stretch] = []
         self._held = (0.0, 0.0)
         self._now = self._stretch()
-        self._steady = self._held = self._seen = self._find([self._now._replace(until_us=_LONG_US)])
+        self._steady = self._held = self._find([self._now._replace(until_us=_LONG_US)])
+        self._seen = (*self._held, self._count)
 
     # --- what the tick uses --------------------------------------------------------------------------------
 
@@ -65,7 +67,7 @@ class SimPilot:
                 self._offered = permille
                 self._change()
 
-    def volts(self) -> tuple[float, float]:
+    def volts(self) -> tuple[float, float, int]:
         """What the detectors hold since the last call, see `Pilot.volts`."""
         now = self._agenda.now_us
         if self.faults:
@@ -73,14 +75,20 @@ class SimPilot:
                 raise PartFailed("pilot: the ADC does not answer")
             if PilotFault.ADC_STUCK in self.faults:
                 return self._seen
+            if PilotFault.ADC_REPEATS in self.faults:  # a driver that takes the old sample for a new one
+                self._count += 1
+                self._seen = (*self._seen[:2], self._count)
+                return self._seen
         if self._past or now - self._read_us < 2 * PERIOD_US:
             self._scan(now)
         else:
             self._held = self._steady
         self._read_us = now
         self._turn = turn = (self._turn + 1) % 256
+        self._count = count = self._count + 1
         high, low = self._held
-        self._seen = seen = (high + self._gain * self._noise[turn], low + self._gain * self._noise[turn + 1])
+        gain, noise = self._gain, self._noise
+        self._seen = seen = (high + gain * noise[turn], low + gain * noise[turn + 1], count)
         return seen
 
     # --- what the world does -------------------------------------------------------------------------------

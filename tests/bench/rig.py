@@ -81,7 +81,7 @@ class FixedDuty:
     def offer(self, permille: float) -> None:
         self._part.offer(self._permille if 0 < permille < 1_000 else permille)
 
-    def volts(self) -> tuple[float, float]:
+    def volts(self) -> tuple[float, float, int]:
         return self._part.volts()
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hal.boards import assemble
 from hal.contract import Cp, Lease, Limits, MeterReading, Outlet
 from hal.faults import Name
 from hal.iec61851 import Rules, duty_permille
@@ -499,6 +500,58 @@ def test_a_broken_pilot_opens_within_two_ticks(breaks: str, fault: str) -> None:
     assert not box.tick.loaded and box.faults()[0] == fault
 
 
+def test_a_pilot_that_is_not_measured_opens_then_is_a_fault_and_heals() -> None:
+    box = Box(sim_board(socket=False))
+    box.charge()
+    box.run(20_000)
+    box.say("fault adc-stuck")  # the tick of this order already finds an old sample
+    box.say("unplug")
+    assert box.run(10).closed
+    outlet = box.run(20)
+    assert outlet.reason == "STALE_SAMPLE" and not box.tick.loaded and outlet.interruptions == 1
+    box.run(150)
+    assert box.faults() == []
+    box.run(10)
+    assert box.faults() == ["PILOT_DRIVER"] and "not measured" in box.outlet().faults[0].text
+    box.say("clear adc-stuck")
+    outlet = box.run(1_000)
+    assert outlet.cp is Cp.A and box.faults() == []
+
+
+def test_old_samples_now_and_then_are_no_fault() -> None:
+    box = Box(sim_board(socket=False))
+    box.charge()
+    for _ in range(200):
+        box.say("fault adc-stuck")
+        box.run(10)
+        box.say("clear adc-stuck")
+        box.run(50)
+    outlet = box.outlet()
+    assert outlet.closed and outlet.interruptions == 0 and box.faults() == []
+
+
+def test_a_pilot_that_was_never_measured_is_a_fault() -> None:
+    board = assemble(sim_board())
+    board.order(1, ("fault", "adc-stuck"))
+    box = Box(board)
+    assert box.run(300).reason == "STALE_SAMPLE" and box.faults() == ["PILOT_DRIVER"]
+
+
+@pytest.mark.parametrize(("offers", "fault"), [(True, "PILOT_DRIVER"), (False, "PILOT_FAULT")])
+def test_a_driver_that_lies_is_found_when_the_line_goes_from_x1_to_pwm_or_back(offers: bool, fault: str) -> None:
+    """It counts old samples as new; then only a change of our own drive can show that it does not look."""
+    box = Box()
+    box.say("plug-in")
+    if offers:
+        box.allow(16_000)
+        box.until(closed=True)
+    box.run(1_000)
+    box.say("fault adc-repeats")
+    box.allow(0 if offers else 16_000, closes=not offers)
+    box.run(60)
+    assert box.faults() == [fault] and not box.tick.loaded
+
+
 def test_a_lost_earth_looks_like_a_and_opens() -> None:
     box = Box()
     box.charge()
@@ -598,8 +651,6 @@ class Brittle:
 
 def brittle_box() -> tuple[Box, Brittle]:
     """A box whose contactor is brittle."""
-    from hal.boards import assemble
-
     board, contactor = assemble(sim_board(socket=False)), Brittle()
     outlet = board.outlets[1]
     parts = dataclasses.replace(outlet.parts, contactor=contactor)

@@ -23,6 +23,7 @@ IN_MID_CHARGE: dict[str, tuple[str, int, bool]] = {
     "pilot-stuck": ("OtherError", BUDGET_MS, True),
     "pilot-no-minus": ("OtherError", BUDGET_MS, True),
     "adc-gone": ("InternalError", BUDGET_MS, True),
+    "adc-stuck": ("InternalError", BUDGET_MS, True),
     "residual": ("GroundFailure", 20, False),  # in hardware, without any software
     "pp-broken": ("OtherError", 400, True),
     "pp-short": ("OtherError", 400, True),
@@ -199,6 +200,23 @@ def test_a_feedback_that_broke_open_in_mid_charge(box: Wallbox) -> None:
     box.clear("aux-open")
     box.advance(60)
     assert box.statuses()[-1] == "Faulted" and not box.bay().contactor.main
+
+
+@pytest.mark.parametrize("phase_ms", [0, 3, 7])
+def test_a_frozen_pilot_and_a_fixed_cable_that_nobody_holds(make: Make, tmp_path: Path, phase_ms: int) -> None:
+    """The car is gone and the last sample says C for ever."""
+    board = tmp_path / "fixed.toml"
+    board.write_text('name = "f"\nkind = "sim"\n[[outlet]]\nevse = 1\nmax_ma = 32000\nsocket = false\n')
+    world = make(board=str(board), phase_ms=phase_ms)
+    world.advance(5)
+    world.charge(20)
+    world.fault("adc-stuck")
+    world.order("unplug")
+    assert ms_until_open(world) <= BUDGET_MS
+    world.advance(60)
+    assert world.statuses()[-1] == "Faulted" and not world.bay().contactor.main
+    world.clear("adc-stuck")
+    world.until(lambda: world.csms.charges[1].stop is not None)
 
 
 # --- cars ----------------------------------------------------------------------------------------------------

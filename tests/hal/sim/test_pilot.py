@@ -28,7 +28,7 @@ class Wire:
         return self
 
     def letter(self) -> str:
-        high, _ = self.pilot.volts()
+        high, _, _ = self.pilot.volts()
         return "A" if high > 10 else "B" if high > 7.5 else "C" if high > 4.5 else "?"
 
 
@@ -90,7 +90,7 @@ def test_x1_and_f_give_one_level_twice() -> None:
     for permille, volts in ((1_000.0, 12.0), (0.0, -12.0)):
         wire.pilot.offer(permille)
         wire.at(wire.agenda.now_us + 10_000).pilot.volts()
-        high, low = wire.at(wire.agenda.now_us + 10_000).pilot.volts()
+        high, low, _ = wire.at(wire.agenda.now_us + 10_000).pilot.volts()
         assert high == pytest.approx(volts, abs=0.3)
         assert low == pytest.approx(volts, abs=0.3)
 
@@ -98,14 +98,14 @@ def test_x1_and_f_give_one_level_twice() -> None:
 def test_two_reads_at_one_moment_agree_but_for_noise() -> None:
     wire = Wire().at(10_000)
     wire.pilot.offer(100.0)
-    first = wire.at(20_000).pilot.volts()
-    assert wire.pilot.volts() == pytest.approx(first, abs=0.2)
+    first = wire.at(20_000).pilot.volts()[:2]
+    assert wire.pilot.volts()[:2] == pytest.approx(first, abs=0.2)
 
 
 def test_the_same_seed_gives_the_same_noise_and_another_seed_another() -> None:
     def trace(seed: int) -> list[tuple[float, float]]:
         wire = Wire(seed)
-        return [wire.at(10_000 * n).pilot.volts() for n in range(1, 300)]
+        return [wire.at(10_000 * n).pilot.volts()[:2] for n in range(1, 300)]
 
     assert trace(3) == trace(3)
     assert trace(3) != trace(4)
@@ -124,7 +124,7 @@ def faulty(fault: PilotFault, load: Load = C) -> Wire:
 
 def test_cp_short_is_near_zero_on_both_sides_and_the_car_hears_nothing() -> None:
     wire = faulty(PilotFault.CP_SHORT)
-    assert wire.pilot.volts() == pytest.approx((0.0, 0.0), abs=1.0)
+    assert wire.pilot.volts()[:2] == pytest.approx((0.0, 0.0), abs=1.0)
     assert wire.heard[-1] == 0.0
     wire.pilot.fault(PilotFault.CP_SHORT, on=False)
     assert wire.heard[-1] == 266.7
@@ -132,7 +132,7 @@ def test_cp_short_is_near_zero_on_both_sides_and_the_car_hears_nothing() -> None
 
 def test_a_lost_earth_looks_as_if_no_car_were_there() -> None:
     wire = faulty(PilotFault.PE_LOST)
-    assert wire.pilot.volts() == pytest.approx((12.0, -12.0), abs=0.3)
+    assert wire.pilot.volts()[:2] == pytest.approx((12.0, -12.0), abs=0.3)
     assert wire.heard[-1] == 0.0
 
 
@@ -142,7 +142,7 @@ def test_without_minus_12_volts_the_low_side_is_zero() -> None:
 
 def test_a_stuck_generator_gives_plus_12_volts_whatever_is_offered() -> None:
     wire = faulty(PilotFault.STUCK)
-    assert wire.pilot.volts() == pytest.approx((6.0, 6.0), abs=0.3)
+    assert wire.pilot.volts()[:2] == pytest.approx((6.0, 6.0), abs=0.3)
     assert wire.heard[-1] == 1_000.0
 
 
@@ -156,10 +156,20 @@ def test_a_stuck_adc_repeats_its_last_sample() -> None:
     wire = faulty(PilotFault.ADC_STUCK)
     seen = wire.pilot.volts()
     wire.pilot.carry(Load())
-    assert wire.at(80_000).pilot.volts() == seen
+    assert wire.at(80_000).pilot.volts() == seen  # its count too
     wire.pilot.fault(PilotFault.ADC_STUCK, on=False)
     wire.at(90_000).pilot.volts()
     assert wire.at(100_000).letter() == "A"
+
+
+def test_each_read_of_a_live_adc_counts_and_one_that_repeats_itself_counts_too() -> None:
+    wire = Wire()
+    first = wire.at(10_000).pilot.volts()
+    second = wire.at(20_000).pilot.volts()
+    assert second[2] == first[2] + 1
+    wire.pilot.fault(PilotFault.ADC_REPEATS, on=True)
+    wire.pilot.carry(C)
+    assert wire.at(90_000).pilot.volts() == (*second[:2], second[2] + 1)
 
 
 def test_a_missing_adc_fails() -> None:

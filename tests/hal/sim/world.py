@@ -18,7 +18,7 @@ class Hand:
         self.now_ms = 1_000_000
         self.beats = True
         self.plant.advance(self.now_ms)
-        self.seen = self.parts.pilot.volts()
+        self.seen = self.parts.pilot.volts()[:2]
 
     def say(self, *words: str) -> str:
         """Must be done."""
@@ -37,7 +37,7 @@ class Hand:
         for _ in range(ms // 10):
             self.now_ms += 10
             self.plant.advance(self.now_ms)
-            self.seen = self.parts.pilot.volts()
+            self.seen = self.parts.pilot.volts()[:2]
             if self.beats:
                 self.parts.enable.beat()
         return self.seen
