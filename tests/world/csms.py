@@ -1,8 +1,8 @@
 """A central system in memory: speaks OCPP 1.6-J text frames like a good one, and misbehaves on request.
 
-It reads and writes its frames by itself and judges what the station sends by the official schemas; `breaches` lists
-everything that a station must not do. A harness carries the frames: `receive` takes the station's, `take` gives those
-for the station.
+It reads and writes its frames by itself and judges what the station sends by the official schemas, with two engines of
+different hands; `breaches` lists everything that a station must not do. A harness carries the frames: `receive` takes
+the station's, `take` gives those for the station.
 """
 
 from __future__ import annotations
@@ -19,11 +19,25 @@ from typing import Any
 
 from jsonschema_rs import Draft4Validator
 
+from tests.world.second_opinion import objection
+
 Payload = dict[str, Any]
 NEW_YEAR_2027 = 1_798_761_600_000
 NEVER_MS = 1 << 62
 STALE_MS = 60_000  # evcc takes no notice of a StatusNotification that is older
 ENERGY = "Energy.Active.Import.Register"
+ERROR_CODES = (  # OCPP-J 1.6 §4.2.3, spelt as there (J errata 5.1, 5.2)
+    "NotImplemented",
+    "NotSupported",
+    "InternalError",
+    "ProtocolError",
+    "SecurityError",
+    "FormationViolation",
+    "PropertyConstraintViolation",
+    "OccurenceConstraintViolation",
+    "TypeConstraintViolation",
+    "GenericError",
+)
 
 # OCPP 1.6 §4.9, rows A to I. Faulted leads back to whatever was before.
 _LETTER = {
@@ -257,16 +271,21 @@ class Csms:
     def receive(self, frame: str) -> None:
         """A frame of the station."""
         kind, id, *rest = json.loads(frame)
-        if kind == 2:
-            self._called(Message(id, rest[0], rest[1], self._now_ms()))
-        elif id not in self._questions:
+        question = None if kind == 2 else self._questions.pop(id, None)
+        if kind != 2 and question is None:
             self.breaches.append(f"an answer to nothing: {frame}")
+            return
+        objected = objection(frame, question.action if question else rest[0])
+        self.breaches += [objected] if objected else []
+        if question is None:
+            self._called(Message(id, rest[0], rest[1], self._now_ms()))
         elif kind == 3:
-            question = self._questions.pop(id)
             question.answer = rest[0]
             self._judge(f"{question.action}Response", rest[0])
         else:
-            self._questions.pop(id).error = rest[0]
+            question.error = rest[0]
+            if question.error not in ERROR_CODES:
+                self.breaches.append(f"no error code of OCPP-J 1.6: {frame}")
 
     def _called(self, message: Message) -> None:
         self._judge(message.action, message.payload)

@@ -46,11 +46,19 @@ def test_while_pending_only_what_was_asked_for() -> None:
 
 
 def test_schemas_are_judged(csms: Csms) -> None:
+    """Twice: by our engine, and by the validator of the `ocpp` package."""
     tell(csms, "a", "Heartbeat", {"extra": 1})
-    assert len(csms.breaches) == 1
+    assert len(csms.breaches) == 2
     question = csms.call("ClearCache")
     csms.receive(json.dumps([3, question.id, {"status": "Perhaps"}]))
-    assert question.status == "Perhaps" and len(csms.breaches) == 2
+    assert question.status == "Perhaps" and len(csms.breaches) == 4
+
+
+@pytest.mark.parametrize("code", ["FormatViolation", "OccurrenceConstraintViolation", "MadeUp"])
+def test_the_spellings_of_error_codes_are_judged(csms: Csms, code: str) -> None:
+    question = csms.call("ClearCache")
+    csms.receive(json.dumps([4, question.id, code, "", {}]))
+    assert question.error == code and csms.breaches
 
 
 def test_charges_are_booked_once(csms: Csms) -> None:
