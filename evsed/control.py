@@ -8,11 +8,11 @@ A Unix stream socket (mode 0660). One JSON object a line asks, one JSON object a
     {"do":"set","name":"HeartbeatInterval","value":"60"}  → {"verdict":"Accepted"}
     {"do":"transactions","limit":20}                      → {"transactions":[{"id":…,"start_wh":…,…}]}, newest first
     {"do":"log","lines":50}                               → {"lines":["…"]}, newest last
-    {"do":"send-data","vendor":"V","message":"M","data":"D"}  → {"done":true}: queued for the central system
+    {"do":"send-data","vendor":"V","message":"M","data":"D"}  → {"verdict":"Accepted","data":"…"} of the central system
     {"do":"availability","evse":1,"operative":false}      → {"verdict":"Accepted"|"Scheduled"|"Rejected"}; evse 0 = all
-    {"do":"clear-faults","evse":1}                        → {"done":true}: evse-hal clears those whose cause is gone
+    {"do":"clear-faults","evse":1}                        → {"cleared":["…"],"left":["…"]}: of those whose cause is gone
     {"do":"start","evse":1,"tag":"04A1B2C3"}              → {"verdict":…}; evse may be left out
-    {"do":"stop","evse":1}                                → {"verdict":…}
+    {"do":"stop","evse":1}                                → {"verdict":…}; a card that waits is let go
     {"do":"unlock","evse":1}                              → {"verdict":"Unlocked"|"UnlockFailed"|"NotSupported"}
 
 A variable is named by its OCPP 1.6 key or as Component.Variable. What can't be done is answered with

@@ -2,6 +2,7 @@
 
 Rules this file upholds:
 - Exit code 0 = done, 1 = it could not be done (one sentence on stderr says why), 2 = wrong usage.
+- Who only asks is answered within seconds or told that nobody answers; `status --watch` outlives restarts of evsed.
 - The words of `evsectl sim` go to evse-hal, all others to evsed; both sockets by option or environment.
 - It starts fast: no asyncio, and msgspec only where evse-hal is asked.
 """
@@ -13,9 +14,11 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from evsed import __version__
 from evsed.ctl_text import (
     Paint,
     in_colours,
@@ -30,15 +33,18 @@ from evsed.ctl_text import (
 CONTROL = "/run/evsed/control.sock"
 HAL = "/run/evse-hal/hal.sock"
 PATIENCE_S = 30  # evsed answers within 25 s
+READING_S = 4  # what it has at hand
+RETRY_S = 0.5
 SIM_HELP = """\
 orders to the simulated plant of evse-hal --board sim:
   plug-in [--cable A] [--phases 1|3]   a car is plugged in; the cable carries A amperes
-  unplug [--force]                     and out; --force breaks a locked plug out
+  unplug [--force | --at-car]          and out; --force breaks a locked plug out, --at-car leaves the cable in
   swipe TAG                            a card is shown
   car drive|stop|resume|full           the car comes back empty, wants no energy, wants some, is full
   car manners NAME on|off              what cars do wrong; a wrong NAME lists them all
   fault NAME, clear NAME               what breaks; a wrong NAME lists them all
   state                                what the plant looks like
+The plant lives in evse-hal: when that is killed or restarted, the car is gone.
 """
 # What a verdict means to a person; those of the first kind are successes.
 DONE = {
@@ -127,43 +133,59 @@ class Control:
 
 
 def _status(args: argparse.Namespace) -> None:
-    with Control(args.control_socket) as evsed:
-        if not args.watch:
-            return _show(evsed.ask("status")["status"], args)
-        shown = None
-        for status in evsed.watch():
-            if status != shown:
-                _show(shown := status, args)
+    if args.watch:
+        return _watch(args)
+    with Control(args.control_socket, READING_S) as evsed:
+        _show(evsed.ask("status")["status"], args)
+
+
+def _watch(args: argparse.Namespace) -> None:
+    """For ever. An evsed that was there once will be there again; that it is away is told once."""
+    shown, away = None, False
+    while True:
+        try:
+            with Control(args.control_socket, READING_S) as evsed:
+                for status in evsed.watch():
+                    if status != shown or away:
+                        _show(status, args)
+                    shown, away = status, False
+        except Trouble as trouble:
+            if shown is None:
+                raise
+            if not away:
+                print(f"evsectl: {printable(str(trouble))} Waiting for it.", file=sys.stderr)
+            away = True
+            time.sleep(RETRY_S)
 
 
 def _show(status: dict[str, Any], args: argparse.Namespace) -> None:
     if args.json:
         return _print_json(status, indent=None if args.watch else 2)
-    text = status_text(status, _paint())
+    text = status_text(status, _paint(), _width())
     if args.watch:
-        text = f"\x1b[H\x1b[J{text}" if sys.stdout.isatty() else f"{text}\n"
+        text = f"\x1b[H\x1b[J{text}" if _moves_cursor() else f"{text}\n"
     print(text, flush=True)
 
 
 def _get(args: argparse.Namespace) -> None:
-    with Control(args.control_socket) as evsed:
+    with Control(args.control_socket, READING_S) as evsed:
         variables = evsed.ask("get", names=args.names)["variables"]
     if args.json:
         _print_json(variables)
     elif len(args.names) == 1:
         print(value_text(variables[0]))
     else:
-        print(variables_text(variables))
+        print(variables_text(variables, _width()))
 
 
 def _transactions(args: argparse.Namespace) -> None:
-    with Control(args.control_socket) as evsed:
+    with Control(args.control_socket, READING_S) as evsed:
         transactions = evsed.ask("transactions", limit=args.limit)["transactions"]
-    _print_json(transactions) if args.json else print(transactions_text(transactions))
+    _print_json(transactions) if args.json else print(transactions_text(transactions, _width()))
 
 
 def _log(args: argparse.Namespace) -> None:
-    with Control(args.control_socket) as evsed:
+    with Control(args.control_socket, READING_S) as evsed:
         for line in evsed.ask("log", lines=args.lines)["lines"]:
             print(printable(line))
 
@@ -176,6 +198,20 @@ def _tell(do: str, *details: str) -> Callable[[argparse.Namespace], None]:
             _verdict(evsed.ask(do, **{name: getattr(args, name) for name in details}))
 
     return tell
+
+
+def _send_data(args: argparse.Namespace) -> None:
+    with Control(args.control_socket) as evsed:
+        answer = evsed.ask("send-data", vendor=args.vendor, message=args.message, data=args.data)
+    if answer["data"]:
+        print(printable(answer["data"]))
+
+
+def _clear_faults(args: argparse.Namespace) -> None:
+    with Control(args.control_socket) as evsed:
+        answer = evsed.ask("clear-faults", evse=args.evse)
+    stays = f"; {', '.join(answer['left'])} stays" if answer["left"] else ""
+    print(printable(f"Cleared {', '.join(answer['cleared'])}{stays}."))
 
 
 def _availability(args: argparse.Namespace) -> None:
@@ -206,7 +242,20 @@ def _sim(args: argparse.Namespace) -> None:
 
 
 def _paint() -> Paint:
-    return in_colours if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else plainly
+    return in_colours if _moves_cursor() and not os.environ.get("NO_COLOR") else plainly
+
+
+def _moves_cursor() -> bool:
+    """Whether somebody looks at a terminal that knows more than lines."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _width() -> int | None:
+    """Of the terminal, in characters; None where there is none."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def _print_json(document: object, indent: int | None = 2) -> None:
@@ -236,6 +285,7 @@ def _parser() -> argparse.ArgumentParser:
         target.add_argument(
             "--hal-socket", metavar="PATH", help=f"socket of evse-hal (or EVSE_HAL_SOCKET; default {HAL})"
         )
+    parser.add_argument("--version", action="version", version=f"evsectl {__version__}")
     parser.set_defaults(control_socket=os.environ.get("EVSED_CONTROL") or CONTROL)
     parser.set_defaults(hal_socket=os.environ.get("EVSE_HAL_SOCKET") or HAL)
     words = parser.add_subparsers(metavar="WORD", required=True)
@@ -278,19 +328,19 @@ def _changing_words(word: Word) -> None:
     write = word("set", _tell("set", "name", "value"), "write a variable")
     write.add_argument("name", metavar="NAME", help="OCPP 1.6 key or Component.Variable")
     write.add_argument("value", metavar="VALUE")
-    send = word("send-data", _tell("send-data", "vendor", "message", "data"), "send a vendor's message (DataTransfer)")
+    send = word("send-data", _send_data, "send a vendor's message (DataTransfer)")
     send.add_argument("vendor", metavar="VENDOR")
     send.add_argument("message", nargs="?", metavar="MESSAGE")
     send.add_argument("data", nargs="?", metavar="DATA")
     start = word("start", _tell("start", "tag", "evse"), "start a charge, as the central system would")
     start.add_argument("tag", metavar="TAG", help="the card that it is for")
     start.add_argument("--evse", type=_natural, metavar="N", help="outlet (default: the station chooses)")
-    for name, help_ in (
-        ("stop", "end the running charge"),
-        ("unlock", "free the cable, ending a charge"),
-        ("clear-faults", "acknowledge latched faults whose cause has been removed"),
+    for name, run, help_ in (
+        ("stop", _tell("stop", "evse"), "end the running charge, or let the card go that waits for its cable"),
+        ("unlock", _tell("unlock", "evse"), "free the cable, ending a charge"),
+        ("clear-faults", _clear_faults, "acknowledge latched faults whose cause has been removed"),
     ):
-        added = word(name, _tell(name, "evse"), help_)
+        added = word(name, run, help_)
         added.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
     availability = word("availability", _availability, "put outlets in or out of service")
     availability.add_argument("state", choices=("operative", "inoperative"))
@@ -315,8 +365,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _say_no_more()
+    except OSError as unwritable:
+        _say_no_more()
+        print(f"evsectl: The output can't be written ({unwritable.strerror}).", file=sys.stderr)
+        return 1
     return 0
+
+
+def _say_no_more() -> None:
+    """What is still to be flushed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

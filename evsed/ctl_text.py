@@ -7,6 +7,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts
 
 Document = dict[str, Any]
 Paint = Callable[[str, str], str]
+
+INDENT = 18
+NARROWEST = 40  # in a narrower terminal lines are left as they are
 
 CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
 COLOURS = {"Charging": "green", "Faulted": "red", "Unavailable": "red", "Available": "bold"}
@@ -35,18 +39,26 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def status_text(status: Document, paint: Paint) -> str:
-    """Everything of `status` on one page."""
-    lines = [paint("bold", printable(f"{status['identity']}, evsed {status['version']}")), *_rows(_station(status))]
+def status_text(status: Document, paint: Paint, width: int | None = None) -> str:
+    """Everything of `status` on one page, at most so wide."""
+    title = paint("bold", printable(f"{status['identity']}, evsed {status['version']}"))
+    lines = [title, *_rows(_station(status), width)]
     for outlet in status["outlets"]:
         name = paint("bold", f"outlet {outlet['evse']}")
         state = paint(COLOURS.get(outlet["status"], "yellow"), outlet["status"])
-        lines += ["", f"{name}  {state}", *_rows(_outlet(outlet))]
+        lines += ["", f"{name}  {state}", *_rows(_outlet(outlet), width)]
     return "\n".join(lines)
 
 
-def _rows(rows: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"  {name:<15} {printable(text)}" for name, text in rows if text]
+def _rows(rows: Iterable[tuple[str, str]], width: int | None) -> list[str]:
+    return [line for name, text in rows if text for line in wrapped(f"  {name:<15} {printable(text)}", INDENT, width)]
+
+
+def wrapped(line: str, indent: int, width: int | None) -> list[str]:
+    """The line, or several of at most `width` characters of which all but the first are indented."""
+    if width is None or width < NARROWEST:
+        return [line]
+    return textwrap.wrap(line, width, subsequent_indent=" " * indent, break_on_hyphens=False, drop_whitespace=True)
 
 
 def _station(status: Document) -> Iterable[tuple[str, str]]:
@@ -80,34 +92,43 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
         yield weight, f"{fault['name']}: {fault['text'].rstrip('.')}{advice}"
 
 
-def transactions_text(transactions: Sequence[Document]) -> str:
-    """One line a transaction."""
-    return table(
-        ("TRANSACTION", "OUTLET", "CARD", "STARTED", "ENDED", "ENERGY", "REASON"),
-        [
-            (
-                t["id"],
-                str(t["evse"]),
-                t["card"] or "-",
-                _moment(t["started_ms"]),
-                "running" if t["running"] else _moment(t["ended_ms"]),
-                kilowatt_hours(t["energy_wh"]),
-                t["reason"] or "-",
-            )
-            for t in transactions
-        ],
-    )
+def transactions_text(transactions: Sequence[Document], width: int | None = None) -> str:
+    """One line a transaction; its long name only where there is room for it."""
+    rows = [
+        (
+            str(t["evse"]),
+            t["card"] or "-",
+            _moment(t["started_ms"]),
+            "running" if t["running"] else _moment(t["ended_ms"]),
+            kilowatt_hours(t["energy_wh"]),
+            t["reason"] or "-",
+            t["id"],
+        )
+        for t in transactions
+    ]
+    head = ("OUTLET", "CARD", "STARTED", "ENDED", "ENERGY", "REASON", "TRANSACTION")
+    whole = table(head, rows)
+    return whole if _fits(whole, width) else table(head[:-1], [row[:-1] for row in rows])
 
 
-def variables_text(variables: Sequence[Document]) -> str:
-    """One line a variable: how it is named, what it is, whether it can be written."""
-    return table(
-        ("NAME", "VALUE", "UNIT", "MEANING"),
-        [
-            (v["name"], value_text(v), v["unit"] or "-", v["help"] + ("" if v["writable"] else " (read-only)"))
-            for v in variables
-        ],
-    )
+def variables_text(variables: Sequence[Document], width: int | None = None) -> str:
+    """One line a variable: how it is named, what it is, whether it can be written; two where that is too wide."""
+    rows = [
+        (v["name"], value_text(v), v["unit"] or "-", v["help"] + ("" if v["writable"] else " (read-only)"))
+        for v in variables
+    ]
+    whole = table(("NAME", "VALUE", "UNIT", "MEANING"), rows)
+    if _fits(whole, width):
+        return whole
+    lines: list[str] = []
+    for name, value, unit, meaning in rows:
+        lines += wrapped(f"{name} = {value.replace(',', ', ')}{'' if unit == '-' else f' {unit}'}", 4, width)
+        lines += wrapped(f"    {printable(meaning)}", 4, width)
+    return "\n".join(lines)
+
+
+def _fits(text: str, width: int | None) -> bool:
+    return width is None or max(map(len, text.splitlines())) <= width
 
 
 def value_text(variable: Document) -> str:
@@ -127,4 +148,4 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _moment(wall_ms: int | None) -> str:
     if wall_ms is None:
         return "not dated yet"
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ms / 1_000))
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(wall_ms / 1_000))

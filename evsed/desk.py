@@ -17,12 +17,14 @@ import msgspec
 
 from evsed.core import events, status, why
 from evsed.core.catalogue import ALL, by_key16, by_path
-from evsed.core.effects import Answered, VariablesReply
+from evsed.core.effects import Answered, VariablesReply, VendorReply
 from evsed.core.records import Transaction
 from evsed.core.variables import Variable
-from evsed.core.words import Stamp, Token
+from evsed.core.words import Registration, Stamp, StopReason, Token, Verdict
+from evsed.site_file import Wrong, convert, near
 
 ANSWER_S = 25  # the core waits up to 20 s for a bolt
+CLEAR_S = 3  # evse-hal clears within a second
 MOST_ROWS = 1_000
 
 Evse = Annotated[int, msgspec.Meta(ge=1, le=99)]
@@ -39,11 +41,8 @@ class Desk(Protocol):
     async def changed(self) -> None:
         """Return when something in `status` may have changed."""
 
-    async def ask(self, request: events.Request) -> Answered:
+    async def ask(self, request: events.Request | events.LocalRequest) -> Answered:
         """Hand a request to the station and wait for the Reply with its ref."""
-
-    def tell(self, event: events.VendorMessageWanted) -> None:
-        """Hand an event to the station that has no reply."""
 
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first, running ones too."""
@@ -131,7 +130,7 @@ class Start(_Words, tag="start"):
 
 
 class Stop(_Words, tag="stop"):
-    """Stop the charge of an outlet."""
+    """Stop the charge of an outlet, or forget the card that waits there."""
 
     evse: Evse
 
@@ -142,10 +141,6 @@ class Unlock(_Words, tag="unlock"):
     evse: Evse
 
 
-Question = (
-    Status | Watch | Get | Set | Transactions | LogLines | SendData | Availability | ClearFaults | Start | Stop | Unlock
-)
-_decoder: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _refs = count(1)
 
 
@@ -226,10 +221,29 @@ async def _log(desk: Desk, question: LogLines) -> Document:
 
 
 async def _send_data(desk: Desk, question: SendData) -> Document:
-    if not desk.status().link.configured:
+    station = desk.status()
+    if not station.link.configured:
         raise Refused("No central system is configured, so nobody could get the message.")
-    desk.tell(events.VendorMessageWanted(question.vendor, question.message, question.data))
-    return {"done": True}
+    if not station.link.connected or station.registration is not Registration.ACCEPTED:
+        raise Refused("The message is not sent: the central system can't be reached, or has not accepted this box yet.")
+    reply = await _asked(
+        desk, lambda ref: events.VendorMessageWanted(ref, question.vendor, question.message, question.data)
+    )
+    assert isinstance(reply, VendorReply)
+    if reply.verdict is not Verdict.ACCEPTED:
+        raise Refused(VENDOR_REFUSALS.get(reply.verdict, "The central system rejected the message") + _said(reply.data))
+    return {"verdict": reply.verdict, "data": reply.data}
+
+
+VENDOR_REFUSALS = {
+    Verdict.UNKNOWN_VENDOR: "The central system does not know this vendor",
+    Verdict.UNKNOWN_MESSAGE: "The central system knows this vendor, but not this message",
+    Verdict.NO_ANSWER: "The central system did not answer, so the message may not have arrived",
+}
+
+
+def _said(data: str | None) -> str:
+    return f": {data}." if data else "."
 
 
 async def _availability(desk: Desk, question: Availability) -> Document:
@@ -239,32 +253,71 @@ async def _availability(desk: Desk, question: Availability) -> Document:
 
 
 async def _clear_faults(desk: Desk, question: ClearFaults) -> Document:
-    _outlet(desk, question.evse)
-    if not desk.status().hal.up:
-        raise Refused("evse-hal does not answer, so no fault can be cleared; look at 'systemctl status evse-hal'.")
+    before = _latched(desk, question.evse)
+    _needs_hal(desk, "no fault can be cleared")
+    if not before:
+        raise Refused(f"No fault waits to be cleared at outlet {question.evse}.")
     desk.clear_faults(question.evse)
-    return {"done": True}
+    try:
+        async with asyncio.timeout(CLEAR_S):
+            while _latched(desk, question.evse) == before:
+                await desk.changed()
+    except TimeoutError:
+        name, advice = next(iter(before.items()))
+        raise Refused(f"{name} stays, since its cause is still there or this does not clear it; {advice}.") from None
+    left = _latched(desk, question.evse)
+    return {"cleared": [name for name in before if name not in left], "left": list(left)}
+
+
+def _latched(desk: Desk, evse: int) -> dict[str, str]:
+    """The faults that wait for a person, and what each of them needs."""
+    faults = _outlet(desk, evse).faults
+    return {fault.name: why.fault_advice(fault, evse) for fault in faults if fault.latched}
+
+
+def _needs_hal(desk: Desk, therefore: str) -> None:
+    if not desk.status().hal.up:
+        raise Refused(f"evse-hal does not answer, so {therefore}; look at 'systemctl status evse-hal'.")
 
 
 async def _start(desk: Desk, question: Start) -> Document:
     if question.evse is not None:
         _outlet(desk, question.evse)
-    return await _verdict(desk, lambda ref: events.StartRequested(ref, question.evse, Token(question.tag)))
+    verdict = await _asked(desk, lambda ref: events.StartRequested(ref, question.evse, Token(question.tag)))
+    if verdict is not Verdict.ACCEPTED:
+        raise Refused(_why_no_start(desk.status(), question.evse))
+    return {"verdict": verdict}
+
+
+def _why_no_start(station: status.StationStatus, evse: int | None) -> str:
+    """Of the outlet that was named, or of the first: with several, each says so in the status."""
+    outlet = next((outlet for outlet in station.outlets if evse in (None, outlet.evse)), None)
+    if outlet is None:
+        return "No outlet is known yet, since evse-hal has not answered."
+    where = f"at outlet {outlet.evse}"
+    if outlet.tx is not None:
+        return f"A charge runs {where} already; end it first with 'evsectl stop --evse {outlet.evse}'."
+    if outlet.authorizing or outlet.waiting_for_cable:
+        return f"Another card waits {where} already; 'evsectl stop --evse {outlet.evse}' lets it go."
+    return why.why(outlet, station)
 
 
 async def _stop(desk: Desk, question: Stop) -> Document:
     outlet = _outlet(desk, question.evse)
-    if outlet.tx is None:
-        raise Refused(f"No charge is running at outlet {question.evse}.")
-    return await _verdict(desk, lambda ref: events.StopRequested(ref, outlet.tx))
+    if outlet.tx is not None:
+        return await _verdict(desk, lambda ref: events.StopRequested(ref, outlet.tx, StopReason.LOCAL))
+    if await _asked(desk, lambda ref: events.CancelRequested(ref, outlet.evse)) is not Verdict.ACCEPTED:
+        raise Refused(f"No charge is running at outlet {question.evse}, and no card waits there.")
+    return {"verdict": Verdict.ACCEPTED}
 
 
 async def _unlock(desk: Desk, question: Unlock) -> Document:
     _outlet(desk, question.evse)
+    _needs_hal(desk, "no cable can be freed and the charge is left as it is")
     return await _verdict(desk, lambda ref: events.UnlockRequested(ref, question.evse))
 
 
-ANSWERS: dict[type, Callable[[Desk, Any], Awaitable[Document]]] = {
+ANSWERS: dict[type[_Words], Callable[[Desk, Any], Awaitable[Document]]] = {
     Status: _status,
     Watch: _status,
     Get: _get,
@@ -283,7 +336,8 @@ ANSWERS: dict[type, Callable[[Desk, Any], Awaitable[Document]]] = {
 def _variable(name: str) -> Variable[Any]:
     found = by_key16(name) or by_path(name)
     if found is None:
-        raise Refused(f"There is no variable {name[:60]!r}; 'evsectl get' lists all.")
+        names = (variable.key16 or variable.path for variable in ALL)
+        raise Refused(f"There is no variable {name[:60]!r}; {near(name, names)}")
     return found
 
 
@@ -295,24 +349,40 @@ def _outlet(desk: Desk, evse: int) -> status.OutletStatus:
     return outlets[evse]
 
 
-async def _asked(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Answered:
+async def _asked(desk: Desk, request: Callable[[events.Ref], events.Request | events.LocalRequest]) -> Answered:
     try:
         async with asyncio.timeout(ANSWER_S):
             return await desk.ask(request(f"control-{next(_refs)}"))
     except TimeoutError:
-        raise Refused(f"The station did not answer within {ANSWER_S} s; its log may say why.") from None
+        raise Refused(f"There was no answer within {ANSWER_S} s; 'evsectl log' may say why.") from None
 
 
-async def _verdict(desk: Desk, request: Callable[[events.Ref], events.Request]) -> Document:
+async def _verdict(desk: Desk, request: Callable[[events.Ref], events.Request | events.LocalRequest]) -> Document:
     return {"verdict": await _asked(desk, request)}
 
 
 async def answer(desk: Desk, line: bytes) -> tuple[Document, bool]:
     """The answer to one line, and whether it asked for more of the same (watch)."""
     try:
-        question = _decoder.decode(line)
+        question = _question(line)
         return await ANSWERS[type(question)](desk, question), isinstance(question, Watch)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
-        return {"error": f"This is no request of the control socket: {broken}."}, False
     except Refused as refused:
         return {"error": str(refused)}, False
+
+
+def _question(line: bytes) -> _Words:
+    """The request that a line is. Raises Refused."""
+    try:
+        said = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
+        raise Refused(f"This is no JSON: {broken}.") from None
+    word = said.pop("do", None) if isinstance(said, dict) else None
+    if not isinstance(word, str):
+        raise Refused('A request is a JSON object with a word in "do".')
+    kinds = {str(kind.__struct_config__.tag): kind for kind in ANSWERS}
+    if word not in kinds:
+        raise Refused(f"There is no request {word[:60]!r}; {near(word, kinds)}")
+    try:
+        return convert(said, kinds[word])
+    except Wrong as wrong:
+        raise Refused(f"{word}{wrong}") from None

@@ -19,6 +19,8 @@ from msgspec import inspect
 T = TypeVar("T")
 LARGEST_FILE = 65_536
 SECRETS = ("password",)
+MOST_NAMED = 12
+FEW = 4
 
 
 class Wrong(Exception):
@@ -72,12 +74,16 @@ def convert(found: dict[str, Any], shape: type[T]) -> T:
 
 
 def near(key: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown key: the known one that was probably meant, else all."""
+    """The end of a sentence about an unknown key: the known one that was probably meant, else the nearest few."""
     from difflib import get_close_matches  # only who misspells waits for it
 
     names = {name.casefold(): name for name in known}
-    matches = get_close_matches(key.casefold(), names, n=1)
-    return f"did you mean {names[matches[0]]}?" if matches else f"known are {', '.join(names.values())}."
+    if matches := get_close_matches(key.casefold(), names, n=1):
+        return f"did you mean {names[matches[0]]}?"
+    if len(names) <= MOST_NAMED:
+        return f"known are {', '.join(names.values())}."
+    nearest = get_close_matches(key.casefold(), names, n=FEW, cutoff=0)
+    return f"the nearest known ones are {', '.join(names[name] for name in nearest)}."
 
 
 def _sentence(complaint: str, found: Any, shape: inspect.Type) -> str:
@@ -130,6 +136,8 @@ def _allowed(shape: inspect.Type) -> str:
     if isinstance(shape, inspect.StrType):
         limits = shape.min_length, shape.max_length
         return "text" if limits == (None, None) else f"text of {limits[0]} to {limits[1]} characters"
+    if isinstance(shape, inspect.BoolType):
+        return "true or false"
     if isinstance(shape, inspect.LiteralType):
         return " or ".join(f'"{value}"' for value in shape.values)
     if isinstance(shape, inspect.VarTupleType):

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from evsed.clock import SystemClock
 from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply, Send
-from evsed.core.events import DeadlineReached, Event, Ref, Request, ResetKind
+from evsed.core.events import DeadlineReached, Event, LocalRequest, Ref, Request, ResetKind
 from evsed.core.overview import Surroundings, overview
 from evsed.core.records import Transaction
 from evsed.core.station import Station
@@ -220,7 +220,7 @@ class Supervisor:
         self._changed.clear()
         await self._changed.wait()
 
-    async def ask(self, request: Request) -> Answered:
+    async def ask(self, request: Request | LocalRequest) -> Answered:
         """Hand a request of a person to the station and wait for its Reply."""
         answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._asked[request.ref] = answer
@@ -229,10 +229,6 @@ class Supervisor:
             return await answer
         finally:
             self._asked.pop(request.ref, None)
-
-    def tell(self, event: Event) -> None:
-        """Hand an event to the station."""
-        self.inbox.put(event)
 
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first."""

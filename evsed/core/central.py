@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from evsed.core import catalogue
-from evsed.core.effects import AdoptTime
+from evsed.core.effects import AdoptTime, Reply, VendorReply
 from evsed.core.events import (
     BootAnswer,
     Delivered,
@@ -15,6 +15,7 @@ from evsed.core.events import (
     TimeAnswer,
     TokenAnswer,
     Undelivered,
+    VendorAnswer,
 )
 from evsed.core.records import Setting
 from evsed.core.reports import (
@@ -24,9 +25,10 @@ from evsed.core.reports import (
     StatusChanged,
     TransactionEnded,
     TransactionStarted,
+    VendorMessage,
 )
 from evsed.core.turn import Turn
-from evsed.core.words import FaultNote, Token
+from evsed.core.words import FaultNote, Token, Verdict
 from evsed.core.words import Registration as State
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     """Questions to the central system are decided here now; statuses on their way may be lost."""
     station.registration.disconnected()
     lost = station.box.outbox.disconnected()
+    for report in lost:
+        _no_vendor_answer(report, turn)
     for outlet in station.outlets.values():
         outlet.unanswered(turn)
     if station.status_unsure or any(isinstance(report, StatusChanged) for report in lost):
@@ -77,6 +81,8 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
         turn.tell(AdoptTime(event.answer.wall_ms))
     elif isinstance(event.answer, TokenAnswer):
         _judged(station, report, event.answer, turn)
+    elif isinstance(event.answer, VendorAnswer) and isinstance(report, VendorMessage):
+        turn.tell(Reply(report.ref, VendorReply(event.answer.verdict, event.answer.data)))
 
 
 def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
@@ -91,6 +97,7 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
     station.said_ms = turn.now.mono_ms  # else a refused heartbeat would be due again at once
     why = f"{event.code} {event.text}".strip() if event.code else "no answer"
     turn.log(f"! {type(report).__name__} not delivered ({why}){', given up' if given_up else ''}")
+    _no_vendor_answer(report, turn)
     if isinstance(report, Booted):
         station.registration.unanswered(turn.now.mono_ms)
     elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
@@ -100,6 +107,11 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
         station.status_unsure |= event.code is None
     elif isinstance(report, TransactionEnded) and given_up:
         station.unbind(report.tx, turn)
+
+
+def _no_vendor_answer(report: Report, turn: Turn) -> None:
+    if isinstance(report, VendorMessage):
+        turn.tell(Reply(report.ref, VendorReply(Verdict.NO_ANSWER)))
 
 
 def _registered(station: Station, answer: BootAnswer, turn: Turn) -> None:

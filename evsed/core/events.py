@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
-from evsed.core.words import FaultNote, MeterReading, Registration, Token, TokenStatus
+from evsed.core.words import FaultNote, MeterReading, Registration, StopReason, Token, TokenStatus, Verdict
 
 Ref = str
 """Names the request that a Reply answers; made by whoever asks."""
@@ -151,7 +151,14 @@ class Noted(Struct, frozen=True):
     """The central system took it and had nothing to say."""
 
 
-Answer = BootAnswer | TimeAnswer | TokenAnswer | Noted
+class VendorAnswer(Struct, frozen=True):
+    """To VendorMessage."""
+
+    verdict: Verdict
+    data: str | None = None
+
+
+Answer = BootAnswer | TimeAnswer | TokenAnswer | VendorAnswer | Noted
 
 
 class Binding(Struct, frozen=True):
@@ -249,10 +256,11 @@ class StartRequested(Struct, frozen=True):
 
 
 class StopRequested(Struct, frozen=True):
-    """Remote stop of one of our transactions; None = the dialect knows no such one. Reply: Verdict."""
+    """Stop one of our transactions, for this reason; None = the dialect knows no such one. Reply: Verdict."""
 
     ref: Ref
     tx: str | None
+    reason: StopReason = StopReason.REMOTE
 
 
 class ResetRequested(Struct, frozen=True):
@@ -306,11 +314,26 @@ class FromCentral(Struct, frozen=True):
 
 
 class VendorMessageWanted(Struct, frozen=True):
-    """A person or another program asks us to send a vendor's message to the central system."""
+    """Send a vendor's message to the central system. Reply: VendorReply, when that has answered."""
 
+    ref: Ref
     vendor: str
     message: str | None
     data: str | None
+
+
+class CancelRequested(Struct, frozen=True):
+    """Forget the card that waits at an outlet for its cable, or for an answer. Reply: Verdict."""
+
+    ref: Ref
+    evse: int
+
+
+LocalRequest = VendorMessageWanted | CancelRequested
+"""What only they ask; of the other requests they make most, too."""
+
+
+# --- the shell -----------------------------------------------------------------------------------------------
 
 
 class RestartWanted(Struct, frozen=True):
@@ -348,4 +371,4 @@ BoxEvent = (
     | DeadlineReached
 )
 LinkEvent = LinkUp | LinkDown | Delivered | Undelivered
-Event = BoxEvent | LinkEvent | Request | FromCentral | VendorMessageWanted | RestartWanted | StoreBroken | StoreMended
+Event = BoxEvent | LinkEvent | Request | LocalRequest | FromCentral | RestartWanted | StoreBroken | StoreMended

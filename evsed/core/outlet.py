@@ -132,10 +132,19 @@ class Outlet:
             turn.put(Inoperative(self.evse))
             self.grant = None
 
+    def cancel(self, turn: Turn) -> bool:
+        """Forget a card that waits for its cable or for an answer; whether there was one."""
+        waiting = self.grant is not None or self.asking is not None
+        if not waiting or (self.box.access.free_token is not None and self.seen.plugged):
+            return False
+        self.grant = self.asking = None
+        turn.log(f"= outlet {self.evse} the waiting card is forgotten")
+        return True
+
     def unlock(self, ref: Ref, turn: Turn) -> None:
         """UnlockConnector: ends a transaction first, then frees the cable and says so."""
-        if self.seen.locked is None:
-            turn.tell(Reply(ref, Verdict.NOT_SUPPORTED))
+        if self.seen.locked is None or not self.seen.up:
+            turn.tell(Reply(ref, Verdict.NOT_SUPPORTED if self.seen.locked is None else Verdict.UNLOCK_FAILED))
             return
         if self.box.rules.unlock_stops_transaction:
             self.charging.end(StopReason.UNLOCK_COMMAND, None, turn)  # OCPP 1.6 §5.18

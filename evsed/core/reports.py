@@ -76,11 +76,12 @@ class MetersSampled(Struct, frozen=True):
 
 
 class VendorMessage(Struct, frozen=True):
-    """A message of a vendor's own making (DataTransfer)."""
+    """A message of a vendor's own making (DataTransfer). `ref` names who waits for the answer."""
 
     vendor: str
     message: str | None = None
     data: str | None = None
+    ref: str = ""
 
 
 Report = (

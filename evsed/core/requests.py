@@ -10,6 +10,7 @@ from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView
 from evsed.core.events import (
     AvailabilityRequested,
     CacheCleared,
+    CancelRequested,
     FromCentral,
     ResetRequested,
     StartRequested,
@@ -27,7 +28,7 @@ from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
 from evsed.core.turn import Turn
 from evsed.core.words import Registration as State
-from evsed.core.words import StopReason, Verdict
+from evsed.core.words import Verdict
 
 if TYPE_CHECKING:
     from evsed.core.station import Station
@@ -158,9 +159,16 @@ def stop(station: Station, request: StopRequested, turn: Turn) -> None:
         tx = outlet.charging.tx
         if tx is not None and tx.id == request.tx and outlet.charging.running:
             turn.tell(Reply(request.ref, Verdict.ACCEPTED))
-            outlet.charging.end(StopReason.REMOTE, None, turn)
+            outlet.charging.end(request.reason, None, turn)
             return
     turn.tell(Reply(request.ref, Verdict.REJECTED))
+
+
+def cancel(station: Station, request: CancelRequested, turn: Turn) -> None:
+    """Rejected where no card waits."""
+    outlet = station.outlets.get(request.evse)
+    cancelled = outlet is not None and outlet.cancel(turn)
+    turn.tell(Reply(request.ref, Verdict.ACCEPTED if cancelled else Verdict.REJECTED))
 
 
 def reset(station: Station, request: ResetRequested, turn: Turn) -> None:
@@ -228,6 +236,7 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     VendorRequested: vendor_data,
     StartRequested: start,
     StopRequested: stop,
+    CancelRequested: cancel,
     ResetRequested: reset,
     UnlockRequested: unlock,
     Triggered: trigger,

@@ -17,7 +17,7 @@ from evsed.core.box import Access, Box
 from evsed.core.charging import judged
 from evsed.core.dating import Calendar, moment
 from evsed.core.deadlines import soonest
-from evsed.core.effects import Effect, Put, Send
+from evsed.core.effects import Effect, Put, Reply, Send, VendorReply
 from evsed.core.events import (
     Binding,
     Event,
@@ -41,7 +41,7 @@ from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
 from evsed.core.turn import Turn
 from evsed.core.variables import Variables
-from evsed.core.words import FaultNote, Now, Stamp, Status
+from evsed.core.words import FaultNote, Now, Stamp, Status, Verdict
 
 HAL_PATIENCE_MS = 5_000
 """The first boot waits this long for the board, so that it can tell all outlets at once."""
@@ -234,11 +234,11 @@ class Station:
         turn.log("= the journal is written again")
 
     def vendor_message(self, event: VendorMessageWanted, turn: Turn) -> None:
-        """Something at the box wants to tell the central system something of its own."""
+        """Something at the box wants to tell the central system something of its own, and hears what that says."""
         if self.box.online:
-            self.box.outbox.put(VendorMessage(event.vendor, event.message, event.data), turn)
+            self.box.outbox.put(VendorMessage(event.vendor, event.message, event.data, event.ref), turn)
         else:
-            turn.log(f"! no connection: the message of {event.vendor} is not sent")
+            turn.tell(Reply(event.ref, VendorReply(Verdict.NO_ANSWER)))
 
     def _fault(self) -> str | None:
         waited = self._now_ms - self._started.mono_ms >= HAL_PATIENCE_MS

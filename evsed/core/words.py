@@ -119,6 +119,7 @@ class Verdict(StrEnum):
     NO_SUCH_OUTLET = "NoSuchOutlet"
     UNKNOWN_VENDOR = "UnknownVendorId"
     UNKNOWN_MESSAGE = "UnknownMessageId"
+    NO_ANSWER = "NoAnswer"
 
 
 class Context(StrEnum):

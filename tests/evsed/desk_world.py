@@ -37,6 +37,8 @@ CHARGING = replace(
     limited_by="cable",
 )
 WARNING = FaultNote("SHORT_C", False, False, "NoError", "The car asked for less than 200 ms.")
+TRIPPED = FaultNote("RESIDUAL_CURRENT", True, True, "GroundFailure", "residual current detected")
+STUCK = FaultNote("WELDED", True, True, "PowerSwitchFailure", "contactor stays closed though it was opened")
 STATION = StationStatus(
     identity="box-1",
     version="0.1.0",
@@ -71,11 +73,11 @@ class World:
     def __init__(self) -> None:
         self.state = STATION
         self.variables = Variables(ALL, {})
-        self.requests: list[events.Request] = []
-        self.told: list[events.VendorMessageWanted] = []
+        self.requests: list[events.Request | events.LocalRequest] = []
         self.cleared: list[int] = []
         self.verdict = Verdict.ACCEPTED
         self.silent = False
+        self.data: str | None = None
         self._moved = asyncio.Event()
 
     def becomes(self, *outlets: OutletStatus) -> None:
@@ -89,7 +91,7 @@ class World:
         await self._moved.wait()
         self._moved.clear()
 
-    async def ask(self, request: events.Request) -> Verdict | VariablesReply | VendorReply:
+    async def ask(self, request: events.Request | events.LocalRequest) -> Verdict | VariablesReply | VendorReply:
         self.requests.append(request)
         if self.silent:
             await asyncio.Event().wait()
@@ -99,6 +101,8 @@ class World:
             variable = self.variables.find(request.component, request.name)
             assert variable is not None
             self.variables.write(variable, request.value)
+        if isinstance(request, events.VendorMessageWanted):
+            return VendorReply(self.verdict, self.data)
         return self.verdict
 
     def _views(self, names: Sequence[tuple[str, str]]) -> list[VariableView]:
@@ -107,9 +111,6 @@ class World:
             for v in ALL
             if not names or (v.component, v.name) in names
         ]
-
-    def tell(self, event: events.VendorMessageWanted) -> None:
-        self.told.append(event)
 
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         return TRANSACTIONS[:limit]
@@ -122,6 +123,8 @@ class World:
 
     def clear_faults(self, evse: int) -> None:
         self.cleared.append(evse)
+        (outlet,) = self.state.outlets
+        self.becomes(replace(outlet, faults=tuple(fault for fault in outlet.faults if fault != TRIPPED)))
 
 
 @asynccontextmanager

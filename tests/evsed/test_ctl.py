@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from evsed import ctl, ctl_text
+from evsed import __version__, ctl, ctl_text
 from evsed.core import events
 from evsed.core.status import HalStatus, LinkStatus
-from evsed.core.words import FaultNote, Token, Verdict
+from evsed.core.words import FaultNote, StopReason, Token, Verdict
 from hal.contract import SimAnswer, SimOrder, Snapshot, TickFigures, decode_request, encode
-from tests.evsed.desk_world import CHARGING, STATION, WARNING, World, serving
+from tests.evsed.desk_world import CHARGING, STATION, STUCK, TRIPPED, WARNING, World, serving
 
 
 @pytest.fixture(autouse=True)
@@ -121,6 +121,22 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     assert ctl_text.in_colours("green", "x") == "\x1b[32mx\x1b[0m"
 
 
+def test_a_dumb_terminal_gets_neither_colours_nor_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    assert ctl._paint() is ctl_text.plainly
+    assert not ctl._moves_cursor()
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Who starts the tests may ignore Ctrl-C, and then so would our children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_watch_goes_on_until_interrupted(tmp_path: Path) -> None:
     async def play() -> None:
         path, world = tmp_path / "control.sock", charging_world()
@@ -150,6 +166,41 @@ def test_watch_goes_on_until_interrupted(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.usefixtures("interruptible")
+def test_watch_waits_for_an_evsed_that_restarts(tmp_path: Path) -> None:
+    async def play() -> None:
+        path, world = tmp_path / "control.sock", charging_world()
+        argv = ("status", "--watch", "--json", "--control-socket", str(path))
+        async with serving(world, path):
+            watcher = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "evsed.ctl", *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            assert watcher.stdout is not None and watcher.stderr is not None
+            first = await watcher.stdout.readline()
+        told = await watcher.stderr.readline()
+        assert b"hung up" in told and told.endswith(b"Waiting for it.\n")
+        async with serving(world, path):
+            assert await watcher.stdout.readline() == first
+            watcher.send_signal(signal.SIGINT)
+            _, said = await watcher.communicate()
+            assert (watcher.returncode, said) == (130, b"")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("argv", [("status",), ("status", "--watch"), ("get",), ("transactions",), ("log",)])
+def test_who_only_asks_does_not_wait_long_for_a_silent_evsed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: tuple[str, ...]
+) -> None:
+    assert ctl.READING_S <= 5
+    monkeypatch.setattr(ctl, "READING_S", 0.01)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        assert ctl.main(["--control-socket", str(tmp_path / "s"), *argv]) == 1
+    assert "does not answer" in one_sentence(capsys)
+
+
 def test_get_one_is_its_bare_value(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "get", "HeartbeatInterval") == 0
     assert capsys.readouterr().out == "300\n"
@@ -164,6 +215,32 @@ def test_get_several_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[st
     )
 
 
+NARROW = """\
+HeartbeatInterval = 300 s
+    A heartbeat is sent after this long without
+    another message.
+NumberOfConnectors = 1
+    Outlets of the board. (read-only)
+"""
+
+
+def test_in_a_narrow_terminal_nothing_is_broken_within_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ctl, "_width", lambda: 50)
+    assert run(tmp_path, World(), "get", "HeartbeatInterval", "NumberOfConnectors") == 0
+    assert capsys.readouterr().out == NARROW
+    assert run(tmp_path, charging_world(), "status") == 0
+    out = capsys.readouterr().out
+    assert "  why             Charging at 16.0 A, limited by\n                  the cable.\n" in out
+    assert run(tmp_path, World(), "transactions") == 0
+    out += capsys.readouterr().out
+    assert "TRANSACTION" not in out
+    monkeypatch.setattr(ctl, "_width", lambda: 80)
+    assert run(tmp_path, World(), "transactions") == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 def test_get_all_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "get", "--json") == 0
     assert "MeterValueSampleInterval" in {v["name"] for v in json.loads(capsys.readouterr().out)}
@@ -172,9 +249,9 @@ def test_get_all_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_transactions_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "transactions") == 0
     assert capsys.readouterr().out == (
-        "TRANSACTION  OUTLET  CARD   STARTED              ENDED                ENERGY     REASON\n"
-        "t2           1       …B2C3  not dated yet        running              3.214 kWh  -\n"
-        "t1           1       …B2C3  2027-01-15 08:00:00  2027-01-15 08:01:00  0.150 kWh  Local\n"
+        "OUTLET  CARD   STARTED           ENDED             ENERGY     REASON  TRANSACTION\n"
+        "1       …B2C3  not dated yet     running           3.214 kWh  -       t2\n"
+        "1       …B2C3  2027-01-15 08:00  2027-01-15 08:01  0.150 kWh  Local   t1\n"
     )
 
 
@@ -195,7 +272,7 @@ ORDERS: list[tuple[tuple[str, ...], events.Request]] = [
     ),
     (("start", "04A1"), events.StartRequested("", None, Token("04A1"))),
     (("start", "04A1", "--evse", "1"), events.StartRequested("", 1, Token("04A1"))),
-    (("stop",), events.StopRequested("", "t2")),
+    (("stop",), events.StopRequested("", "t2", StopReason.LOCAL)),
     (("unlock", "--evse", "1"), events.UnlockRequested("", 1)),
     (("availability", "inoperative"), events.AvailabilityRequested("", 0, False)),
     (("availability", "operative", "--evse", "1"), events.AvailabilityRequested("", 1, True)),
@@ -229,11 +306,19 @@ def test_a_verdict_that_is_no_success_is_a_failure(
     one_sentence(capsys)
 
 
-def test_vendor_data_and_cleared_faults_reach_the_station(tmp_path: Path) -> None:
+def test_vendor_data_brings_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World()
+    world.data = "thank\x1b you"
     assert run(tmp_path, world, "send-data", "V", "M", '{"a":1}') == 0
+    assert capsys.readouterr().out == "thank? you\n"
+    assert [replace(seen, ref="") for seen in world.requests] == [events.VendorMessageWanted("", "V", "M", '{"a":1}')]
+
+
+def test_cleared_faults_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.becomes(replace(CHARGING, faults=(TRIPPED, STUCK)))
     assert run(tmp_path, world, "clear-faults") == 0
-    assert (world.told, world.cleared) == ([events.VendorMessageWanted("V", "M", '{"a":1}')], [1])
+    assert capsys.readouterr().out == "Cleared RESIDUAL_CURRENT; WELDED stays.\n"
 
 
 def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
@@ -390,6 +475,26 @@ def test_an_early_closed_pipe_is_no_trouble(tmp_path: Path) -> None:
             assert await shell.communicate() == (b"0\n", b"")
 
     asyncio.run(play())
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
+    async def play() -> None:
+        path = tmp_path / "control.sock"
+        async with serving(World(), path):
+            with open("/dev/full", "w") as full:
+                evsectl = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "evsed.ctl", "--control-socket", str(path), "status", stdout=full, stderr=-1
+                )
+                _, said = await evsectl.communicate()
+        assert (evsectl.returncode, said) == (1, b"evsectl: The output can't be written (No space left on device).\n")
+
+    asyncio.run(play())
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ctl.main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"evsectl {__version__}\n")
 
 
 def test_it_starts_without_the_heavy_machinery() -> None:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from evsed import desk
 from evsed.core import events
 from evsed.core.catalogue import ALL
-from evsed.core.status import HalStatus, LinkStatus
-from evsed.core.words import Token, Verdict
-from tests.evsed.desk_world import CHARGING, STATION, Peer, World, ask, talk
+from evsed.core.status import HalStatus, LinkStatus, OutletStatus
+from evsed.core.words import Registration, StopReason, Token, Verdict
+from tests.evsed.desk_world import CHARGING, IDLE, STATION, STUCK, TRIPPED, WARNING, Peer, World, ask, talk
 
 
 def test_status_tells_all_and_why(tmp_path: Path) -> None:
@@ -56,7 +56,10 @@ def test_a_written_variable_is_another_one_afterwards(tmp_path: Path) -> None:
 
 
 REFUSALS: list[tuple[dict[str, object], str]] = [
-    ({"do": "get", "names": ["Nonsense"]}, "There is no variable 'Nonsense'; 'evsectl get' lists all."),
+    (
+        {"do": "get", "names": ["HeartbeatIntervall"]},
+        "There is no variable 'HeartbeatIntervall'; did you mean HeartbeatInterval?",
+    ),
     ({"do": "set", "name": "NumberOfConnectors", "value": "2"}, "NumberOfConnectors can only be read."),
     (
         {"do": "set", "name": "HeartbeatInterval", "value": "soon"},
@@ -66,7 +69,6 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"do": "clear-faults", "evse": 3}, "There is no outlet 3; this box has 1."),
     ({"do": "start", "evse": 3, "tag": "T"}, "There is no outlet 3; this box has 1."),
     ({"do": "unlock", "evse": 3}, "There is no outlet 3; this box has 1."),
-    ({"do": "stop", "evse": 1}, "No charge is running at outlet 1."),
 ]
 
 
@@ -84,9 +86,7 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(
     [
         ({"do": "availability", "evse": 0, "operative": False}, events.AvailabilityRequested("", 0, False)),
         ({"do": "availability", "evse": 1, "operative": True}, events.AvailabilityRequested("", 1, True)),
-        ({"do": "start", "tag": "T1"}, events.StartRequested("", None, Token("T1"))),
-        ({"do": "start", "tag": "T1", "evse": 1}, events.StartRequested("", 1, Token("T1"))),
-        ({"do": "stop", "evse": 1}, events.StopRequested("", "t2")),
+        ({"do": "stop", "evse": 1}, events.StopRequested("", "t2", StopReason.LOCAL)),
         ({"do": "unlock", "evse": 1}, events.UnlockRequested("", 1)),
     ],
 )
@@ -98,6 +98,13 @@ def test_what_changes_something_is_an_event_of_the_core(
     world.verdict = Verdict.SCHEDULED
     assert ask(tmp_path, world, **question) == {"verdict": "Scheduled"}
     assert [replace(seen, ref="") for seen in world.requests] == [request_]
+
+
+@pytest.mark.parametrize("evse", [None, 1])
+def test_a_start_is_an_event_of_the_core(tmp_path: Path, evse: int | None) -> None:
+    world = World()
+    assert ask(tmp_path, world, do="start", tag="T1", evse=evse) == {"verdict": "Accepted"}
+    assert [replace(seen, ref="") for seen in world.requests] == [events.StartRequested("", evse, Token("T1"))]
 
 
 def test_each_request_has_a_name_of_its_own(tmp_path: Path) -> None:
@@ -116,7 +123,7 @@ def test_a_silent_station_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     world = World()
     world.silent = True
     told = ask(tmp_path, world, do="unlock", evse=1)
-    assert told == {"error": "The station did not answer within 0 s; its log may say why."}
+    assert told == {"error": "There was no answer within 0 s; 'evsectl log' may say why."}
 
 
 def test_transactions_show_energy_and_masked_cards(tmp_path: Path) -> None:
@@ -145,22 +152,137 @@ def test_the_log_is_told(tmp_path: Path) -> None:
     assert told == {"lines": ["< CALL 41 Reset", "> RESULT 41 Accepted"]}
 
 
-def test_a_vendor_message_is_queued(tmp_path: Path) -> None:
+def test_a_vendor_message_brings_the_answer_of_the_central_system(tmp_path: Path) -> None:
     world = World()
-    assert ask(tmp_path, world, do="send-data", vendor="V", data="{}") == {"done": True}
-    assert world.told == [events.VendorMessageWanted("V", None, "{}")]
+    world.data = "thanks"
+    told = ask(tmp_path, world, do="send-data", vendor="V", data="{}")
+    assert told == {"verdict": "Accepted", "data": "thanks"}
+    assert [replace(seen, ref="") for seen in world.requests] == [events.VendorMessageWanted("", "V", None, "{}")]
 
 
-def test_without_a_central_system_no_vendor_message_is_taken(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "data", "sentence"),
+    [
+        (Verdict.UNKNOWN_VENDOR, None, "The central system does not know this vendor."),
+        (Verdict.UNKNOWN_MESSAGE, None, "The central system knows this vendor, but not this message."),
+        (Verdict.REJECTED, "too late", "The central system rejected the message: too late."),
+        (Verdict.NO_ANSWER, None, "The central system did not answer, so the message may not have arrived."),
+    ],
+)
+def test_a_vendor_message_that_is_not_taken_says_why(
+    tmp_path: Path, verdict: Verdict, data: str | None, sentence: str
+) -> None:
     world = World()
-    world.state = replace(STATION, link=LinkStatus())
-    assert "No central system" in ask(tmp_path, world, do="send-data", vendor="V")["error"]
-    assert world.told == []
+    world.verdict, world.data = verdict, data
+    assert ask(tmp_path, world, do="send-data", vendor="V") == {"error": sentence}
 
 
-def test_faults_are_cleared_where_hal_answers(tmp_path: Path) -> None:
+def test_without_a_central_system_that_listens_no_vendor_message_is_taken(tmp_path: Path) -> None:
     world = World()
-    assert ask(tmp_path, world, do="clear-faults", evse=1) == {"done": True}
-    world.state = replace(STATION, hal=HalStatus(up=False))
-    assert "evse-hal does not answer" in ask(tmp_path, world, do="clear-faults", evse=1)["error"]
+    for station, sentence in (
+        (replace(STATION, link=LinkStatus()), "No central system is configured"),
+        (replace(STATION, link=LinkStatus(configured=True)), "The message is not sent: the central system can't"),
+        (replace(STATION, registration=Registration.PENDING), "The message is not sent: the central system can't"),
+    ):
+        world.state = station
+        assert ask(tmp_path, world, do="send-data", vendor="V")["error"].startswith(sentence)
+    assert world.requests == []
+
+
+def test_latched_faults_are_cleared_and_told(tmp_path: Path) -> None:
+    world = World()
+    world.becomes(replace(CHARGING, faults=(TRIPPED, WARNING, STUCK)))
+    told = ask(tmp_path, world, do="clear-faults", evse=1)
+    assert told == {"cleared": ["RESIDUAL_CURRENT"], "left": ["WELDED"]}
     assert world.cleared == [1]
+
+
+def test_a_fault_that_stays_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "CLEAR_S", 0)
+    world = World()
+    world.becomes(replace(CHARGING, faults=(STUCK,)))
+    told = ask(tmp_path, world, do="clear-faults", evse=1)["error"]
+    assert told.startswith("WELDED stays, since its cause is still there or this does not clear it; switch the supply")
+
+
+def test_where_nothing_is_latched_nothing_is_cleared(tmp_path: Path) -> None:
+    world = World()
+    world.becomes(replace(CHARGING, faults=(WARNING,)))
+    assert ask(tmp_path, world, do="clear-faults", evse=1)["error"] == "No fault waits to be cleared at outlet 1."
+    assert world.cleared == []
+
+
+@pytest.mark.parametrize("word", ["clear-faults", "unlock"])
+def test_without_hal_nothing_is_cleared_nor_unlocked(tmp_path: Path, word: str) -> None:
+    world = World()
+    world.state = replace(STATION, hal=HalStatus(up=False), outlets=(replace(CHARGING, faults=(STUCK,)),))
+    assert "evse-hal does not answer" in ask(tmp_path, world, do=word, evse=1)["error"]
+    assert (world.cleared, world.requests) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("outlet", "sentence"),
+    [
+        (CHARGING, "A charge runs at outlet 1 already; end it first with 'evsectl stop --evse 1'."),
+        (
+            replace(IDLE, authorizing=True),
+            "Another card waits at outlet 1 already; 'evsectl stop --evse 1' lets it go.",
+        ),
+        (replace(IDLE, waiting_for_cable=True), "Another card waits at outlet 1 already; 'evsectl stop --evse 1' lets"),
+        (replace(IDLE, operative=False), "The outlet is out of service; put it back with"),
+    ],
+)
+def test_a_refused_start_says_why(tmp_path: Path, outlet: OutletStatus, sentence: str) -> None:
+    world = World()
+    world.becomes(outlet)
+    world.verdict = Verdict.REJECTED
+    assert ask(tmp_path, world, do="start", tag="T1")["error"].startswith(sentence)
+
+
+def test_a_start_before_the_board_is_known_says_so(tmp_path: Path) -> None:
+    world = World()
+    world.becomes()
+    world.verdict = Verdict.REJECTED
+    assert ask(tmp_path, world, do="start", tag="T1") == {
+        "error": "No outlet is known yet, since evse-hal has not answered."
+    }
+
+
+def test_stop_lets_a_waiting_card_go(tmp_path: Path) -> None:
+    world = World()
+    world.becomes(replace(IDLE, waiting_for_cable=True))
+    assert ask(tmp_path, world, do="stop", evse=1) == {"verdict": "Accepted"}
+    assert [replace(seen, ref="") for seen in world.requests] == [events.CancelRequested("", 1)]
+
+
+def test_stop_without_charge_or_card_is_refused(tmp_path: Path) -> None:
+    world = World()
+    world.verdict = Verdict.REJECTED
+    assert ask(tmp_path, world, do="stop", evse=1) == {
+        "error": "No charge is running at outlet 1, and no card waits there."
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b'{"do":"start","tag":""}', "start: tag must be text of 1 to 20 characters, not ''."),
+        (b'{"do":"log","lines":99999}', "log: lines must be a whole number from 1 to 1000, not 99999."),
+        (b'{"do":"start"}', "start: tag is missing: it must be text of 1 to 20 characters."),
+        (b'{"do":"start","tagg":"x"}', "start: tagg is not known; did you mean tag?"),
+        (
+            b'{"do":"availability","evse":1,"operative":"yes"}',
+            "availability: operative must be true or false, not 'yes'.",
+        ),
+        (b'{"do":"stats"}', "There is no request 'stats'; did you mean status?"),
+        (b'{"do":7}', 'A request is a JSON object with a word in "do".'),
+        (b"[]", 'A request is a JSON object with a word in "do".'),
+        (b"{", "This is no JSON: Input data was truncated."),
+    ],
+)
+def test_a_wrong_request_is_refused_in_our_words(tmp_path: Path, line: bytes, sentence: str) -> None:
+    async def script(peer: Peer) -> None:
+        peer.says(line + b"\n")
+        assert await peer.hears() == {"error": sentence}
+
+    talk(tmp_path, World(), script)

@@ -70,7 +70,7 @@ OUTBOUND: Mapping[type, Outbound[Any]] = {
     reports.TransactionEnded: Outbound("StopTransaction", transactions.encode_stop, transactions.decode_stop),
     reports.TransactionStarted: Outbound("StartTransaction", transactions.encode_start, transactions.decode_start),
     reports.TransactionUpdated: Outbound("MeterValues", metering.encode_updated, decode_nothing),
-    reports.VendorMessage: Outbound("DataTransfer", vendor.encode_transfer, decode_nothing),
+    reports.VendorMessage: Outbound("DataTransfer", vendor.encode_transfer, vendor.decode_transfer),
 }
 
 RULES = Rules(

@@ -7,10 +7,10 @@ What a vendor's message does is decided by a handler that someone registered for
 from __future__ import annotations
 
 from evsed.core.effects import VendorReply
-from evsed.core.events import Ref, Request
+from evsed.core.events import Ref, Request, VendorAnswer
 from evsed.core.reports import VendorMessage
 from evsed.core.words import Verdict
-from evsed.ocpp.dialect import Lookups, RequestAnswer
+from evsed.ocpp.dialect import Decoded, Lookups, RequestAnswer
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.v16.plain import encode_verdict
 
@@ -19,6 +19,11 @@ def encode_transfer(report: VendorMessage, lookups: Lookups) -> Payload:
     """OCPP 1.6 §6.15."""
     fields = {"vendorId": report.vendor, "messageId": report.message, "data": report.data}
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def decode_transfer(payload: Payload, report: VendorMessage, lookups: Lookups) -> Decoded:
+    """OCPP 1.6 §6.16."""
+    return VendorAnswer(Verdict(payload["status"]), payload.get("data")), ()
 
 
 def decode_transferred(payload: Payload, ref: Ref, lookups: Lookups) -> Request | VendorReply:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from evsed.core import events as ev
-from evsed.core.effects import LinkSettings
+from evsed.core.effects import LinkSettings, VendorReply
 from evsed.core.reports import (
     HeartbeatDue,
     VendorMessage,
 )
+from evsed.core.words import Verdict
 from tests.evsed.core.box_world import World
 
 
@@ -54,16 +55,29 @@ def test_the_transport_learns_a_new_ping_interval() -> None:
     assert LinkSettings(0) in world.effects
 
 
-def test_a_vendor_message_leaves_online_and_is_refused_offline() -> None:
+def test_a_vendor_message_gets_the_answer_of_the_central_system() -> None:
     world = World().online()
-    world.do(ev.VendorMessageWanted("org.example", "hello", "data"))
-    assert world.answer_one() == VendorMessage("org.example", "hello", "data")
+    world.do(ev.VendorMessageWanted("r1", "org.example", "hello", "data"))
+    assert world.answer(ev.VendorAnswer(Verdict.UNKNOWN_VENDOR)) == VendorMessage("org.example", "hello", "data", "r1")
+    world.do(ev.VendorMessageWanted("r2", "org.example", None, None))
+    world.answer(ev.VendorAnswer(Verdict.ACCEPTED, "thanks"))
+    assert world.replies == {
+        "r1": VendorReply(Verdict.UNKNOWN_VENDOR),
+        "r2": VendorReply(Verdict.ACCEPTED, "thanks"),
+    }
+
+
+def test_a_vendor_message_that_nobody_answers_says_so() -> None:
+    world = World().online()
+    world.do(ev.VendorMessageWanted("refused", "org.example", None, None))
+    world.fail("InternalError")
+    world.do(ev.VendorMessageWanted("cut", "org.example", None, None))
     world.disconnect()
-    world.do(ev.VendorMessageWanted("org.example", "hello", "data"))
-    assert any("org.example" in line for line in world.lines)
+    world.do(ev.VendorMessageWanted("offline", "org.example", None, None))
+    assert world.replies == dict.fromkeys(("refused", "cut", "offline"), VendorReply(Verdict.NO_ANSWER))
     world.connect()
     world.answer_all()
-    assert len(world.reports(VendorMessage)) == 1
+    assert len(world.reports(VendorMessage)) == 2
 
 
 def test_the_time_limit_of_a_call_is_the_variable() -> None:

@@ -354,3 +354,56 @@ def test_a_rejected_boot_after_all_stops_nothing() -> None:
     world.answer(ev.BootAnswer(Registration.REJECTED, None, 300))
     world.advance(60)
     assert world.status() is Status.CHARGING
+
+
+# --- people at the box -------------------------------------------------------------------------------------------
+
+
+def cancels(world: World) -> object:
+    ref = world.ref()
+    world.do(ev.CancelRequested(ref, 1))
+    return world.replies[ref]
+
+
+def test_people_stop_a_charge_locally() -> None:
+    world = World().online().charging()
+    tx = world.tx()
+    assert tx is not None
+    world.do(ev.StopRequested("control-1", tx.id, StopReason.LOCAL))
+    assert ended(world).reason is StopReason.LOCAL
+
+
+def test_a_card_that_waits_for_its_cable_can_be_forgotten() -> None:
+    world = World().online()
+    world.swipe()
+    world.answer_all()
+    assert world.status() is Status.PREPARING
+    assert cancels(world) is ACCEPTED
+    assert world.status() is Status.AVAILABLE
+    world.plug_in()
+    assert world.tx() is None
+    assert cancels(world) is REJECTED
+
+
+def test_a_question_about_a_card_can_be_forgotten() -> None:
+    world = World().online()
+    world.plug_in()
+    world.answer_all()
+    world.swipe()
+    assert cancels(world) is ACCEPTED
+    world.answer_all()
+    assert world.tx() is None
+
+
+def test_a_free_box_has_no_card_to_forget() -> None:
+    world = World(free=True).offline()
+    world.bays[1].meter_works = False
+    world.plug_in()
+    assert cancels(world) is REJECTED
+
+
+def test_without_hal_no_cable_is_unlocked_and_no_charge_ended() -> None:
+    world = World().online().charging()
+    world.hal_down()
+    assert world.asks(ev.UnlockRequested("unlock", 1)) is Verdict.UNLOCK_FAILED
+    assert world.tx() is not None and world.tx().reason is None

@@ -243,7 +243,7 @@ STEPS: dict[str, Callable[[Story, int, int], None]] = {
         ev.Triggered(s.world.ref(), tuple(ev.TriggerKind)[n % 4], (None, 0, evse, 9)[n % 3])
     ),
     "clear cache": lambda s, evse, n: s.ask(ev.CacheCleared(s.world.ref())),
-    "vendor": lambda s, evse, n: s.world.do(ev.VendorMessageWanted("org.example", None, "x")),
+    "vendor": lambda s, evse, n: s.world.do(ev.VendorMessageWanted(s.world.ref(), "org.example", None, "x")),
 }
 OFTEN = ("plug in", "car asks", "card", "wait", "wait", "answer", "answer all", "answer all", "connect")
 steps = st.tuples(st.sampled_from((*STEPS, *OFTEN, *OFTEN)), st.integers(0, 255))

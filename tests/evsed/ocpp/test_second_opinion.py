@@ -15,7 +15,17 @@ from ocpp.v16 import ChargePoint, call, call_result, enums
 
 from evsed.core import reports
 from evsed.core.effects import Answered, Reply, Send, VariablesReply, VariableView
-from evsed.core.events import BootAnswer, Delivered, Event, FromCentral, Noted, Request, TimeAnswer, TokenAnswer
+from evsed.core.events import (
+    BootAnswer,
+    Delivered,
+    Event,
+    FromCentral,
+    Noted,
+    Request,
+    TimeAnswer,
+    TokenAnswer,
+    VendorAnswer,
+)
 from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite, CompositePeriod, RateUnit
 from evsed.core.words import (
@@ -118,7 +128,7 @@ REPORTS = [
     (reports.TransactionUpdated("tx", 1, SAMPLES), Noted()),
     (reports.MetersSampled(0, SAMPLES), Noted()),
     (reports.TransactionEnded("tx", 1, Token("CARD"), at(), 9, StopReason.EV_DISCONNECTED, SAMPLES), INFO),
-    (reports.VendorMessage("org.example", "note", "text"), Noted()),
+    (reports.VendorMessage("org.example", "note", "text"), VendorAnswer(Verdict.ACCEPTED)),
 ]
 
 

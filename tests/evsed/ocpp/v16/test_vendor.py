@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evsed.core.effects import VendorReply
-from evsed.core.events import Noted, Ref, Request, VendorRequested
+from evsed.core.events import Ref, Request, VendorAnswer, VendorRequested
 from evsed.core.reports import VendorMessage
 from evsed.core.words import Verdict
 from evsed.ocpp.dialect import Lookups
@@ -59,4 +59,7 @@ def test_ours_go_out_with_what_they_have() -> None:
     whole = VendorMessage("org.example", "note", '{"snake_case": 1, "HTTPPort": 2}')
     assert peers.sends(whole)["data"] == '{"snake_case": 1, "HTTPPort": 2}'
     peers.csms.answers_next("DataTransfer", {"status": "Rejected", "data": "no"})
-    assert peers.answer_to(whole) == Noted()
+    assert peers.answer_to(whole) == VendorAnswer(Verdict.REJECTED, "no")
+    for status in ("Accepted", "UnknownVendorId", "UnknownMessageId"):
+        peers.csms.answers_next("DataTransfer", {"status": status})
+        assert peers.answer_to(whole) == VendorAnswer(Verdict(status))
