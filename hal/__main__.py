@@ -1,7 +1,7 @@
 """evse-hal: load the board, make it safe, start the tick and the bus, tell systemd, listen.
 
 Rules this file upholds:
-- Nothing moves before the board was made safe; READY=1 comes after the first tick and the first lock of the socket.
+- One process for each state folder. Nothing moves before the board was made safe; READY=1 comes after the first tick.
 - What cannot be obeyed ends the process with one sentence and exit code 2; a failed tick with 1.
 - SIGTERM takes all permissions back, gives a charging car the time of the 6 s rule, makes safe and ends with 0; a
   second one does not wait.
@@ -10,6 +10,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 import logging
+import os
 import pwd
 import signal
 import sys
@@ -18,6 +19,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from hal.alone import MARK, claim
 from hal.boards import Board, BoardFile, assemble
 from hal.bus import Bus, Mailbox
 from hal.contract import Installation, MeterChoice
@@ -68,12 +70,18 @@ def _check(options: Namespace) -> int:
 
 
 def _service(options: Namespace) -> int:
-    """Forget the latched faults; the running process, if any, keeps its own."""
+    """Forget the latched faults of a state folder that no process uses. Raises SettingsError."""
+    state = Path(options.state)
+    if not (state / MARK).exists():
+        raise SettingsError(f"state {state}: no evse-hal has ever kept anything there; name its folder with --state")
+    held = _claim(state)
     try:
-        forget_all(_state(options))
+        forgotten = forget_all(state)
     except OSError as failed:
-        raise SettingsError(f"state {options.state}: {failed.strerror}; name another with --state") from None
-    sys.stderr.write("All latched faults are forgotten; start evse-hal again.\n")
+        raise SettingsError(f"state {state}: {failed.strerror}; nothing was forgotten") from None
+    finally:
+        os.close(held)
+    sys.stdout.write(f"{state}: {', '.join(forgotten) or 'no fault was latched, so nothing'} is forgotten.\n")
     return 0
 
 
@@ -81,13 +89,18 @@ def _run(options: Namespace) -> int:
     site = installation(options)
     file = board_file(options)
     chosen = meters(site, file)
-    board = assemble(file, keep=_state(options))
+    state = _state(options)
+    held = _claim(state)  # before any part is touched: another process may be charging with them
     try:
-        return _Hal(options, site, file, board, chosen).run()
+        board = assemble(file, keep=state)
+        try:
+            return _Hal(options, site, file, board, chosen).run()
+        finally:
+            for refused in make_safe(board):
+                log.critical("! not made safe: %s", refused)
+            board.close()
     finally:
-        for refused in make_safe(board):
-            log.critical("! not made safe: %s", refused)
-        board.close()
+        os.close(held)
 
 
 class _Hal:
@@ -168,6 +181,17 @@ def _state(options: Namespace) -> Path:
     except OSError as failed:
         raise SettingsError(f"state {folder}: {failed.strerror}; name another with --state") from None
     return folder
+
+
+def _claim(state: Path) -> int:
+    """The state folder for us alone, until the descriptor is closed. Raises SettingsError."""
+    try:
+        held = claim(state / MARK)
+    except OSError as failed:
+        raise SettingsError(f"state {state}: {failed.strerror}; name another with --state") from None
+    if held is None:
+        raise SettingsError(f"state {state}: another evse-hal uses it; stop that one, or name another with --state")
+    return held
 
 
 def _uids(names: Iterable[str]) -> list[int]:

@@ -65,9 +65,19 @@ class LatchFile:
             self.failed = f"{self._path}: {broken.strerror}"
 
 
-def forget_all(folder: Path) -> None:
-    """Service: begin again with no latched fault. Raises OSError."""
-    _replace(folder / FILE, _encode({}))
+def forget_all(folder: Path) -> list[str]:
+    """Service: begin again with no latched fault; says what there was. Raises OSError."""
+    path = folder / FILE
+    try:
+        kept = _decode(path.read_bytes()[: _MOST_BYTES + 1])
+        forgotten = [f"outlet {evse} {name}" for evse, names in sorted(kept.items()) for name in names]
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        forgotten = ["a memory that was damaged"]
+    path.unlink()
+    _keep_names_of(folder)
+    return forgotten
 
 
 def _encode(kept: dict[int, tuple[Name, ...]]) -> bytes:
@@ -97,8 +107,13 @@ def _replace(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+    _keep_names_of(path.parent)
+
+
+def _keep_names_of(folder: Path) -> None:
+    """What was renamed or removed there outlives a power cut."""
+    fd = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(fd)
     finally:
-        os.close(folder)
+        os.close(fd)

@@ -44,7 +44,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _board_parser("evse-hal", "The process that may close the contactor.")
     parser.add_argument("--check", metavar="SITE", help="say what evse-hal would refuse of this site.toml, and end")
     parser.add_argument(
-        "--service-clear", action="store_true", help="forget all latched faults after a repair, and end"
+        "--service-clear",
+        action="store_true",
+        help="forget the latched faults of --state after a repair, say which, and end",
     )
     parser.add_argument(
         "--socket", default=_env("EVSE_HAL_SOCKET") or SOCKET, help=f"where evsed finds it [EVSE_HAL_SOCKET, {SOCKET}]"

@@ -4,7 +4,8 @@ Rules this file upholds:
 - The tick never waits: a snapshot that a peer cannot take at once is lost for that peer; the next one says it again.
 - Who speaks is known by its credentials; only our own user, root and the users allowed by name are listened to.
 - What is not a message of the contract is counted and dropped; peers are bounded in number.
-- A socket that a dead process left behind is replaced, one that somebody answers at is an error.
+- A socket that a dead process left behind is replaced, one that somebody uses is an error; of two processes that start
+  at the same instant only one gets it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
+from hal.alone import claim
 from hal.contract import (
     MAX_DATAGRAM,
     ClearFaults,
@@ -49,7 +51,7 @@ class Server:
         self._last = b""
         self._stopping = False
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._listener = _listen(self._path)
+        self._claim, self._listener = _listen(self._path)
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
         self._selector.register(self._listener, selectors.EVENT_READ)
 
@@ -93,6 +95,7 @@ class Server:
         self._listener.close()
         self._selector.close()
         os.close(self._wake_fd)
+        os.close(self._claim)
 
     def _welcome(self) -> None:
         """Take a new peer, or say in the log why not."""
@@ -152,8 +155,23 @@ class Server:
         return True
 
 
-def _listen(path: Path) -> socket.socket:
-    """A listening socket of mode 0660. Raises SettingsError."""
+def _listen(path: Path) -> tuple[int, socket.socket]:
+    """The claim to `path`, and a listening socket of mode 0660 there. Raises SettingsError."""
+    try:
+        held = claim(path.with_name(f"{path.name}.lock"))
+    except (OSError, ValueError) as failed:
+        raise _refused(path, failed) from None
+    if held is None:
+        raise _taken(path)
+    try:
+        return held, _bind(path)
+    except BaseException:
+        os.close(held)
+        raise
+
+
+def _bind(path: Path) -> socket.socket:
+    """Raises SettingsError."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     umask = os.umask(0o117)
     try:
@@ -163,7 +181,10 @@ def _listen(path: Path) -> socket.socket:
         listener.setblocking(False)
     except OSError as failed:
         listener.close()
-        raise SettingsError(f"socket {path}: {failed.strerror or failed}; name another with --socket") from None
+        raise _refused(path, failed) from None
+    except BaseException:
+        listener.close()
+        raise
     finally:
         os.umask(umask)
     return listener
@@ -182,4 +203,12 @@ def _clear(path: Path) -> None:
         except ConnectionRefusedError:
             path.unlink()
             return
-    raise SettingsError(f"socket {path}: another evse-hal answers there; stop it, or name another with --socket")
+    raise _taken(path)
+
+
+def _taken(path: Path) -> SettingsError:
+    return SettingsError(f"socket {path}: another evse-hal uses it; stop that one, or name another with --socket")
+
+
+def _refused(path: Path, failed: Exception) -> SettingsError:
+    return SettingsError(f"socket {path}: {getattr(failed, 'strerror', None) or failed}; name another with --socket")

@@ -76,7 +76,14 @@ def test_service_forgets_everything(tmp_path: Path) -> None:
     file = LatchFile(tmp_path, (1,), nobody)
     file.keep(1, (Name.WELDED,))
     file.flush()
-    forget_all(tmp_path)
+    assert forget_all(tmp_path) == ["outlet 1 WELDED"]
+    assert LatchFile(tmp_path, (1,), nobody).recall(1) == ()
+    assert forget_all(tmp_path) == []
+
+
+def test_service_forgets_a_damaged_memory_too(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"garbage")
+    assert forget_all(tmp_path) == ["a memory that was damaged"]
     assert LatchFile(tmp_path, (1,), nobody).recall(1) == ()
 
 

@@ -58,6 +58,20 @@ class Process:
         return self.process.returncode, said
 
 
+def run(*arguments: str, **env: str) -> tuple[int, str, str]:
+    """An evse-hal that ends by itself: (exit code, stdout, stderr)."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVSE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "hal", *arguments],
+        env={**clean, **env, "PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     started: list[Process] = []
@@ -131,9 +145,33 @@ def test_latched_faults_outlive_it_until_service_clears_them(start: Callable[...
         wait_for(peer, lambda outlet: bool(outlet.faults))
     first.end(signal.SIGINT)
     assert LatchFile(tmp_path / "state", (1,), lambda: None).recall(1) == (Name.WELDED,)
-    service = start("--service-clear")
-    assert service.process.wait(20) == 0
+    code, out, err = run("--service-clear", "--state", str(tmp_path / "state"))
+    assert (code, out, err) == (0, f"{tmp_path}/state: outlet 1 WELDED is forgotten.\n", "")
     assert LatchFile(tmp_path / "state", (1,), lambda: None).recall(1) == ()
+
+
+def test_a_second_one_on_the_same_state_is_refused_before_it_touches_the_board(
+    start: Callable[..., Process], tmp_path: Path
+) -> None:
+    first = start()
+    first.told("READY=1")
+    state = str(tmp_path / "state")
+    sentence = f"evse-hal: state {state}: another evse-hal uses it; stop that one, or name another with --state\n"
+    assert run("--board", "sim", "--socket", str(tmp_path / "2"), "--state", state) == (2, "", sentence)
+    assert run("--service-clear", "--state", state) == (2, "", sentence)
+    first.end(signal.SIGKILL)
+    second = start()
+    second.told("READY=1")  # a killed process holds nothing
+
+
+def test_service_clear_needs_a_folder_that_an_evse_hal_has_used(tmp_path: Path) -> None:
+    code, out, err = run("--service-clear", "--state", str(tmp_path))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"evse-hal: state {tmp_path}: no evse-hal has ever kept anything there; name its folder")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "lock").touch()
+    code, out, err = run("--service-clear", "--state", str(tmp_path))
+    assert (code, out, err) == (0, f"{tmp_path}: no fault was latched, so nothing is forgotten.\n", "")
 
 
 def test_two_outlets_of_one_board(start: Callable[..., Process]) -> None:
@@ -170,12 +208,7 @@ METER = '[[meter]]\nmodel = "sdm630"\nport = "/dev/ttyUSB0"\n'
 def checked(tmp_path: Path, text: str, *arguments: str, **env: str) -> tuple[int, str, str]:
     """What `evse-hal --check` says of a site."""
     (tmp_path / "site.toml").write_text(text)
-    command = [sys.executable, "-m", "hal", "--check", str(tmp_path / "site.toml"), *arguments]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVSE_")}
-    done = subprocess.run(
-        command, env={**clean, **env, "PYTHONPATH": str(ROOT)}, text=True, capture_output=True, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
+    return run("--check", str(tmp_path / "site.toml"), *arguments, **env)
 
 
 def test_a_check_starts_nothing_and_says_that_all_is_well(tmp_path: Path) -> None:

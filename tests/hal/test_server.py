@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hal.alone import claim
 from hal.contract import (
     MAX_DATAGRAM,
     ClearFaults,
@@ -199,10 +200,34 @@ def test_a_socket_that_a_dead_process_left_is_replaced(tmp_path: Path) -> None:
     house.close()
 
 
-def test_a_socket_that_somebody_answers_at_is_an_error(house: House) -> None:
-    with pytest.raises(SettingsError, match="another evse-hal answers there"):
+def test_a_socket_that_somebody_uses_is_an_error(house: House) -> None:
+    with pytest.raises(SettingsError, match="another evse-hal uses it"):
         Server(str(house.path), (), lambda: 0)
     assert house.path.exists()
+
+
+def test_a_socket_that_a_stranger_answers_at_is_an_error(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+        stranger.bind(str(tmp_path / "hal.sock"))
+        stranger.listen()
+        with pytest.raises(SettingsError, match="another evse-hal uses it"):
+            Server(str(tmp_path / "hal.sock"), (), lambda: 0)
+    assert (tmp_path / "hal.sock").exists()
+
+
+def test_of_two_at_one_stale_socket_in_the_same_instant_the_second_is_refused(tmp_path: Path) -> None:
+    """The first has looked and not yet bound; were the second to look too, it would remove the socket of the first."""
+    path = tmp_path / "hal.sock"
+    left = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    left.bind(str(path))
+    left.close()
+    first = claim(tmp_path / "hal.sock.lock")
+    assert first is not None
+    with pytest.raises(SettingsError, match="another evse-hal uses it"):
+        Server(str(path), (), lambda: 0)
+    assert path.exists()
+    os.close(first)
+    Server(str(path), (), lambda: 0).close()
 
 
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
@@ -213,10 +238,10 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-@pytest.mark.parametrize("path", ["/nowhere/hal.sock", "/tmp/" + "x" * 200])
-def test_a_place_where_no_socket_can_be_is_said(path: str) -> None:
+@pytest.mark.parametrize("name", ["nowhere/hal.sock", "x" * 200, "x" * 300, "a\0b"])
+def test_a_place_where_no_socket_can_be_is_said(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="name another with --socket"):
-        Server(path, (), lambda: 0)
+        Server(str(tmp_path / name), (), lambda: 0)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
