@@ -20,6 +20,7 @@ from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
 
 METER_MS = 1_000
 READER_MS = 200
+LONGEST_TAG = 64  # characters; no card has more than 20 hexadecimal digits
 LONGEST_PAUSE_MS = 10_000
 _PATIENT_FAILURES = 3
 _FAREWELL_MS = 5_000
@@ -107,6 +108,8 @@ class Bus:
     def _reader(self, evse: int, reader: Reader) -> Callable[[], None]:
         def ask() -> None:
             tag = reader.poll()
+            if tag is not None and len(tag) > LONGEST_TAG:
+                raise PartFailed(f"a card of {len(tag)} characters; no card has more than {LONGEST_TAG}")
             if tag is not None:
                 self._mailbox.put_tag(evse, tag, self._now_ms())
 

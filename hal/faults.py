@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from hal.contract import Cp, Fault
+from hal.contract import LONGEST_TEXT, Cp, Fault
 from hal.iec61851 import FAR_MS, Level, Trouble
 
 
@@ -182,4 +182,4 @@ def _fault(name: Name, now_ms: int, detail: str) -> Fault:
     kind = CATALOGUE[name]
     text = f"{kind.text}: {detail}" if detail else kind.text
     latched = kind.clears is not Clears.BY_ITSELF
-    return Fault(name.value, kind.opens, latched, kind.code16, text, now_ms)
+    return Fault(name.value, kind.opens, latched, kind.code16, text[:LONGEST_TEXT], now_ms)

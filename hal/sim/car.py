@@ -37,6 +37,7 @@ class Manner(StrEnum):
 
     NEVER_STOPS = "never-stops"
     GREEDY = "greedy"
+    OVERDRAWS = "overdraws"
     TOGGLES = "toggles"
     SIMPLIFIED = "simplified"
     VENTILATED = "ventilated"
@@ -44,6 +45,9 @@ class Manner(StrEnum):
     STUCK_S2 = "stuck-s2"
     NO_DIODE = "no-diode"
     SHORT = "short"
+
+
+PERCENT = {Manner.GREEDY: 110, Manner.OVERDRAWS: 130}  # of what the pilot allows
 
 
 def allowed_ma(permille: float) -> int:
@@ -130,7 +134,7 @@ class Car:
         cap_ma = min(self._obeyed_ma, self.max_ma, self.battery.accepts_ma(self.max_ma))
         if Manner.SIMPLIFIED in self.manners:
             cap_ma = min(cap_ma, SIMPLIFIED_MA)
-        return cap_ma * 110 // 100 if Manner.GREEDY in self.manners else cap_ma
+        return cap_ma * max((PERCENT[manner] for manner in self.manners if manner in PERCENT), default=100) // 100
 
     # --- how it reacts -------------------------------------------------------------------------------------
 

@@ -32,11 +32,11 @@ class _Wrong(Exception):
 def obey(bay: Bay, words: tuple[str, ...]) -> Answer:
     """Whether it was done, and one sentence."""
     if not words:
-        return False, f"say one of: {_list(_COMMANDS)}"
+        return False, f"say one of: {_list(_USAGE.values())}"
     verb, *rest = words
     try:
         if verb not in _COMMANDS:
-            raise _Wrong(f"there is no command {verb!r}; say one of: {_list(_COMMANDS)}")
+            raise _Wrong(f"there is no command {verb!r}; say one of: {_list(_USAGE.values())}")
         return _COMMANDS[verb](bay, rest)
     except _Wrong as wrong:
         return False, str(wrong)
@@ -74,7 +74,7 @@ def _unplug(bay: Bay, words: list[str]) -> Answer:
         return False, "no plug is in"
     force, held = option == "--force", bay.lock is not None and bay.lock.holds
     if held and not force:
-        return False, "the plug is locked; stop the charge first, or break it out with --force"
+        return False, "the plug is locked; stop the charge first, pull it --at-car, or break it out with --force"
     if bay.proximity is not None:
         bay.proximity.cable_a = None
     bay.car.plug(False)
@@ -206,6 +206,15 @@ _COMMANDS: dict[str, Callable[[Bay, list[str]], Answer]] = {
     "fault": _fault,
     "clear": _clear,
     "state": _state,
+}
+_USAGE = {
+    "plug-in": "plug-in [--cable A] [--phases 1|3]",
+    "unplug": "unplug [--force | --at-car]",
+    "swipe": "swipe TAG",
+    "car": f"car {'|'.join(_MODES)}|manners NAME on|off",
+    "fault": "fault NAME",
+    "clear": "clear NAME",
+    "state": "state",
 }
 
 

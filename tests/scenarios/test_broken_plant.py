@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hal.contract import Limits
 from tests.scenarios import day
 from tests.scenarios.conftest import Make
 from tests.world.wallbox import TAG, Wallbox
@@ -272,6 +273,36 @@ def test_a_car_that_draws_10_percent_too_much_is_let(box: Wallbox) -> None:
     box.charge(60)
     assert box.statuses()[-1] == "Charging"
     box.finish()
+
+
+def test_a_car_that_draws_30_percent_too_much_is_cut_off_until_it_is_unplugged(box: Wallbox) -> None:
+    """The meter sees it for 7 s: a car has 5 s to follow the pilot."""
+    box.charge(20)
+    box.order("car", "manners", "overdraws", "on")
+    began = box.ms
+    box.until(lambda: not box.bay().contactor.main, within=10)
+    assert 7_000 <= box.ms - began <= 9_000
+    box.until(lambda: box.statuses()[-1] == "Faulted", within=1)
+    assert box.csms.last("StatusNotification").errorCode == "OverCurrentFailure"
+    assert [fault.name for fault in box.outlet().faults] == ["OVER_CURRENT"]
+    box.order("car", "manners", "overdraws", "off")
+    box.advance(60)
+    assert box.statuses()[-1] == "Faulted" and not box.bay().contactor.main
+    box.order("unplug", "--force")
+    box.until(lambda: box.statuses()[-1] == "Available", within=10)
+    assert box.csms.charges[1].energy_wh == box.register() - 1_234_567
+    box.charge(10)
+    box.finish()
+
+
+def test_a_car_that_overdraws_a_lower_offer(make: Make) -> None:
+    """What counts is what is offered, not what cable and fuse bear."""
+    world = make(limits=Limits(max_ma=6_000))
+    world.advance(5)
+    world.order("car", "manners", "overdraws", "on")
+    world.charge(20)
+    assert world.statuses()[-1] == "Faulted"
+    assert world.csms.last("StatusNotification").errorCode == "OverCurrentFailure"
 
 
 def test_a_car_without_s2_charges_with_10_a(box: Wallbox) -> None:

@@ -150,6 +150,15 @@ def test_never_stops() -> None:
     assert letter(hand.wait(STOP_MS + RELEASE_MS + 50)) == "B1"
 
 
+def test_overdraws() -> None:
+    hand = Hand()
+    hand.say("car", "manners", "overdraws", "on")
+    hand.charge()
+    assert hand.drawn_ma == 16_000 * 130 // 100
+    hand.say("car", "manners", "greedy", "on")
+    assert hand.drawn_ma == 16_000 * 130 // 100
+
+
 def test_greedy() -> None:
     hand = Hand()
     hand.charge()

@@ -7,25 +7,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hal.sim.car import Manner
-from hal.sim.commands import _COMMANDS, _faults
+from hal.sim.commands import _COMMANDS, _USAGE, _faults
 from hal.sim.plant import Plant
 from tests.hal.sim.world import Hand
+
+USAGE = (
+    "plug-in [--cable A] [--phases 1|3], unplug [--force | --at-car], swipe TAG, "
+    "car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
+)
 
 
 @pytest.mark.parametrize(
     ("words", "listed"),
     [
-        ((), "plug-in, unplug, swipe, car, fault, clear, state"),
-        (("dance",), "plug-in, unplug, swipe, car, fault, clear, state"),
+        ((), USAGE),
+        (("dance",), USAGE),
         (("plug-in", "--colour", "red"), "--cable, --phases"),
         (("plug-in", "--cable", "21"), "13, 20, 32, 63"),
         (("plug-in", "--cable"), "needs a value"),
         (("plug-in", "--phases", "2"), "1, 3"),
-        (("unplug", "--gently"), "--force"),
+        (("unplug", "--gently"), "--force, --at-car"),
         (("car",), "drive, stop, resume, full, manners"),
         (("car", "fly"), "drive, stop, resume, full, manners"),
         (("car", "stop", "now"), "one word too many"),
-        (("car", "manners", "rude", "on"), "never-stops, greedy, toggles"),
+        (("car", "manners", "rude", "on"), "never-stops, greedy, overdraws, toggles"),
         (("car", "manners", "greedy", "maybe"), "on, off"),
         (("fault",), "cp-short"),
         (("fault", "boredom"), "contactor-welded"),
@@ -41,6 +46,10 @@ def test_wrong_words_get_one_sentence_that_helps(words: tuple[str, ...], listed:
     text = Hand().refused(*words)
     assert listed in text
     assert "\n" not in text
+
+
+def test_each_command_has_its_usage() -> None:
+    assert all(usage.split()[0] == verb for verb, usage in _USAGE.items()) and list(_USAGE) == list(_COMMANDS)
 
 
 def test_a_second_plug_is_refused() -> None:
