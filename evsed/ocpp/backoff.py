@@ -4,6 +4,8 @@ Rules this file upholds:
 - The first retry comes within seconds: some central systems drop the first connection of a new station.
 - Each failure in a row doubles the wait, up to LONGEST_S; chance spreads it, so that a fleet does not return at once.
 - Only a connection that lasted is a success: one that is accepted and closed at once goes on doubling.
+- When a connection that lasted falls, those of all other stations may have fallen in the same instant: the first retry
+  is spread over SPREAD_S.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ FIRST_S = 2.0
 LONGEST_S = 60.0
 LONGEST_ASKED_S = 600.0
 LASTED_MS = 30_000
+SPREAD_S = 10.0
 
 
 class Backoff:
@@ -30,6 +33,12 @@ class Backoff:
         """
         if connected_ms >= LASTED_MS:
             self._failures = 0
-        most = min(LONGEST_S, FIRST_S * 2.0**self._failures)
+        least, most = self._window(connected_ms)
         self._failures = min(self._failures + 1, 16)
-        return max(most * (0.5 + self._chance() / 2), min(asked_s, LONGEST_ASKED_S))
+        return max(least + (most - least) * self._chance(), min(asked_s, LONGEST_ASKED_S))
+
+    def _window(self, connected_ms: int) -> tuple[float, float]:
+        if connected_ms >= LASTED_MS:
+            return FIRST_S / 2, SPREAD_S
+        most = min(LONGEST_S, FIRST_S * 2.0**self._failures)
+        return most / 2, most

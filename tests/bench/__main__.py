@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import daemons, virtual
+from tests.bench import backlog, daemons, virtual
 from tests.bench.figures import Figure, document, table
 
 
@@ -24,6 +24,10 @@ def main() -> int:
         "starts": lambda: daemons.starts(3 if quick else daemons.STARTS),
         "a quiet minute": lambda: daemons.quiet(10 if quick else daemons.IDLE_S),
         "ticks": lambda: daemons.ticks(5 if quick else 30),
+        "stacked profiles": lambda: backlog.composite(5 if quick else 50),
+        "a storm of stations": backlog.storm,
+        "a full queue": lambda: backlog.flush(500 if quick else 10_000),
+        "the network back": lambda: backlog.network_back(1 if quick else 5, 5, 100),
         "virtual hours": lambda: virtual.hours(2, 1) if quick else virtual.hours(24, 4),
         "openings": lambda: daemons.openings(400 if quick else 10_000),
     }

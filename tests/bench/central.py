@@ -1,8 +1,9 @@
 """A central system that answers just enough, in a process of its own; with --flood it also never stops asking.
 
-    python -m tests.bench.central [--flood]
+    python -m tests.bench.central [--flood] [--port PORT] [--messages N]
 
-Its first line is its port; then one line with the monotonic time of each BootNotification. It ends with its stdin.
+Its first line is its port; then one line with the monotonic time of each BootNotification, and one when it has answered
+N messages of transactions. It ends with its stdin.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ ANSWERS = {
 }
 
 
-async def serve_station(connection: ServerConnection, flood: bool) -> None:
-    ids = count()
+async def serve_station(connection: ServerConnection, flood: bool, messages: int) -> None:
+    ids, answered = count(), 0
     if flood:
         body = json.dumps(PROFILE)
         for _ in range(4):  # so many are always under way
@@ -53,17 +54,20 @@ async def serve_station(connection: ServerConnection, flood: bool) -> None:
             if rest[0] == "BootNotification":
                 print(time.monotonic(), flush=True)
             await connection.send(json.dumps([3, id, ANSWERS.get(rest[0], {})]))
+            answered += rest[0] in ("StartTransaction", "StopTransaction")
+            if messages and answered == messages:
+                print(time.monotonic(), flush=True)
         elif flood:
             await connection.send(f'[2,"f{next(ids)}","SetChargingProfile",{body}]')
 
 
-async def run(flood: bool) -> None:
+async def run(flood: bool, port: int, messages: int) -> None:
     async def meet(connection: ServerConnection) -> None:
         with suppress(ConnectionClosed):
-            await serve_station(connection, flood)
+            await serve_station(connection, flood, messages)
 
     subprotocols = [Subprotocol("ocpp1.6")]
-    async with serve(meet, "127.0.0.1", 0, subprotocols=subprotocols, compression=None) as server:
+    async with serve(meet, "127.0.0.1", port, subprotocols=subprotocols, compression=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
@@ -71,7 +75,10 @@ async def run(flood: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--flood", action="store_true")
-    asyncio.run(run(parser.parse_args().flood))
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--messages", type=int, default=0)
+    options = parser.parse_args()
+    asyncio.run(run(options.flood, options.port, options.messages))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ DISK_CHUNK = 1_000_000
 
 
 class Central:
-    """The central system's process. `port`, and the times of boots as they come."""
+    """The central system's process. `url`, and the times of boots as they come."""
 
-    def __init__(self, flood: bool = False) -> None:
+    def __init__(self, flood: bool, port: int, messages: int) -> None:
         command = [sys.executable, "-m", "tests.bench.central", *(["--flood"] if flood else [])]
+        command += ["--port", str(port), "--messages", str(messages)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.url = f"ws://127.0.0.1:{self._line()}"
 
@@ -33,7 +34,7 @@ class Central:
         return self._process.stdout.readline().strip()
 
     def boot_s(self) -> float:
-        """The monotonic time of the next BootNotification."""
+        """The monotonic time of the next BootNotification, or of the last of the messages that were to be counted."""
         return float(self._line())
 
     def close(self) -> None:
@@ -41,8 +42,8 @@ class Central:
 
 
 @contextmanager
-def central(flood: bool = False) -> Iterator[Central]:
-    one = Central(flood)
+def central(flood: bool = False, port: int = 0, messages: int = 0) -> Iterator[Central]:
+    one = Central(flood, port, messages)
     try:
         yield one
     finally:

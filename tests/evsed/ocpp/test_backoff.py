@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evsed.ocpp.backoff import LASTED_MS, LONGEST_ASKED_S, LONGEST_S, Backoff
+from evsed.ocpp.backoff import FIRST_S, LASTED_MS, LONGEST_ASKED_S, LONGEST_S, SPREAD_S, Backoff
 
 
 def test_the_first_retry_comes_within_seconds_then_they_double() -> None:
@@ -23,7 +23,13 @@ def test_only_a_connection_that_lasted_starts_anew() -> None:
     for _ in range(5):
         backoff.wait_s(connected_ms=LASTED_MS - 1)
     assert backoff.wait_s() == LONGEST_S
-    assert backoff.wait_s(connected_ms=LASTED_MS) == 2
+    backoff.wait_s(connected_ms=LASTED_MS)
+    assert backoff.wait_s() == 4  # the second failure in a row, not the seventh
+
+
+@pytest.mark.parametrize(("chance", "wait_s"), [(0.0, FIRST_S / 2), (1.0, SPREAD_S)])
+def test_after_a_connection_that_lasted_the_stations_spread(chance: float, wait_s: float) -> None:
+    assert Backoff(lambda: chance).wait_s(connected_ms=LASTED_MS) == wait_s
 
 
 def test_a_wait_that_is_asked_for_is_granted_within_bounds() -> None:
