@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.figures import Figure, quantile
-from tests.stand import Wallbox
+from tests.stand import Wallbox, site_toml
 
 STARTS = 7
 IDLE_S = 60
@@ -148,18 +148,22 @@ def busy_disk(folder: Path, seconds: float) -> Iterator[None]:
         writer.wait()
 
 
+@contextmanager
+def slow_meter() -> Iterator[str]:
+    """A simulated meter on a pseudo-terminal with the pace of 9600 baud, in a process of its own."""
+    command = [sys.executable, "-m", "hal.sim.meter_slave", "--model", "sdm630", "--baud", "9600"]
+    slave = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert slave.stdout is not None
+        yield slave.stdout.readline().strip()
+    finally:
+        slave.communicate()  # it ends with its stdin
+
+
 def openings(count: int) -> list[Figure]:
-    """Pilot edge to coil released, while evsed is flooded and the disk is busy; and 200 ms pulses."""
-    with (
-        central(flood=True) as system,
-        Wallbox(system.url, watched=False) as box,
-        tempfile.TemporaryDirectory(dir=".") as folder,
-        busy_disk(Path(folder), 60 + count / 20),
-    ):
-        before, began = cpu_s(box.evsed.pid), time.monotonic()
-        found = rig("edges", "--count", str(count))
-        load = (cpu_s(box.evsed.pid) - before) / (time.monotonic() - began)
-        pulses = rig("pulses", "--count", str(max(80, count // 20)))
+    """Pilot edge to coil released, while evsed is flooded, the meter is polled and the disk is busy; 200 ms pulses."""
+    found, load = _attached("edges", count)
+    pulses, _ = _attached("pulses", max(80, count // 20))
     assert isinstance(found, list) and isinstance(pulses, dict)
     seen = [ms for ms in found if ms is not None]
     return [
@@ -174,16 +178,39 @@ def openings(count: int) -> list[Figure]:
     ]
 
 
-@contextmanager
-def slow_meter() -> Iterator[str]:
-    """A simulated meter on a pseudo-terminal with the pace of 9600 baud, in a process of its own."""
-    command = [sys.executable, "-m", "hal.sim.meter_slave", "--model", "sdm630", "--baud", "9600"]
-    slave = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert slave.stdout is not None
-        yield slave.stdout.readline().strip()
-    finally:
-        slave.communicate()  # it ends with its stdin
+def _attached(what: str, count: int) -> tuple[object, float]:
+    """What a rig with a flooded evsed at its socket measures beside a busy disk, and the CPU share of that evsed."""
+    with (
+        central(flood=True) as system,
+        tempfile.TemporaryDirectory(prefix="evse-") as sockets,
+        tempfile.TemporaryDirectory(dir=".") as disk,
+        busy_disk(Path(disk), 60 + count / 20),
+        slow_meter() as port,
+    ):
+        site = Path(sockets) / "site.toml"
+        site.write_text(site_toml(system.url, "RIG"))
+        env = os.environ | {
+            "EVSE_SITE": str(site),
+            "EVSE_HAL_SOCKET": f"{sockets}/hal",
+            "EVSED_CONTROL": f"{sockets}/control",
+            "EVSED_STATE": f"{disk}/state",
+        }
+        command = [sys.executable, "-m", "tests.bench.rig", what, "--count", str(count), "--meter", port]
+        rig = subprocess.Popen([*command, "--socket", f"{sockets}/hal"], stdout=subprocess.PIPE, text=True)
+        assert rig.stdout is not None
+        rig.stdout.readline()
+        evsed = subprocess.Popen([sys.executable, "-m", "evsed"], env=env, stderr=subprocess.DEVNULL)
+        try:
+            system.boot_s()
+            before, began = cpu_s(evsed.pid), time.monotonic()
+            said, _ = rig.communicate()
+            load = (cpu_s(evsed.pid) - before) / (time.monotonic() - began)
+        finally:
+            evsed.terminate()
+            evsed.wait()
+        if rig.returncode:
+            raise SystemExit(f"the rig failed at {what}")
+        return json.loads(said), load
 
 
 def ticks(seconds: float) -> list[Figure]:

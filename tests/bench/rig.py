@@ -1,9 +1,12 @@
 """The real tick thread in a process of its own, over the simulated plant, with a probe at the contactor.
 
-    python -m tests.bench.rig edges --count N     latency of openings, in ms, as a JSON list
-    python -m tests.bench.rig pulses --count N    C pulses of 200 ms: given, reported, closings
-    python -m tests.bench.rig lateness --seconds S [--meter PORT …]   how late each tick began, in ms
+    python -m tests.bench.rig edges --count N --socket PATH --meter PORT    latencies of openings in ms, a JSON list
+    python -m tests.bench.rig pulses --count N --socket PATH --meter PORT   C pulses of 200 ms: given, reported, closed
+    python -m tests.bench.rig lateness --seconds S [--meter PORT …]         how late each tick began, in ms
 
+With a socket it is a whole evse-hal: the real server publishes to whoever connects, and the bus polls the meter. It
+says `listening` and begins when the first lease comes. What evsed is granted there is decoded and taken, and then the
+rig's own wish is put over it, since the rig plays the charges.
 Edges fall at a random microsecond of tick and PWM period; what is timed is the moment at which the coil is written.
 Only here the 500 ms for which C must be held, and the rest between two closings, are shortened: they delay closing,
 never opening, and with them ten thousand edges would take hours.
@@ -28,6 +31,7 @@ from hal.contract import Lease, Limits, MeterChoice, Snapshot
 from hal.drivers import open_meter
 from hal.drivers.protocols import Contactor, Pilot
 from hal.faults import Name
+from hal.server import Server
 from hal.sim.plant import Plant
 from hal.system import Notifier
 from hal.tick import Tick, TickThread
@@ -113,6 +117,14 @@ class Rig:
         thread.start()
         return thread
 
+    def plugged(self) -> TickThread:
+        """Started, with a car at each outlet that has a lease."""
+        thread = self.start()
+        for bay in self.plant.bays.values():
+            bay.car.plug(True)
+        self.lease_all()
+        return thread
+
     def watch_lateness(self) -> None:
         """Note how late each tick begins after its place in the 10 ms schedule; a missed place starts it anew."""
         run_once, due_ns = self.tick.run_once, 0
@@ -133,17 +145,67 @@ class Rig:
             self.tick.grant(Lease(evse, 63_000, True, False, now_ms + 3_000), now_ms)
 
 
-def edges(count: int) -> list[float | None]:
+class Attached(Rig):
+    """A rig with the server and the bus of evse-hal, for an evsed of its own."""
+
+    def __init__(self, path: str, port: str) -> None:
+        mailbox = Mailbox()
+        meters = {1: open_meter(MeterChoice("sdm630", port, 1), port)}
+        super().__init__(len(DUTIES), mailbox, metered=tuple(meters))
+        self._bus = Bus(meters, {}, mailbox)
+        self._server = Server(path, (), lambda: time.monotonic_ns() // 1_000_000)
+        self.granted = 0
+        grant = self.tick.grant
+
+        def count(lease: Lease, now_ms: int) -> bool:
+            self.granted += 1
+            known = grant(lease, now_ms)
+            self.lease_all()
+            return known
+
+        self.grant, self.tick.grant = grant, count  # type: ignore[method-assign]
+        print("listening", flush=True)
+
+    def lease_all(self) -> None:
+        now_ms = time.monotonic_ns() // 1_000_000
+        for evse in self.board.outlets:
+            self.grant(Lease(evse, 63_000, True, False, now_ms + 3_000), now_ms)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        super()._publish(snapshot)
+        self._server.publish(snapshot)
+
+    def listen(self, seconds: float) -> None:
+        """Be the main thread of evse-hal for a while."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._server.turn(self.tick, left_s)
+        self.lease_all()
+
+    def plugged(self) -> TickThread:
+        thread = super().plugged()
+        self._bus.start()
+        while not self.granted:
+            self.listen(0.5)
+        return thread
+
+    def close(self, thread: TickThread) -> None:
+        thread.stop()
+        self._bus.stop()
+        self._server.close()
+
+
+def edges(rig: Attached, count: int) -> list[float | None]:
     """Open S2 at random moments, `count` times over all outlets; None = not opened in time."""
     guard.CONFIRM_MS = iec61851.CONFIRM_MS = 20
-    rig, random = Rig(len(DUTIES), Mailbox()), Random(1)
+    random = Random(1)
     found: list[float | None] = []
     given: dict[int, int] = {}
     run_once = rig.tick.run_once
 
     def look(now_ms: int) -> None:
         run_once(now_ms)
-        for evse, probe in rig.probes.items():
+        for evse, probe in rig.probes.items() if rig.granted else ():
             car = rig.plant.bays[evse].car
             if evse in given:
                 late_ms = (probe.released_us - given[evse]) / 1_000
@@ -157,31 +219,28 @@ def edges(count: int) -> list[float | None]:
                 car.move_s2(False, after_us=delay_us)
 
     rig.tick.run_once = look  # type: ignore[method-assign]
-    thread = _plugged(rig)
+    thread = rig.plugged()
     while len(found) < count and thread.failure is None:
-        rig.lease_all()
-        time.sleep(0.5)
-    thread.stop()
+        rig.listen(0.5)
+    rig.close(thread)
     return found
 
 
-def pulses(count: int) -> dict[str, int]:
+def pulses(rig: Attached, count: int) -> dict[str, int]:
     """Close S2 for 200 ms, `count` times over all outlets."""
-    rig = Rig(len(DUTIES), Mailbox())
     for bay in rig.plant.bays.values():
         bay.car.want(False)
-    thread = _plugged(rig)
+    thread = rig.plugged()
     rounds = -(-count // len(DUTIES))
     random = Random(2)
     for _ in range(rounds):
-        rig.lease_all()
         for bay in rig.plant.bays.values():
             after_us = random.randrange(10_000)
             bay.car.move_s2(True, after_us=after_us)
             bay.car.move_s2(False, after_us=after_us + PULSE_MS * 1_000)
-        time.sleep(0.5)
-    time.sleep(1.5)
-    thread.stop()
+        rig.listen(0.5)
+    rig.listen(1.5)
+    rig.close(thread)
     assert rig.last is not None
     reported = sum(outlet.short_c for outlet in rig.last.outlets)
     closings = sum(probe.closings for probe in rig.probes.values())
@@ -198,9 +257,9 @@ def lateness(seconds: float, ports: Sequence[str]) -> list[float]:
     rig.watch_lateness()
     for bay in rig.plant.bays.values():
         bay.car.want(False)
-    thread = _plugged(rig)
+    thread = rig.plugged()
     bus.start()
-    time.sleep(2)
+    time.sleep(3)
     rig.late_ms.clear()
     time.sleep(seconds)
     late = list(rig.late_ms)
@@ -211,29 +270,21 @@ def lateness(seconds: float, ports: Sequence[str]) -> list[float]:
     return late
 
 
-def _plugged(rig: Rig) -> TickThread:
-    thread = rig.start()
-    for bay in rig.plant.bays.values():
-        bay.car.plug(True)
-    rig.lease_all()
-    time.sleep(1)
-    return thread
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=["edges", "pulses", "lateness"])
     parser.add_argument("--count", type=int, default=1_000)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--meter", action="append", default=[])
+    parser.add_argument("--socket")
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH_S)
-    if options.what == "edges":
-        print(json.dumps(edges(options.count)))
-    elif options.what == "pulses":
-        print(json.dumps(pulses(options.count)))
+    if options.what == "lateness":
+        found: object = lateness(options.seconds, options.meter)
     else:
-        print(json.dumps(lateness(options.seconds, options.meter)))
+        measure = edges if options.what == "edges" else pulses
+        found = measure(Attached(options.socket, *options.meter), options.count)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
