@@ -11,6 +11,7 @@ A Unix stream socket (mode 0660). One JSON object a line asks, one JSON object a
     {"do":"send-data","vendor":"V","message":"M","data":"D"}  → {"verdict":"Accepted","data":"…"} of the central system
     {"do":"availability","evse":1,"operative":false}      → {"verdict":"Accepted"|"Scheduled"|"Rejected"}; evse 0 = all
     {"do":"clear-faults","evse":1}                        → {"cleared":["…"],"left":["…"]}: of those whose cause is gone
+    {"do":"meter-replaced","evse":1}                      → {"verdict":…}: its lower register is right
     {"do":"start","evse":1,"tag":"04A1B2C3"}              → {"verdict":…}; evse may be left out
     {"do":"stop","evse":1}                                → {"verdict":…}; a card that waits is let go
     {"do":"unlock","evse":1}                              → {"verdict":"Unlocked"|"UnlockFailed"|"NotSupported"}

@@ -339,6 +339,11 @@ def _changing_words(word: Word) -> None:
         ("stop", _tell("stop", "evse"), "end the running charge, or let the card go that waits for its cable"),
         ("unlock", _tell("unlock", "evse"), "free the cable, ending a charge"),
         ("clear-faults", _clear_faults, "acknowledge latched faults whose cause has been removed"),
+        (
+            "meter-replaced",
+            _tell("meter-replaced", "evse"),
+            "count on from the register of another energy meter, though it is lower",
+        ),
     ):
         added = word(name, run, help_)
         added.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")

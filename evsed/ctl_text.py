@@ -84,6 +84,7 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     yield "power", "unknown" if outlet["power_w"] is None else kilowatts(outlet["power_w"])
     yield "this charge", "" if session is None else kilowatt_hours(session)
     yield "register", "unknown" if register is None else kilowatt_hours(register)
+    yield "unassigned", _unassigned(outlet["unassigned_wh"])
     yield "card", outlet["token"] or ""
     yield "transaction", outlet["tx"] or ""
     for fault in outlet["faults"]:
@@ -92,23 +93,27 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
         yield weight, f"{fault['name']}: {fault['text'].rstrip('.')}{advice}"
 
 
+def _unassigned(wh: int) -> str:
+    """What flowed behind a silent meter, or in a circuit that is none of ours."""
+    return f"{kilowatt_hours(wh)} counted since the last transaction" if wh else ""
+
+
 def transactions_text(transactions: Sequence[Document], width: int | None = None) -> str:
-    """One line a transaction; its long name only where there is room for it."""
-    rows = [
-        (
-            str(t["evse"]),
-            t["card"] or "-",
-            _moment(t["started_ms"]),
-            "running" if t["running"] else _moment(t["ended_ms"]),
-            kilowatt_hours(t["energy_wh"]),
-            t["reason"] or "-",
-            t["id"],
-        )
-        for t in transactions
-    ]
+    """One line a transaction, and one for what was counted before it and is nobody's; its long name only where there is
+    room for it.
+    """
+    rows = [row for t in transactions for row in _transaction(t)]
     head = ("OUTLET", "CARD", "STARTED", "ENDED", "ENERGY", "REASON", "TRANSACTION")
     whole = table(head, rows)
     return whole if _fits(whole, width) else table(head[:-1], [row[:-1] for row in rows])
+
+
+def _transaction(t: Document) -> Iterable[tuple[str, ...]]:
+    ended = "running" if t["running"] else _moment(t["ended_ms"])
+    evse, began, energy = str(t["evse"]), _moment(t["started_ms"]), kilowatt_hours(t["energy_wh"])
+    yield evse, t["card"] or "-", began, ended, energy, t["reason"] or "-", t["id"]
+    if t["unassigned_wh"]:
+        yield evse, "nobody", "-", began, kilowatt_hours(t["unassigned_wh"]), "-", "-"
 
 
 def variables_text(variables: Sequence[Document], width: int | None = None) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,14 +21,27 @@ from evsed.core.effects import Answered, VariablesReply, VendorReply
 from evsed.core.records import Transaction
 from evsed.core.variables import Variable
 from evsed.core.words import Registration, Stamp, StopReason, Token, Verdict
+from evsed.questions import (
+    Availability,
+    ClearFaults,
+    Get,
+    LogLines,
+    MeterReplaced,
+    Question,
+    SendData,
+    Set,
+    Start,
+    Status,
+    Stop,
+    Transactions,
+    Unlock,
+    Watch,
+)
 from evsed.site_file import Wrong, convert, near
 
 ANSWER_S = 25  # the core waits up to 20 s for a bolt
 CLEAR_S = 3  # evse-hal clears within a second
-MOST_ROWS = 1_000
 
-Evse = Annotated[int, msgspec.Meta(ge=1, le=99)]
-Rows = Annotated[int, msgspec.Meta(ge=1, le=MOST_ROWS)]
 Document = dict[str, Any]
 
 
@@ -59,86 +72,6 @@ class Desk(Protocol):
 
 class Refused(Exception):
     """A request that can't be done; the text is one sentence for whoever asked."""
-
-
-# --- requests ------------------------------------------------------------------------------------------------
-
-
-class _Words(msgspec.Struct, tag_field="do", forbid_unknown_fields=True):
-    """What every request has: its word in `do`."""
-
-
-class Status(_Words, tag="status"):
-    """The state of everything."""
-
-
-class Watch(_Words, tag="watch"):
-    """The same, again and again."""
-
-
-class Get(_Words, tag="get"):
-    """Read variables."""
-
-    names: Annotated[tuple[str, ...], msgspec.Meta(max_length=len(ALL))] = ()
-
-
-class Set(_Words, tag="set"):
-    """Write a variable."""
-
-    name: str
-    value: str
-
-
-class Transactions(_Words, tag="transactions"):
-    """The newest transactions."""
-
-    limit: Rows = 20
-
-
-class LogLines(_Words, tag="log"):
-    """The newest lines of the log."""
-
-    lines: Rows = 50
-
-
-class SendData(_Words, tag="send-data"):
-    """A vendor's message to the central system; bounds of OCPP 1.6 §6.15."""
-
-    vendor: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
-    message: Annotated[str, msgspec.Meta(max_length=50)] | None = None
-    data: str | None = None
-
-
-class Availability(_Words, tag="availability"):
-    """Put an outlet (0 = all) in or out of service."""
-
-    evse: Annotated[int, msgspec.Meta(ge=0, le=99)]
-    operative: bool
-
-
-class ClearFaults(_Words, tag="clear-faults"):
-    """A person acknowledges the latched faults."""
-
-    evse: Evse
-
-
-class Start(_Words, tag="start"):
-    """Start a charge for a card; evse left out = the station chooses."""
-
-    tag: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
-    evse: Evse | None = None
-
-
-class Stop(_Words, tag="stop"):
-    """Stop the charge of an outlet, or forget the card that waits there."""
-
-    evse: Evse
-
-
-class Unlock(_Words, tag="unlock"):
-    """Free the cable."""
-
-    evse: Evse
 
 
 _refs = count(1)
@@ -213,6 +146,7 @@ def _transaction(desk: Desk, record: Transaction) -> Document:
         "end_wh": record.end_wh,
         "energy_wh": until_wh - record.start_wh,
         "reason": record.reason,
+        "unassigned_wh": record.unassigned_wh,
     }
 
 
@@ -280,6 +214,15 @@ def _needs_hal(desk: Desk, therefore: str) -> None:
         raise Refused(f"evse-hal does not answer, so {therefore}; look at 'systemctl status evse-hal'.")
 
 
+async def _meter_replaced(desk: Desk, question: MeterReplaced) -> Document:
+    outlet = _outlet(desk, question.evse)
+    if outlet.fell is None:
+        raise Refused(f"The register of outlet {question.evse} has not fallen, so it counts on as it is.")
+    if outlet.tx is not None:
+        raise Refused(f"A charge is running at outlet {question.evse}; end it first, then say so again.")
+    return await _verdict(desk, lambda ref: events.MeterReplaced(ref, question.evse))
+
+
 async def _start(desk: Desk, question: Start) -> Document:
     if question.evse is not None:
         _outlet(desk, question.evse)
@@ -317,7 +260,7 @@ async def _unlock(desk: Desk, question: Unlock) -> Document:
     return await _verdict(desk, lambda ref: events.UnlockRequested(ref, question.evse))
 
 
-ANSWERS: dict[type[_Words], Callable[[Desk, Any], Awaitable[Document]]] = {
+ANSWERS: dict[type[Question], Callable[[Desk, Any], Awaitable[Document]]] = {
     Status: _status,
     Watch: _status,
     Get: _get,
@@ -327,6 +270,7 @@ ANSWERS: dict[type[_Words], Callable[[Desk, Any], Awaitable[Document]]] = {
     SendData: _send_data,
     Availability: _availability,
     ClearFaults: _clear_faults,
+    MeterReplaced: _meter_replaced,
     Start: _start,
     Stop: _stop,
     Unlock: _unlock,
@@ -370,7 +314,7 @@ async def answer(desk: Desk, line: bytes) -> tuple[Document, bool]:
         return {"error": str(refused)}, False
 
 
-def _question(line: bytes) -> _Words:
+def _question(line: bytes) -> Question:
     """The request that a line is. Raises Refused."""
     try:
         said = msgspec.json.decode(line)

@@ -21,6 +21,7 @@ FAULTS = {
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
     "METER_SILENT": "check the meter's wiring, address and speed",
+    "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",
     "PART_FAILED": "look at the log of evse-hal and check the wiring of that part",
     "MEMORY_DAMAGED": "have contactor and residual current device checked, then run "
     "'evsectl clear-faults --evse {evse}'",

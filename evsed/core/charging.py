@@ -15,6 +15,7 @@ from evsed.core.deadlines import soonest
 from evsed.core.events import TokenAnswer
 from evsed.core.metering import Offer, fresh, next_sampled_ms, sample, thin
 from evsed.core.records import Transaction
+from evsed.core.register import Register
 from evsed.core.reports import MetersSampled, TransactionEnded, TransactionStarted, TransactionUpdated
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
@@ -32,10 +33,11 @@ NOTE_MS = 60_000
 class Charging:
     """The running transaction of one outlet, if there is one."""
 
-    def __init__(self, evse: int, box: Box, seen: Seen, adopted: Transaction | None) -> None:
+    def __init__(self, evse: int, box: Box, seen: Seen, register: Register, adopted: Transaction | None) -> None:
         self._evse = evse
         self._box = box
         self._seen = seen
+        self._register = register
         self.tx = adopted
         self._ending_ms: int | None = None
         self._sample_at_ms: int | None = None
@@ -53,13 +55,17 @@ class Charging:
 
     @property
     def energy_allowed(self) -> bool:
-        """Whether its token still stands for energy: refused ones have MaxEnergyOnInvalidId Wh left."""
+        """Whether its token still stands for energy: refused ones have MaxEnergyOnInvalidId Wh left, as long as they
+        are counted.
+        """
         if self.tx is None or not self.running:
             return False
         if self.tx.refused_wh is None:
             return True
-        used = self._register(self.tx) - self.tx.refused_wh
-        return used < self._box.variables[catalogue.MAX_ENERGY_ON_INVALID]  # OCPP 1.6 §3.5.4
+        used = self._counted(self.tx) - self.tx.refused_wh
+        return (
+            self._register.fell_to_wh is None and used < self._box.variables[catalogue.MAX_ENERGY_ON_INVALID]
+        )  # OCPP 1.6 §3.5.4
 
     # --- what happens --------------------------------------------------------------------------------------
 
@@ -67,9 +73,11 @@ class Charging:
         """Start one: durable in this turn, before the demand that lets the contactor close."""
         at = turn.now.stamp()
         tx = Transaction(self._box.new_id(), self._evse, token, group, at, register_wh, register_wh)
+        tx = replace(tx, unassigned_wh=self._register.unassigned_wh)
         self.tx = replace(tx, samples=self._kept(tx, Context.TRANSACTION_BEGIN, turn))
         self._schedule(turn)
         turn.put(self.tx)
+        self._register.keep(turn)
         self._box.outbox.put(TransactionStarted(tx.id, self._evse, token, at, register_wh), turn)
         turn.log(f"= outlet {self._evse} transaction {tx.id} started at {register_wh} Wh")
         return tx
@@ -88,7 +96,7 @@ class Charging:
         """What the central system says of the token at the start (or after an offline start)."""
         if self.tx is None:
             return
-        before, self.tx = self.tx, judged(self.tx, answer, self._register(self.tx))
+        before, self.tx = self.tx, judged(self.tx, answer, self._counted(self.tx))
         if self.tx != before:
             turn.put(self.tx)
             turn.log(f"= outlet {self._evse} transaction {self.tx.id}: token is {answer.status}")
@@ -172,13 +180,14 @@ class Charging:
 
     def _finish(self, tx: Transaction, turn: Turn) -> Transaction:
         assert tx.reason is not None
-        # A register below the last durable one is another meter: what was counted stays counted (I6).
-        end_wh = max(self._register(tx), tx.last_wh, tx.start_wh)
+        end_wh = self._counted(tx)
         samples = self._kept(tx, Context.TRANSACTION_END, turn) if self._ended_measurands() else ()  # §3.16.5
         samples = thin(samples, self._box.variables[catalogue.TX_ENDED_MOST_SETS])
         at = turn.now.stamp()
         done = replace(tx, ended=at, end_wh=end_wh, last_wh=end_wh, samples=samples)
         turn.put(done)
+        self._register.settled()
+        self._register.keep(turn)
         self._box.outbox.put(TransactionEnded(done.id, self._evse, tx.ended_by, at, end_wh, tx.reason, samples), turn)
         turn.log(
             f"= outlet {self._evse} transaction {done.id} ended at {end_wh} Wh, {end_wh - done.start_wh} Wh in all"
@@ -188,8 +197,9 @@ class Charging:
 
     # --- the meter -----------------------------------------------------------------------------------------
 
-    def _register(self, tx: Transaction) -> int:
-        return self._seen.meter.energy_wh if self._seen.meter is not None else tx.last_wh
+    def _counted(self, tx: Transaction) -> int:
+        """The register as far as it is known; a meter that is silent or not believed takes nothing back (I6)."""
+        return tx.last_wh if self._register.wh is None else self._register.wh
 
     def _schedule(self, turn: Turn) -> None:
         self._note_at_ms = turn.now.mono_ms + NOTE_MS
@@ -213,10 +223,11 @@ class Charging:
             self._keep(ended, turn)
         if now_ms >= self._note_at_ms:
             self._note_at_ms = now_ms + NOTE_MS
-            reading = fresh(self._seen.meter, now_ms)
-            if reading is not None and reading.energy_wh > self.tx.last_wh:
-                self.tx = replace(self.tx, last_wh=reading.energy_wh)
+            counted = self._counted(self.tx)
+            if counted > self.tx.last_wh:
+                self.tx = replace(self.tx, last_wh=counted)
                 turn.put(self.tx, urgent=False)
+                self._register.keep(turn)
 
     def _keep(self, values: MeterSet | None, turn: Turn) -> None:
         if self.tx is not None and values is not None:
@@ -238,6 +249,7 @@ class Charging:
         reading = fresh(self._seen.meter, turn.now.mono_ms)
         if reading is None or not measurands:
             return None
+        self._register.keep(turn)  # a register that was told never falls
         offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1))
         return sample(reading, offer, measurands, turn.now.stamp(), why)
 

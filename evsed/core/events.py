@@ -329,7 +329,14 @@ class CancelRequested(Struct, frozen=True):
     evse: int
 
 
-LocalRequest = VendorMessageWanted | CancelRequested
+class MeterReplaced(Struct, frozen=True):
+    """A person says that the meter was replaced: its register is right though it fell. Reply: Verdict."""
+
+    ref: Ref
+    evse: int
+
+
+LocalRequest = VendorMessageWanted | CancelRequested | MeterReplaced
 """What only they ask; of the other requests they make most, too."""
 
 

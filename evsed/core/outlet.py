@@ -16,12 +16,12 @@ from evsed.core.charging import Charging
 from evsed.core.connector import Connector, Facts
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Demand, Reply
-from evsed.core.events import Ref, TokenAnswer
+from evsed.core.events import Event, MeterRead, Ref, TokenAnswer
 from evsed.core.figures import amps
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA, Limits
-from evsed.core.metering import FRESH_MS, fresh
 from evsed.core.profiles import Profile
 from evsed.core.records import Inoperative, Past, Transaction
+from evsed.core.register import Register
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
@@ -44,7 +44,8 @@ class Outlet:
         self.evse = evse
         self.box = box
         self.seen = Seen()
-        self.charging = Charging(evse, box, self.seen, adopted)
+        self.register = Register(evse, past.meter, adopted)
+        self.charging = Charging(evse, box, self.seen, self.register, adopted)
         self.operative = operative
         self.limits = Limits({INSTALLER: box.installer_ma})
         idle = Status.AVAILABLE if operative else Status.UNAVAILABLE
@@ -70,6 +71,12 @@ class Outlet:
 
     # --- what happens --------------------------------------------------------------------------------------
 
+    def take(self, event: Event, turn: Turn) -> None:
+        """Note what hal says; a register that contradicts itself is not believed."""
+        if isinstance(event, MeterRead):
+            event = self.register.judge(event, turn, assigned=self.charging.tx is not None)
+        self.seen.take(event, turn.now.mono_ms)
+
     def present(self, token: Token, turn: Turn) -> None:
         """A card was shown here."""
         if self.charging.running:
@@ -93,7 +100,8 @@ class Outlet:
     def may_start(self) -> bool:
         """Whether a remote start would be tried here."""
         free = self.charging.tx is None and self.grant is None and self.asking is None
-        return free and self.operative and self.box.durable and self.seen.up and self.seen.opening_fault is None
+        sound = self.seen.up and self.seen.opening_fault is None and self.register.fell_to_wh is None
+        return free and sound and self.operative and self.box.durable
 
     def answered(self, answer: TokenAnswer, turn: Turn) -> None:
         """The central system answered the question about a token."""
@@ -216,9 +224,11 @@ class Outlet:
         """Whether the offer on the pilot may still be on its way to what is demanded."""
         return now_ms - max(self._demanded_ms, self.seen.offer_moved_ms or 0) < OFFER_PATIENCE_MS
 
-    def meter_fresh(self, now_ms: int) -> bool:
-        """Whether the register is known well enough to begin with."""
-        return fresh(self.seen.meter, now_ms, FRESH_MS) is not None
+    @property
+    def faults(self) -> tuple[FaultNote, ...]:
+        """All faults and warnings, of hal and of the meter's register."""
+        warning = self.register.warning
+        return self.seen.faults if warning is None else (*self.seen.faults, warning)
 
     def _present_to_stop(self, token: Token, turn: Turn) -> None:
         tx = self.charging.tx
@@ -328,20 +338,20 @@ class Outlet:
         if self.grant is None:
             return
         until_ms = self._grant_until_ms()
-        if self._ready_to_begin(now_ms):
-            assert self.seen.meter is not None
+        register_wh = self.seen.register_wh(now_ms)
+        if register_wh is not None and self._ready_to_begin():
             grant, self.grant = self.grant, None
             self.cable.begun()
-            tx = self.charging.begin(grant.token, grant.group, self.seen.meter.energy_wh, turn)
+            tx = self.charging.begin(grant.token, grant.group, register_wh, turn)
             smart_charging.begin(self.box.profiles, tx, grant.profile, turn)
         elif until_ms is not None and now_ms >= until_ms:
             self.grant = None
             missing = "the meter" if self.seen.plugged else "a cable"
             turn.log(f"= outlet {self.evse} the permission ended: {missing} did not come in time")
 
-    def _ready_to_begin(self, now_ms: int) -> bool:
+    def _ready_to_begin(self) -> bool:
         there = self.seen.up and self.seen.plugged and self.seen.opening_fault is None
-        return there and self.box.durable and not self.box.resetting and self.meter_fresh(now_ms)
+        return there and self.box.durable and not self.box.resetting
 
     def _unlock_settled(self, turn: Turn) -> None:
         if self._unlocking is None or self.charging.tx is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.metering import fresh
 from evsed.core.outlet import Outlet
 from evsed.core.station import Station
 from evsed.core.status import (
@@ -62,7 +63,9 @@ def _next_boot_s(station: Station, now_ms: int) -> int | None:
 
 def _outlet(outlet: Outlet, metered: frozenset[int], now_ms: int) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
-    reading = seen.meter if outlet.meter_fresh(now_ms) else None
+    reading = fresh(seen.meter, now_ms)
+    energy_wh = reading.energy_wh if reading else None
+    fell_to_wh = outlet.register.fell_to_wh
     limits = _limits(outlet)
     free = outlet.box.access.free_token is not None
     return OutletStatus(
@@ -74,18 +77,20 @@ def _outlet(outlet: Outlet, metered: frozenset[int], now_ms: int) -> OutletStatu
         offered_ma=seen.offered_ma,
         drawn_ma=reading.current_ma if reading else (),
         power_w=reading.power_w if reading else None,
-        energy_wh=reading.energy_wh if reading else None,
-        session_wh=reading.energy_wh - tx.start_wh if reading and tx else None,
+        energy_wh=energy_wh,
+        session_wh=energy_wh - tx.start_wh if energy_wh is not None and tx else None,
+        unassigned_wh=0 if tx else outlet.register.unassigned_wh,
+        fell=(outlet.register.wh or 0, fell_to_wh) if fell_to_wh is not None else None,
         tx=tx.id if tx else None,
         token=masked(tx.token if tx else outlet.grant.token if outlet.grant else None),
         limits=limits,
         limited_by=limits[0][0] if limits else None,
         hal_reason=seen.reason,
-        faults=seen.faults,
+        faults=outlet.faults,
         operative=outlet.operative,
         authorizing=outlet.asking is not None,
         waiting_for_cable=outlet.grant is not None and not seen.plugged,
-        waiting_for_meter=outlet.grant is not None and seen.plugged and not outlet.meter_fresh(now_ms),
+        waiting_for_meter=outlet.grant is not None and seen.plugged and reading is None,
         deauthorized=tx is not None and not outlet.charging.energy_allowed and outlet.charging.running,
         refused=refusal.why if refusal and now_ms < refusal.until_ms else None,
         ending=outlet.charging.ending is not None,

@@ -14,7 +14,8 @@ from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 class Transaction(Struct, frozen=True):
     """One charge from start to end; open while `ended` is None. `last_wh` is the newest durable register value,
     `refused_wh` the register when the central system refused the token of the running transaction. An open one with a
-    `reason` has been told to end, by the token `ended_by` if one was shown.
+    `reason` has been told to end, by the token `ended_by` if one was shown. `unassigned_wh` was counted since the end
+    of the one before it, and belongs to none.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Transaction(Struct, frozen=True):
     end_wh: int | None = None
     reason: StopReason | None = None
     ended_by: Token | None = None
+    unassigned_wh: int = 0
 
     @property
     def key(self) -> str:
@@ -107,6 +109,21 @@ class Spent(Struct, frozen=True):
         return str(self.evse)
 
 
+class MeterMark(Struct, frozen=True):
+    """The highest register of an outlet's meter that was told, and how much of it was counted since the end of the last
+    transaction.
+    """
+
+    evse: int
+    wh: int
+    unassigned_wh: int = 0
+
+    @property
+    def key(self) -> str:
+        """Its number."""
+        return str(self.evse)
+
+
 class BootClock(Struct, frozen=True):
     """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps."""
 
@@ -137,6 +154,7 @@ Record = (
     | Setting
     | Inoperative
     | Spent
+    | MeterMark
     | BootClock
     | Bound
     | InstalledProfile
@@ -154,6 +172,7 @@ class Recovered(Struct, frozen=True):
     settings: tuple[Setting, ...] = ()
     inoperative: tuple[Inoperative, ...] = ()
     spent: tuple[Spent, ...] = ()
+    meters: tuple[MeterMark, ...] = ()
     clocks: tuple[BootClock, ...] = ()
     bindings: tuple[Bound, ...] = ()
     profiles: tuple[InstalledProfile, ...] = ()
@@ -167,6 +186,7 @@ class Past(Struct, frozen=True):
     running: Transaction | None
     operative: bool
     spent: Spent | None
+    meter: MeterMark | None
 
 
 def past(recovered: Recovered, evse: int) -> Past:
@@ -175,4 +195,5 @@ def past(recovered: Recovered, evse: int) -> Past:
         running=next((tx for tx in recovered.transactions if tx.evse == evse and tx.ended is None), None),
         operative=all(record.evse != evse for record in recovered.inoperative),
         spent=next((record for record in recovered.spent if record.evse == evse), None),
+        meter=next((record for record in recovered.meters if record.evse == evse), None),
     )

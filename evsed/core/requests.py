@@ -12,6 +12,7 @@ from evsed.core.events import (
     CacheCleared,
     CancelRequested,
     FromCentral,
+    MeterReplaced,
     ResetRequested,
     StartRequested,
     StopRequested,
@@ -186,6 +187,13 @@ def unlock(station: Station, request: UnlockRequested, turn: Turn) -> None:
         outlet.unlock(request.ref, turn)
 
 
+def meter_replaced(station: Station, request: MeterReplaced, turn: Turn) -> None:
+    """Between two transactions only: the end of one is never below its start."""
+    outlet = station.outlets.get(request.evse)
+    done = outlet is not None and outlet.charging.tx is None and outlet.register.accept(turn)
+    turn.tell(Reply(request.ref, Verdict.ACCEPTED if done else Verdict.REJECTED))
+
+
 def trigger(station: Station, request: Triggered, turn: Turn) -> None:
     """OCPP 1.6 §5.17: the answer first, then the message; no connector = all that it may be about."""
     told = TOLD[request.kind](station, request.evse, turn)
@@ -239,6 +247,7 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     CancelRequested: cancel,
     ResetRequested: reset,
     UnlockRequested: unlock,
+    MeterReplaced: meter_replaced,
     Triggered: trigger,
     **smart_charging.HANDLERS,
     **local_list.HANDLERS,

@@ -19,6 +19,7 @@ from evsed.core.events import (
     OfferMoved,
     SocketEmptied,
 )
+from evsed.core.metering import fresh
 from evsed.core.words import FaultNote, MeterReading
 
 
@@ -52,6 +53,12 @@ class Seen(Struct):
         """Hal is silent: nothing of it may be believed until it speaks again, and then it tells everything anew."""
         self.up, self.known, self.ev_ready, self.faults = False, False, False, ()
         self.offered_ma, self.meter = 0, None
+
+    def register_wh(self, now_ms: int) -> int | None:
+        """The register if it is known well enough to begin with: now, and after all that flowed before (I6)."""
+        reading = fresh(self.meter, now_ms)
+        later = reading is not None and reading.at_ms >= (self.opened_ms or 0)
+        return reading.energy_wh if reading is not None and later else None
 
     @property
     def opening_fault(self) -> FaultNote | None:

@@ -149,7 +149,7 @@ class Station:
             return
         outlet = self.outlets.get(getattr(event, "evse", 0))
         if outlet is not None:
-            outlet.seen.take(event, turn.now.mono_ms)
+            outlet.take(event, turn)
 
     def hal_came(self, event: HalUp, turn: Turn) -> None:
         """The board is known; outlets come into being with what the journal knows of them."""

@@ -32,7 +32,8 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     guard's reason to keep the contactor open. `refused` is what became of the card that was shown in the last minute.
     `ending` = the transaction is over as soon as the contactor is open; `offer_moves` = the offer may still be on its
     way to the least limit; `cable_for` is the card that the locked cable is kept for; `cable_left` = a cable without a
-    car is in the socket; `metered` is false where no meter was ever there.
+    car is in the socket; `metered` is false where no meter was ever there. `unassigned_wh` was
+    counted since the last transaction. `fell` = the register is not believed: it was so much, and now says so little.
     """
 
     evse: int
@@ -45,6 +46,8 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     power_w: int | None = None
     energy_wh: int | None = None
     session_wh: int | None = None
+    unassigned_wh: int = 0
+    fell: tuple[int, int] | None = None
     tx: str | None = None
     token: str | None = None
     limits: tuple[tuple[str, int], ...] = ()

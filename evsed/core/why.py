@@ -14,7 +14,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from evsed.core import advice
-from evsed.core.figures import amps, duration
+from evsed.core.figures import amps, duration, kilowatt_hours
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
 from evsed.core.status import DRAWS_MA, METER_SILENT, SLACK_MA, Access, LinkStatus, OutletStatus, StationStatus
 from evsed.core.words import FaultNote, Refused, Registration, Status
@@ -115,6 +115,8 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
         "refused": REFUSALS.get(outlet.refused, "") if outlet.refused else "",
         "cant_be_asked": _cant_be_asked(station),
         "holder": _clause(outlet.cable_for or "") or "of an unknown number",
+        "known": kilowatt_hours(outlet.fell[0] if outlet.fell else 0),
+        "fell": kilowatt_hours(outlet.fell[1] if outlet.fell else 0),
         "store": _clause(station.store) or "it does not say why",
     }
 
@@ -225,6 +227,12 @@ REASONS: tuple[Row, ...] = (
         lambda outlet, _: outlet.tx is None and not outlet.metered,
         "No energy meter is configured for this outlet, and nothing may charge unmeasured; add a [[meter]] to "
         "site.toml and restart the box.",
+    ),
+    Row(
+        "register fell",
+        lambda outlet, _: outlet.fell is not None and outlet.tx is None,
+        "The register of the energy meter fell from {known} to {fell}, so no charge may begin; have the meter checked, "
+        "or run 'evsectl meter-replaced --evse {evse}' if it is another one.",
     ),
     Row(
         "reserved",

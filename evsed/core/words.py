@@ -169,10 +169,12 @@ class MeterSet(Struct, frozen=True):
 
 
 class MeterReading(Struct, frozen=True):
-    """One believed answer of the meter; per-phase tuples have 0, 1 or 3 items."""
+    """One believed answer of the meter; per-phase tuples have 0, 1 or 3 items. `energy_wh` is None while the register
+    contradicts what it said before.
+    """
 
     at_ms: int
-    energy_wh: int
+    energy_wh: int | None
     power_w: int
     current_ma: tuple[int, ...] = ()
     voltage_mv: tuple[int, ...] = ()

@@ -51,6 +51,7 @@ FORMS: dict[str, Form] = {
     "setting": Form(records.Setting, 1),
     "inoperative": Form(records.Inoperative, 1),
     "spent": Form(records.Spent, 1),
+    "meter": Form(records.MeterMark, 1),
     "clock": Form(records.BootClock, 1),
     "binding": Form(records.Bound, 1),
     "profile": Form(profiles.InstalledProfile, 1),

@@ -63,6 +63,7 @@ TRANSACTIONS = (
         ended=Stamp("b", 2, 1_800_000_060_000),
         end_wh=9_000_150,
         reason=StopReason.LOCAL,
+        unassigned_wh=350,
     ),
 )
 

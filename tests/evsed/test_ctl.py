@@ -249,9 +249,10 @@ def test_get_all_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_transactions_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "transactions") == 0
     assert capsys.readouterr().out == (
-        "OUTLET  CARD   STARTED           ENDED             ENERGY     REASON  TRANSACTION\n"
-        "1       …B2C3  not dated yet     running           3.214 kWh  -       t2\n"
-        "1       …B2C3  2027-01-15 08:00  2027-01-15 08:01  0.150 kWh  Local   t1\n"
+        "OUTLET  CARD    STARTED           ENDED             ENERGY     REASON  TRANSACTION\n"
+        "1       …B2C3   not dated yet     running           3.214 kWh  -       t2\n"
+        "1       …B2C3   2027-01-15 08:00  2027-01-15 08:01  0.150 kWh  Local   t1\n"
+        "1       nobody  -                 2027-01-15 08:00  0.350 kWh  -       -\n"
     )
 
 

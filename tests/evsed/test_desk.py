@@ -69,6 +69,10 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"do": "clear-faults", "evse": 3}, "There is no outlet 3; this box has 1."),
     ({"do": "start", "evse": 3, "tag": "T"}, "There is no outlet 3; this box has 1."),
     ({"do": "unlock", "evse": 3}, "There is no outlet 3; this box has 1."),
+    (
+        {"do": "meter-replaced", "evse": 1},
+        "The register of outlet 1 has not fallen, so it counts on as it is.",
+    ),
 ]
 
 
@@ -78,6 +82,14 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(
 ) -> None:
     world = World()
     assert ask(tmp_path, world, **question) == {"error": sentence}
+    assert world.requests == []
+
+
+def test_in_mid_charge_no_meter_is_replaced(tmp_path: Path) -> None:
+    world = World()
+    world.becomes(replace(CHARGING, fell=(1_234, 0)))
+    told = ask(tmp_path, world, do="meter-replaced", evse=1)
+    assert told == {"error": "A charge is running at outlet 1; end it first, then say so again."}
     assert world.requests == []
 
 
@@ -140,6 +152,7 @@ def test_transactions_show_energy_and_masked_cards(tmp_path: Path) -> None:
         "end_wh": 9_000_150,
         "energy_wh": 150,
         "reason": "Local",
+        "unassigned_wh": 350,
     }
 
 

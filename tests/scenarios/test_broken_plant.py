@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from hal.contract import Limits
-from tests.scenarios import day
 from tests.scenarios.conftest import Make
 from tests.world.wallbox import TAG, Wallbox
 
@@ -343,58 +342,3 @@ def test_a_sleeping_car(make: Make, tmp_path: Path, wakes: bool) -> None:
     assert world.statuses()[-1] == ("Charging" if wakes else "SuspendedEV")
     assert "Available" not in world.statuses()[1:]
     world.finish()
-
-
-# --- the meter -----------------------------------------------------------------------------------------------
-
-LIES = ("silent", "nan", "backwards", "zero", "scaled", "swapped", "negative", "stuck", "short", "damaged", "late")
-
-
-@pytest.mark.parametrize("lie", LIES)
-@pytest.mark.parametrize("seconds", [8, 90])
-def test_a_meter_that_lies_for_a_while_is_not_believed(make: Make, lie: str, seconds: int) -> None:
-    world = make(presets={"SampledDataCtrlr.TxUpdatedInterval": "10"})
-    world.advance(5)
-    world.charge(25)
-    world.fault(f"meter-{lie}")
-    world.advance(seconds)
-    world.clear(f"meter-{lie}")
-    world.advance(30)
-    world.finish()
-    assert world.csms.charges[1].energy_wh == world.register() - 1_234_567
-    assert {m.errorCode for m in world.csms.all("StatusNotification")} == {"NoError"}
-    day.rest(world)
-
-
-@pytest.mark.parametrize("lie", ["silent", "backwards", "zero"])
-def test_a_charge_that_ends_while_the_meter_lies(make: Make, lie: str) -> None:
-    """The last believed value ends it; what was counted in the dark belongs to nobody, and nothing is sold twice."""
-    world = make()
-    world.advance(5)
-    world.charge(25)
-    world.fault(f"meter-{lie}")
-    world.advance(5)
-    world.finish()
-    sold = world.csms.charges[1].energy_wh
-    assert 0 < sold <= world.register() - 1_234_567
-    world.plug_in()
-    world.swipe()
-    world.advance(20)
-    assert len(world.csms.charges) == 1  # without a register nothing begins
-    world.clear(f"meter-{lie}")
-    world.until(lambda: world.bay().contactor.main, within=90)
-    world.finish()
-    day.rest(world)
-
-
-def test_no_meter_from_the_start(box: Wallbox) -> None:
-    box.fault("meter-silent")
-    box.power_cut()
-    box.advance(20)
-    box.plug_in()
-    box.swipe()
-    box.advance(30)
-    assert not box.csms.charges
-    box.clear("meter-silent")
-    box.until(lambda: box.bay().contactor.main, within=60)
-    box.finish()

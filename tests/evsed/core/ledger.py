@@ -61,7 +61,9 @@ def check(world: World, *, counted: bool = True, dated: bool = True) -> None:
     assert world.disk.of(QueuedReport) == ()
     assert all(tx.ended is not None for tx in world.transactions())
     for evse, bay in world.bays.items():  # I6
-        used = sum((tx.end_wh or 0) - tx.start_wh for tx in world.transactions() if tx.evse == evse)
+        own = [tx for tx in world.transactions() if tx.evse == evse]
+        used = sum((tx.end_wh or 0) - tx.start_wh + tx.unassigned_wh for tx in own)
+        used += world.station.outlets[evse].register.unassigned_wh
         assert used == bay.register - REGISTER if counted else used <= bay.register - REGISTER
     starts = [report.tx for report in told if isinstance(report, TransactionStarted)]
     assert len(set(starts)) == len(starts)

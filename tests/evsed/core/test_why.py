@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from evsed.core import advice
+from evsed.core.register import FELL
 from evsed.core.status import Access, HalStatus, LinkStatus, OutletStatus, StationStatus
 from evsed.core.why import OWNERS, REASONS, REFUSALS, SIMPLIFIED_MA, link_sentence, registration_sentence, why
 from evsed.core.words import FaultNote, Refused, Registration, Status, TokenStatus
@@ -87,6 +88,11 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     "reserved": (
         replace(IDLE, status=Status.RESERVED),
         "The outlet is reserved for another driver; wait until the reservation ends.",
+    ),
+    "register fell": (
+        replace(PLUGGED, fell=(1_234_567, 17), waiting_for_meter=True),
+        "The register of the energy meter fell from 1234.567 kWh to 0.017 kWh, so no charge may begin; "
+        "have the meter checked, or run 'evsectl meter-replaced --evse 1' if it is another one.",
     ),
     "authorizing": (
         replace(IDLE, authorizing=True),
@@ -235,8 +241,8 @@ def test_each_fault_of_the_catalogue_says_what_to_do_and_how_it_clears(name: str
     assert is_one_sentence(why(replace(PLUGGED, faults=(fault,)), STATION))
 
 
-def test_nothing_but_faults_of_hal_has_advice() -> None:
-    assert advice.FAULTS.keys() == set(Name)
+def test_nothing_but_faults_of_hal_and_the_register_has_advice() -> None:
+    assert advice.FAULTS.keys() == {*Name, FELL}
 
 
 def test_a_fault_that_nobody_told_us_of_has_advice_too() -> None:

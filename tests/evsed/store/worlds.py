@@ -159,6 +159,8 @@ def records_of(recovered: Recovered) -> list[Record]:
         *recovered.tokens,
         *recovered.settings,
         *recovered.inoperative,
+        *recovered.spent,
+        *recovered.meters,
         *recovered.clocks,
         *recovered.bindings,
         *recovered.listed,

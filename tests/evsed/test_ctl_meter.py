@@ -1,0 +1,40 @@
+"""What evsectl says and does about an energy meter whose register fell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from evsed.core import events
+from tests.evsed.desk_world import IDLE, World
+from tests.evsed.test_ctl import run
+
+
+def fallen() -> World:
+    world = World()
+    world.becomes(replace(IDLE, plugged=True, energy_wh=None, unassigned_wh=350, fell=(10_000_000, 17)))
+    return world
+
+
+def test_status_tells_what_belongs_to_no_charge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, fallen(), "status") == 0
+    out = capsys.readouterr().out.splitlines()
+    assert "  register        unknown" in out
+    assert "  unassigned      0.350 kWh counted since the last transaction" in out
+    assert "'evsectl meter-replaced --evse 1'" in next(line for line in out if "why" in line)
+
+
+def test_a_replaced_meter_is_an_event_of_the_core(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = fallen()
+    assert run(tmp_path, world, "meter-replaced") == 0
+    assert capsys.readouterr() == ("", "")
+    assert [replace(seen, ref="") for seen in world.requests] == [events.MeterReplaced("", 1)]
+
+
+def test_a_meter_that_did_not_fall_is_none_of_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    assert run(tmp_path, world, "meter-replaced") == 1
+    assert capsys.readouterr().err == "evsectl: The register of outlet 1 has not fallen, so it counts on as it is.\n"
+    assert world.requests == []
