@@ -12,14 +12,15 @@ Rules this file upholds:
   configuration) is final. evsed's 11 restarts both, as a reboot would.
 - What must outlive a restart is in the state folder; sockets and logs are in a short-lived one of their own, since the
   path of a Unix socket has at most 107 bytes.
-- Processes are ended by their own handle. They do not get the Ctrl-C of the terminal.
+- Processes are ended by their own handle. They do not get the Ctrl-C of the terminal. Where we are killed, an
+  undertaker ends them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import selectors
-import shutil
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ from typing import Any, Self
 from evsed.ctl import Control, Trouble
 from evsed.hal_link import HalClient, HalSilent
 from hal.contract import Outlet, SimAnswer
+from tests.undertaker import Undertaker
 
 PATIENCE_S = 20.0
 RESTART_S = 0.5  # RestartSec of the units
@@ -93,6 +95,7 @@ class Manager:
 
     def __init__(self, folder: Path, restart_s: float, watched: bool) -> None:
         self._folder, self._restart_s, self._watched = folder, restart_s, watched
+        self._undertaker = Undertaker(folder)
         self._selector = selectors.DefaultSelector()
         self._daemons: list[Daemon] = []
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -149,6 +152,7 @@ class Manager:
                 key.fileobj.close()
         self._selector.close()
         os.close(self._wake)
+        self._undertaker.close()
 
     # --- its thread ----------------------------------------------------------------------------------------
 
@@ -196,6 +200,7 @@ class Manager:
                 daemon.command, env=daemon.env, stdin=subprocess.DEVNULL, stderr=log, start_new_session=True
             )
         daemon.due_s = None
+        self._undertaker.watch(daemon.pid)
         self._selector.register(os.pidfd_open(daemon.pid), selectors.EVENT_READ, daemon)
         self._wake_up()
 
@@ -273,9 +278,8 @@ class Wallbox:
         self.close()
 
     def close(self, at_once: bool = True) -> None:
-        """End both; not `at_once`, a charging car gets its 6 s. The state folder stays if it was given."""
+        """End both and remove the folder; not `at_once`, a charging car gets its 6 s. A given state folder stays."""
         self._manager.end(at_once)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def tails(self) -> str:
         """The last lines of both logs, for the report of a failure."""
@@ -370,8 +374,8 @@ class Wallbox:
 def site_toml(central: str | None, identity: str, more: str = "") -> str:
     """A site.toml for the simulated board: one car park, cards decided by the central system or, without one, free."""
     tables: Iterable[str] = (
-        f'[station]\nidentity = "{identity}"\n',
-        f'[central]\nurl = "{central}"\n' if central else '[access]\nmode = "free"\n',
+        f"[station]\nidentity = {json.dumps(identity)}\n",
+        f"[central]\nurl = {json.dumps(central)}\n" if central is not None else '[access]\nmode = "free"\n',
         '[board]\nname = "sim"\n',
         more,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from evsed.core.figures import amps, kilowatts
-from evsed.ctl_text import Paint, in_colours, plainly, printable
+from evsed.ctl_text import Paint, in_colours, plainly, printable, wrapped
 from hal.contract import Outlet
 from hal.iec61851 import duty_permille
 from tests.demo.scene import Document, Scene
@@ -21,9 +21,10 @@ PILOT = {
     "E": "shorted or without supply",
     "F": "the box is not available",
 }
-BAR = 40
+BAR = 32
 FULL_MA = 32_000
 SMALLEST = (60, 16)
+INDENT = 13
 
 
 class Live:
@@ -37,7 +38,7 @@ class Live:
     def show(self, scene: Scene) -> None:
         """Draw all of it anew."""
         columns, rows = shutil.get_terminal_size(SMALLEST)
-        lines = self._lines(scene, rows - 1)
+        lines = self._lines(scene, columns - 1, rows - 1)
         drawn = "".join(f"{_cut(line, columns - 1)}\x1b[K\n" for line in lines[: rows - 1])
         self._out.write(f"\x1b[H{drawn}\x1b[J")
         self._out.flush()
@@ -47,14 +48,18 @@ class Live:
         self._out.write("\x1b[?25h")
         self._out.flush()
 
-    def _lines(self, scene: Scene, rows: int) -> list[str]:
+    def _lines(self, scene: Scene, columns: int, rows: int) -> list[str]:
         head = [
             f"{self._paint('bold', scene.title)}   {self._clock_s():.0f} s",
-            *self._hint,
+            *(line for hint in self._hint for line in wrapped(hint, 2, columns)),
             "",
-            self._paint("yellow", f"▶ {scene.step}"),
+            *wrapped(self._paint("yellow", f"▶ {scene.step}"), 2, columns),
             "",
-            *(f"  {name:<10} {text}" for name, text in facts(scene, self._paint)),
+            *(
+                line
+                for name, text in facts(scene, self._paint)
+                for line in wrapped(f"  {name:<10} {text}", INDENT, columns)
+            ),
             "",
             self._paint("dim", f"  {scene.trace_title}"),
         ]

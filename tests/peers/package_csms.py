@@ -28,6 +28,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -166,7 +167,10 @@ class Desk:
 
     def say(self, **line: object) -> None:
         text = json.dumps(line, default=float)
-        print(text, flush=True)
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:  # whoever drives us was killed
+            os._exit(1)
         if self._transcript:
             print(text, file=self._transcript, flush=True)
 
