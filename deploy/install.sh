@@ -1,8 +1,6 @@
 #!/bin/sh
 # Make this machine a wallbox, or bring one up to this checkout: Debian 12 or Raspberry Pi OS 12 or newer, 64-bit.
-#   deploy/install.sh              users, /opt/evsed, units; needs root, a network, and may be run again at any time
-#   deploy/install.sh --root DIR   only lays the files out below DIR, e.g. to look at them or for an image
-# site.toml is written once as an example and never touched again. Nothing is started before it has been edited.
+# usage() below says how; it may be run again at any time.
 set -eu
 here=$(CDPATH='' cd -P -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd)
 
@@ -11,6 +9,23 @@ say() { printf 'install: %s\n' "$*"; }
 die() {
     printf 'install: %s\n' "$*" >&2
     exit 1
+}
+
+misused() {
+    printf 'install: usage: deploy/install.sh [--root DIR | --help]\n' >&2
+    exit 2
+}
+
+usage() {
+    cat <<'TXT'
+usage: sudo deploy/install.sh       make this machine a wallbox, or bring it up to this checkout
+       deploy/install.sh --root DIR only lay the files out below DIR, to look at them or for an image
+       deploy/install.sh --help
+
+It makes the users, the programs in /opt/evsed with links in /usr/local/bin, the systemd units, and an example of
+/etc/evse/site.toml. That is written once and never touched again; nothing starts before you have edited it.
+Needs root, systemd, a 64-bit Debian 12 or Raspberry Pi OS 12 or newer, and a network.
+TXT
 }
 
 lay_out() { # below $1
@@ -30,6 +45,10 @@ systemd/evse.tmpfiles           etc/tmpfiles.d/evse.conf                    0644
 deploy/70-evse.rules            etc/udev/rules.d/70-evse.rules              0644
 deploy/hard-reset               opt/evsed/libexec/hard-reset                0755
 FILES
+    install -d "$1/usr/local/bin"
+    for program in evsectl evsed evse-hal; do
+        ln -sfn "/opt/evsed/bin/$program" "$1/usr/local/bin/$program"
+    done
     [ -e "$1/etc/evse/site.toml" ] || {
         say "an example of /etc/evse/site.toml"
         install -D -m 0640 "$here/deploy/site.toml" "$1/etc/evse/site.toml"
@@ -37,7 +56,7 @@ FILES
 }
 
 suits() { # refuse what cannot become a wallbox, in one line
-    [ "$(id -u)" -eq 0 ] || die "needs root; or --root DIR to lay the files out elsewhere"
+    [ "$(id -u)" -eq 0 ] || die "needs root: sudo deploy/install.sh; or --root DIR to lay the files out elsewhere"
     [ -d /run/systemd/system ] || die "this machine does not run systemd"
     command -v apt-get >/dev/null || die "this is neither Debian nor Raspberry Pi OS: there is no apt-get"
     [ "$(getconf LONG_BIT)" = 64 ] || die "this system is 32-bit; install the 64-bit Raspberry Pi OS"
@@ -66,12 +85,16 @@ activate() {
 
 case ${1:-} in
     '') ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
     --root)
-        [ $# -eq 2 ] || die "usage: deploy/install.sh [--root DIR]"
+        [ $# -eq 2 ] || misused
         lay_out "${2%/}"
         exit 0
         ;;
-    *) die "usage: deploy/install.sh [--root DIR]" ;;
+    *) misused ;;
 esac
 
 suits
@@ -79,5 +102,5 @@ programs
 lay_out ''
 activate
 say "done. Edit /etc/evse/site.toml, look at it with"
-say "  /opt/evsed/bin/evsed --check /etc/evse/site.toml"
-say "and start the wallbox: systemctl restart evse.target"
+say "  evsed --check /etc/evse/site.toml"
+say "and start the wallbox: systemctl restart evse.target; then evsectl status tells how it is"

@@ -42,16 +42,28 @@ def wrong(folder: Path, text: str | bytes) -> str:
 # --- what it may say -----------------------------------------------------------------------------------------
 
 
-def test_the_example_is_valid() -> None:
-    example = load(EXAMPLE)
+def test_the_example_lacks_nothing_but_who_may_charge() -> None:
+    with pytest.raises(SiteError, match=r"nobody could ever charge: give \[central\], access\.tags, or"):
+        load(EXAMPLE)
+
+
+def with_the_card(folder: Path) -> Path:
+    """The example, when its card is a real one."""
+    path = folder / "with-card.toml"
+    path.write_text(EXAMPLE.read_text().replace("# tags = ", "tags = "))
+    return path
+
+
+def test_the_example_is_valid_with_its_card(tmp_path: Path) -> None:
+    example = load(with_the_card(tmp_path))
     assert example.central is None
     assert example.station.identity == "wallbox-1"
     assert example.access.tags == ("04A1B2C3D4E5F6",)
 
 
-def test_evse_hal_takes_the_example_too() -> None:
+def test_evse_hal_takes_the_example_too(tmp_path: Path) -> None:
     taken = installation(Namespace(site=str(EXAMPLE), board=None))
-    ours = load(EXAMPLE)
+    ours = load(with_the_card(tmp_path))
     assert (taken.board, taken.limits, taken.meter) == (ours.board, ours.limits, ours.meter)
 
 

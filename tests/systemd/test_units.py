@@ -70,8 +70,19 @@ def test_laying_out_again_keeps_the_site(tmp_path: Path) -> None:
 
 def test_the_installer_refuses_what_it_does_not_know() -> None:
     done = subprocess.run([ROOT / "deploy/install.sh", "--rot"], check=False, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr == "install: usage: deploy/install.sh [--root DIR]\n"
+    assert done.returncode == 2
+    assert done.stderr == "install: usage: deploy/install.sh [--root DIR | --help]\n"
+
+
+def test_the_installer_tells_what_it_does() -> None:
+    done = subprocess.run([ROOT / "deploy/install.sh", "--help"], check=True, capture_output=True, text=True)
+    assert "sudo deploy/install.sh" in done.stdout and done.stderr == ""
+
+
+def test_the_programs_are_on_the_path(tmp_path: Path) -> None:
+    units.lay_out(tmp_path)
+    for program in ("evsectl", "evsed", "evse-hal"):
+        assert (tmp_path / "usr/local/bin" / program).readlink() == Path("/opt/evsed/bin", program)
 
 
 @pytest.mark.parametrize("unit", ["evse-hal.service", "evsed.service"])
