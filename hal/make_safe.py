@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from hal.boards import Board, assemble
+from hal.boards import Board, assemble_bare
 from hal.iec61851 import X1
 from hal.options import board_file, parse_board
 from hal.settings import SettingsError
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make the board of a site safe once. 0 = done, 1 = a part refused, 2 = the settings cannot be obeyed."""
     try:
         options = parse_board("hal.make_safe", arguments)
-        board = assemble(board_file(options))
+        board = assemble_bare(board_file(options))
     except SettingsError as wrong:
         sys.stderr.write(f"{wrong}\n")
         return 2

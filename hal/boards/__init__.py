@@ -7,15 +7,12 @@ Rules this file upholds:
 - Only the simulated board obeys orders from people; a real one refuses.
 
 A board file names its kind and its outlets. Kind "sim" takes its parts from the simulated plant; kind "pi" names the
-driver of each part, with the driver's own keys beside it.
+driver of each part, with the driver's own keys beside it: see metal.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
@@ -26,9 +23,6 @@ from hal.drivers.protocols import Parts, Reader
 from hal.settings import SettingsError, as_struct, read_toml
 
 HERE = Path(__file__).parent
-
-DRIVERS: dict[str, str] = {}
-"""Drivers of real parts: exact name → "module:Class". Each class is built from its own strict `Config` struct."""
 
 
 class BoardError(SettingsError):
@@ -62,6 +56,10 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lock: dict[str, Any] | None = None
     proximity: dict[str, Any] | None = None
     residual: dict[str, Any] | None = None
+    reader: dict[str, Any] | None = None
+
+
+ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "reader")
 
 
 class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,7 +100,7 @@ class Board(Protocol):
         """A person's command to the simulated plant: (done, what it says)."""
 
     def readers(self) -> dict[int, Reader]:
-        """The card readers by outlet."""
+        """The card readers by outlet. Raises BoardError."""
 
     def meter_port(self, choice: MeterChoice) -> str:
         """The serial line of the board's own meter, for port "sim". Raises BoardError where there is none."""
@@ -134,7 +132,7 @@ def _check(path: Path, board: BoardFile) -> None:
     if board.kind == "sim" and len({outlet.socket for outlet in board.outlet}) > 1:
         raise BoardError(f"{path}: outlet.socket: a simulated board has sockets everywhere or nowhere")
     for outlet in board.outlet:
-        named = [role for role in Parts.__dataclass_fields__ if getattr(outlet, role) is not None]
+        named = [role for role in ROLES if getattr(outlet, role) is not None]
         if board.kind == "sim" and named:
             raise BoardError(f"{path}: outlet {outlet.evse}: {named[0]}: a board of kind sim names no drivers")
 
@@ -150,10 +148,32 @@ def with_outlets(board: BoardFile, count: int) -> BoardFile:
 
 def assemble(board: BoardFile, keep: Path | None = None) -> Board:
     """Build the parts that a board file names; simulated meters keep their registers in `keep`. Raises BoardError."""
-    return _SimBoard(board, keep) if board.kind == "sim" else _PiBoard(board)
+    if board.kind == "sim":
+        return _SimBoard(board, keep)
+    from hal.boards.metal import MetalBoard
+
+    return MetalBoard(board)
 
 
-def _outlet(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
+def assemble_bare(board: BoardFile) -> Board:
+    """Only what must be made safe; what cannot be built fails when it is used. Raises BoardError."""
+    if board.kind == "sim":
+        return _SimBoard(board, None)
+    from hal.boards.metal import MetalBoard
+
+    return MetalBoard(board, bare=True)
+
+
+def check_parts(board: BoardFile) -> None:
+    """Whether `assemble` will find all drivers and understand their keys; touches no part. Raises BoardError."""
+    if board.kind != "sim":
+        from hal.boards.metal import check
+
+        check(board)
+
+
+def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
+    """One outlet of a board with its parts."""
     return OutletBoard(parts, outlet.max_ma, outlet.socket, outlet.allow_d, outlet.wake_up, board.timing)
 
 
@@ -166,7 +186,7 @@ class _SimBoard:
         socket, gate_ms = board.outlet[0].socket, board.timing.gate_ms
         self._plant = Plant(evses=len(board.outlet), socket=socket, seed=board.seed, keep=keep, gate_ms=gate_ms)
         self.name = board.name
-        self.outlets = {o.evse: _outlet(board, o, self._plant.parts(o.evse)) for o in board.outlet}
+        self.outlets = {o.evse: outlet_board(board, o, self._plant.parts(o.evse)) for o in board.outlet}
         self.advance = self._plant.advance
         self.next_change_ms = self._plant.next_change_ms
         self.order = self._plant.order
@@ -177,73 +197,3 @@ class _SimBoard:
 
     def meter_port(self, choice: MeterChoice) -> str:
         return self._plant.meter_port(choice.evse, choice.model, choice.address)
-
-
-class _PiBoard:
-    """Parts of metal."""
-
-    def __init__(self, board: BoardFile) -> None:
-        self.name = board.name
-        self._built: list[Any] = []
-        try:
-            self.outlets = {o.evse: _outlet(board, o, self._parts(board, o)) for o in board.outlet}
-        except BaseException:
-            self.close()
-            raise
-
-    def _parts(self, board: BoardFile, outlet: OutletFile) -> Parts:
-        parts: dict[str, Any] = {}
-        for role in Parts.__dataclass_fields__:
-            build = _choice(board, outlet, role)
-            parts[role] = None if build is None else build()
-            self._built.append(parts[role])
-        return Parts(**parts)
-
-    def advance(self, now_ms: int) -> None:
-        pass
-
-    def next_change_ms(self, now_ms: int) -> int | None:
-        return None
-
-    def order(self, evse: int, words: tuple[str, ...]) -> tuple[bool, str]:
-        return False, f"board {self.name} is real: only a simulated board takes orders"
-
-    def readers(self) -> dict[int, Reader]:
-        return {}
-
-    def meter_port(self, choice: MeterChoice) -> str:
-        raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
-
-    def close(self) -> None:
-        for part in self._built:
-            if hasattr(part, "close"):
-                part.close()
-
-
-def check_parts(board: BoardFile) -> None:
-    """Whether `assemble` will find all drivers and understand their keys; touches no part. Raises BoardError."""
-    for outlet in board.outlet if board.kind != "sim" else ():
-        for role in Parts.__dataclass_fields__:
-            _choice(board, outlet, role)
-
-
-def _choice(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], Any] | None:
-    """What builds one part, by the exact name of its driver; None = there is no such part."""
-    options = getattr(outlet, role)
-    where = f"board {board.name}: outlet {outlet.evse}: {role}"
-    needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
-    if options is None:
-        if role in needed:
-            raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
-        return None
-    name = options.get("driver")
-    if name not in DRIVERS:
-        known = ", ".join(sorted(DRIVERS)) or "none in this version"
-        raise BoardError(f"{where}: no driver `{name}`; known are {known}")
-    module, _, class_name = DRIVERS[name].partition(":")
-    driver = getattr(import_module(module), class_name)
-    own = {key: value for key, value in options.items() if key != "driver"}
-    try:
-        return partial(driver, as_struct(Path(where), own, driver.Config))
-    except SettingsError as wrong:
-        raise BoardError(str(wrong)) from None

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from hal.contract import MeterChoice
     from hal.drivers.protocols import Meter
 
+FAMILIES: dict[str, str] = {}
+"""Families of drivers for real parts: exact name → module with a table `PARTS`, see hal/boards/metal.py."""
+
 
 def open_meter(choice: MeterChoice, port: str, now_ms: Callable[[], int] | None = None) -> Meter:
     """The meter of a site, on `port`; nothing is read yet and the port need not be there yet. Raises ModelError.

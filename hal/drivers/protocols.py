@@ -2,7 +2,8 @@
 
 The tick calls `Pilot`, `Contactor`, `Enable`, `Lock`, `Proximity` and `ResidualCurrent` every 10 ms: they return
 at once and never block. The bus thread calls `Meter` and `Reader`, which may take as long as their wire does.
-A broken part raises `PartFailed`; the tick then treats its value as unsafe.
+A broken part raises `PartFailed`; the tick then treats its value as unsafe. One that cannot be built raises it too, or
+OSError, and evse-hal does not start.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Meter(Protocol):
 
 
 class Reader(Protocol):
-    """A card reader."""
+    """A card reader. Built though its device is not there yet: only `poll` looks for it."""
 
     def poll(self) -> str | None:
         """The tag of a new presentation, once; None otherwise."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from hal import boards
@@ -95,67 +94,6 @@ def test_a_file_that_is_not_there_or_not_text_is_said(tmp_path: Path) -> None:
 def test_a_simulated_board_names_no_drivers(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="outlet 1: pilot: a board of kind sim names no drivers"):
         load(written(tmp_path, GOOD.replace('"pi"', '"sim"')))
-
-
-def test_a_driver_that_does_not_exist_is_an_error_and_no_other_is_tried(tmp_path: Path) -> None:
-    with pytest.raises(BoardError, match="board bench: outlet 1: pilot: no driver `wire`; known are none in this"):
-        assemble(load(written(tmp_path, GOOD)))
-
-
-def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:
-    text = GOOD.replace("socket = false", "socket = true")
-    boards_file = load(written(tmp_path, text.split("[outlet.pilot]")[0]))
-    with pytest.raises(
-        BoardError, match="outlet 1: pilot: is missing; such an outlet needs pilot, contactor, enable, l"
-    ):
-        assemble(boards_file)
-
-
-class Wire:
-    """A part that keeps its configuration."""
-
-    class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        channel: int = 7
-
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.open = True
-
-    def close(self) -> None:
-        self.open = False
-
-
-@pytest.fixture
-def drivers(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("wire", "coil", "gate"):
-        monkeypatch.setitem(boards.DRIVERS, name, f"{__name__}:Wire")
-
-
-def test_drivers_are_built_from_their_own_keys_and_closed(tmp_path: Path, drivers: None) -> None:
-    board = assemble(load(written(tmp_path, GOOD)))
-    parts = board.outlets[1].parts
-    assert isinstance(parts.pilot, Wire) and parts.pilot.config.channel == 0
-    assert isinstance(parts.contactor, Wire) and parts.contactor.config.channel == 7
-    assert parts.lock is None and parts.proximity is None and parts.residual is None
-    board.advance(0)
-    assert board.next_change_ms(0) is None and board.readers() == {}
-    board.close()
-    assert not parts.pilot.open
-
-
-def test_a_key_that_a_driver_does_not_know_is_said(tmp_path: Path, drivers: None) -> None:
-    text = GOOD.replace("channel = 0", "chanel = 0")
-    with pytest.raises(BoardError, match="board bench: outlet 1: pilot: unknown key `chanel`; known are channel"):
-        assemble(load(written(tmp_path, text)))
-
-
-def test_a_real_board_takes_no_orders_and_has_no_simulated_meter(tmp_path: Path, drivers: None) -> None:
-    board = assemble(load(written(tmp_path, GOOD)))
-    assert board.order(1, ("unplug",)) == (False, "board bench is real: only a simulated board takes orders")
-    with pytest.raises(BoardError, match="exists on a simulated board only"):
-        board.meter_port(MeterChoice(model="sdm630", port="sim"))
-    with pytest.raises(BoardError, match="only a board of kind sim"):
-        with_outlets(load(written(tmp_path, GOOD)), 2)
 
 
 def test_the_simulated_board_is_given_any_number_of_outlets() -> None:

@@ -58,7 +58,7 @@ def test_once_for_a_board(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_part_that_refuses_is_said_with_exit_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "assemble", lambda file: board_of(Recorder({"pilot"})))
+    monkeypatch.setattr(module, "assemble_bare", lambda file: board_of(Recorder({"pilot"})))
     assert main(["--board", "sim"]) == 1
     assert capsys.readouterr().err.splitlines() == ["outlet 1: pilot: pilot is gone", "outlet 2: pilot: pilot is gone"]
 

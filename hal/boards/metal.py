@@ -1,0 +1,146 @@
+"""A board of metal: each part is built by the family of drivers that the board file names for it.
+
+    [outlet.contactor]
+    driver = "NAME"        # a family of hal/drivers, see FAMILIES there
+    line = 17              # … and what its class for this role wants to know
+
+Rules this file upholds:
+- Every driver is found and every key understood before the first part is built.
+- A family is a module with a table `PARTS`, role → class. Such a class has a strict struct `Config` and is built from
+  one; it may have `close()`.
+- What must be made safe is built though other parts are broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
+from hal.contract import MeterChoice
+from hal.drivers import FAMILIES
+from hal.drivers.protocols import PartFailed, Parts, Reader
+from hal.settings import SettingsError, as_struct
+
+SAFETY = ("contactor", "enable", "pilot")
+
+
+class MetalBoard:
+    """A `Board` of real parts. `bare`: only those that are made safe, and one that cannot be built fails in use."""
+
+    def __init__(self, board: BoardFile, bare: bool = False) -> None:
+        self.name = board.name
+        self._file, self._bare = board, bare
+        self._built: list[Any] = []
+        check(board)
+        try:
+            self.outlets = {o.evse: self._outlet(o) for o in board.outlet}
+        except BaseException:
+            self.close()
+            raise
+
+    def _outlet(self, outlet: OutletFile) -> OutletBoard:
+        wanted = SAFETY if self._bare else ROLES
+        parts: dict[str, Any] = {}
+        for role in Parts.__dataclass_fields__:
+            parts[role] = self._part(outlet, role) if role in wanted else None
+            self._built.append(parts[role])
+        return outlet_board(self._file, outlet, Parts(**parts))
+
+    def _part(self, outlet: OutletFile, role: str) -> Any:
+        """One part, or None where there is no such. Raises BoardError."""
+        build = _builder(self._file, outlet, role)
+        if build is None:
+            return None
+        try:
+            return build()
+        except Exception as failed:  # whatever a driver has: the other parts must be made safe
+            why = f"{_place(self._file, outlet, role)}: {failed}"
+            if self._bare:
+                return _Missing(why)
+            if isinstance(failed, OSError | PartFailed):
+                raise BoardError(why) from None
+            raise
+
+    def advance(self, now_ms: int) -> None:
+        """Real time needs no help."""
+
+    def next_change_ms(self, now_ms: int) -> int | None:
+        """Nobody knows."""
+        return None
+
+    def order(self, evse: int, words: tuple[str, ...]) -> tuple[bool, str]:
+        """Refuse."""
+        return False, f"board {self.name} is real: only a simulated board takes orders"
+
+    def readers(self) -> dict[int, Reader]:
+        """The card readers by outlet; they belong to whoever asks them, and are his to close. Raises BoardError."""
+        found = {outlet.evse: self._part(outlet, "reader") for outlet in self._file.outlet}
+        return {evse: reader for evse, reader in found.items() if reader is not None}
+
+    def meter_port(self, choice: MeterChoice) -> str:
+        """Refuse. Raises BoardError."""
+        raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
+
+    def close(self) -> None:
+        """Give all parts back."""
+        for part in self._built:
+            if hasattr(type(part), "close"):
+                part.close()
+
+
+class _Missing:
+    """Stands for a part that could not be built: whatever it is asked to do fails."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def fail(*_: object) -> None:
+            raise PartFailed(self._why)
+
+        return fail
+
+
+def check(board: BoardFile) -> None:
+    """Whether every driver is there and understands its keys. Raises BoardError."""
+    for outlet in board.outlet:
+        for role in ROLES:
+            _builder(board, outlet, role)
+
+
+def _builder(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], Any] | None:
+    """What builds one part; None = there is no such part. Raises BoardError."""
+    options, where = getattr(outlet, role), _place(board, outlet, role)
+    needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
+    if options is None:
+        if role in needed:
+            raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
+        return None
+    driver = _driver(where, options.get("driver"), role)
+    own = {key: value for key, value in options.items() if key != "driver"}
+    try:
+        return partial(driver, as_struct(Path(where), own, driver.Config))
+    except SettingsError as wrong:
+        raise BoardError(str(wrong)) from None
+
+
+def _driver(where: str, family: object, role: str) -> Any:
+    """The class of a family for a role, by exact names. Raises BoardError."""
+    if family not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES)) or "none in this version"
+        raise BoardError(f"{where}: no driver `{family}`; known are {known}")
+    try:
+        parts = import_module(FAMILIES[str(family)]).PARTS
+    except ImportError as missing:
+        raise BoardError(f"{where}: driver `{family}` cannot be loaded: {missing}") from None
+    if role not in parts:
+        raise BoardError(f"{where}: driver `{family}` has no {role}; it has {', '.join(sorted(parts))}")
+    return parts[role]
+
+
+def _place(board: BoardFile, outlet: OutletFile, role: str) -> str:
+    return f"board {board.name}: outlet {outlet.evse}: {role}"
