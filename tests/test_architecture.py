@@ -52,7 +52,6 @@ def test_in_evsed_only_the_hal_link_imports_hal_and_only_its_contract() -> None:
 def test_core_is_pure() -> None:
     stdlib = {
         "__future__",
-        "dataclasses",
         "enum",
         "collections",
         "collections.abc",

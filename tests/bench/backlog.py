@@ -84,7 +84,7 @@ def queue(state: Path, messages: int) -> None:
 
 def flush(messages: int) -> list[Figure]:
     """A full queue against a central system on loopback."""
-    with tempfile.TemporaryDirectory(dir=".") as folder, central(messages=messages) as system:
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as folder, central(messages=messages) as system:
         state = Path(folder)
         queue(state, messages)
         with Wallbox(system.url, state=state) as box:

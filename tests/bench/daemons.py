@@ -183,7 +183,7 @@ def _attached(what: str, count: int) -> tuple[object, float]:
     with (
         central(flood=True) as system,
         tempfile.TemporaryDirectory(prefix="evse-") as sockets,
-        tempfile.TemporaryDirectory(dir=".") as disk,
+        tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as disk,
         busy_disk(Path(disk), 60 + count / 20),
         slow_meter() as port,
     ):

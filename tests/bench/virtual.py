@@ -23,7 +23,9 @@ def written() -> int:
 
 def hours(idle_h: int, charging_h: int) -> list[Figure]:
     """A registered wallbox with the factory's intervals: idle for a while, then charging."""
-    with tempfile.TemporaryDirectory(dir=".") as folder:  # on the disk of the checkout: /tmp may be memory
+    with tempfile.TemporaryDirectory(
+        prefix=".bench-", dir="."
+    ) as folder:  # on the disk of the checkout: /tmp may be memory
         box = Wallbox(Path(folder))
         box.advance(60)
         began, before = time.perf_counter(), written()
