@@ -127,7 +127,7 @@ def variables_text(variables: Sequence[Document], width: int | None = None) -> s
         return whole
     lines: list[str] = []
     for name, value, unit, meaning in rows:
-        lines += wrapped(f"{name} = {value.replace(',', ', ')}{'' if unit == '-' else f' {unit}'}", 4, width)
+        lines += wrapped(f"{name} = {value.replace(',', ', ')}{'' if unit == '-' else f' {unit}'}", 8, width)
         lines += wrapped(f"    {printable(meaning)}", 4, width)
     return "\n".join(lines)
 

@@ -40,10 +40,15 @@ class Mailbox:
         self._lock = Lock()
         self._meters: dict[int, MeterReading] = {}
         self._tags: dict[int, TagSeen] = {}
+        self._silences: dict[int, str] = {}
 
     def meter(self, evse: int) -> MeterReading | None:
         """The last believed reading of that outlet's meter."""
         return self._meters.get(evse)
+
+    def silence(self, evse: int) -> str:
+        """Why that meter gave no reading when it was asked last; "" if it gave one."""
+        return self._silences.get(evse, "")
 
     def tag(self, evse: int) -> TagSeen | None:
         """The last card that was shown at that outlet."""
@@ -52,6 +57,11 @@ class Mailbox:
     def put_meter(self, evse: int, reading: MeterReading) -> None:
         """A new reading."""
         self._meters[evse] = reading
+        self._silences[evse] = ""
+
+    def put_silence(self, evse: int, why: str) -> None:
+        """No reading came."""
+        self._silences[evse] = why
 
     def put_tag(self, evse: int, tag: str, at_ms: int) -> None:
         """A card was shown; it gets the next number."""
@@ -99,7 +109,11 @@ class Bus:
 
     def _meter(self, evse: int, meter: Meter) -> Callable[[], None]:
         def ask() -> None:
-            reading = meter.read()
+            try:
+                reading = meter.read()
+            except (NoReading, PartFailed) as why:
+                self._mailbox.put_silence(evse, str(why))
+                raise
             if reading is not self._mailbox.meter(evse):
                 self._mailbox.put_meter(evse, reading)
 

@@ -86,7 +86,7 @@ class Judge:
             self._reading_ms = reading.at_ms
             too_much = inputs.closed and max(reading.current_ma, default=0) > over_current_ma(last_offer_ma)
             self.book.set(Name.OVER_CURRENT, self._over_current.lasts(too_much, reading.at_ms), now_ms)
-        self.book.set(Name.METER_SILENT, now_ms >= self._silent_ms, now_ms)
+        self.book.set(Name.METER_SILENT, now_ms >= self._silent_ms, now_ms, inputs.silence)
 
     def settle(self, level: Level, now_ms: int) -> None:
         """After all causes are known: forget what is over."""

@@ -25,6 +25,9 @@ class Readings(Protocol):
     def meter(self, evse: int) -> MeterReading | None:
         """The newest believed reading."""
 
+    def silence(self, evse: int) -> str:
+        """Why the meter gave no reading when it was asked last; "" if it gave one."""
+
     def tag(self, evse: int) -> TagSeen | None:
         """The newest card."""
 
@@ -50,6 +53,7 @@ class Inputs(NamedTuple):
     cable_ma: int | None
     lease: Lease | None
     reading: MeterReading | None
+    silence: str
     tag: TagSeen | None
     acknowledged: bool
     memory_failed: str
@@ -61,14 +65,14 @@ class Senses:
 
     def __init__(self, evse: int, parts: Parts, readings: Readings, memory: FaultMemory, now_ms: int) -> None:
         self._evse, self._memory = evse, memory
-        self._meter, self._tag = readings.meter, readings.tag
+        self._meter, self._silence, self._tag = readings.meter, readings.silence, readings.tag
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
         self._sample = (0.0, 0.0, 0)
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
-        self._last = Inputs(False, False, None, None, None, None, None, False, "", "")
+        self._last = Inputs(False, False, None, None, None, None, "", None, False, "", "")
         self._last_ohms: float | None = None
         self.band = NOWHERE
         self.sampled_ms = now_ms
@@ -142,6 +146,7 @@ class Senses:
             cable,
             permit.lease,
             self._meter(evse),
+            self._silence(evse),
             self._tag(evse),
             acknowledged,
             self._memory.failed,

@@ -115,6 +115,15 @@ def test_a_failing_meter_puts_nothing_and_harms_no_other(run: Run, failure: Call
     assert not post.came[1].acquire(blocking=False)
 
 
+def test_why_a_meter_is_silent_is_kept_until_it_answers(run: Run) -> None:
+    post = run({1: Scripted(fresh, silent)})
+    while not post.silence(1):
+        post.wait_for(1, 0)
+    assert post.silence(1) == "no answer"
+    post.put_meter(1, fresh())
+    assert post.silence(1) == ""
+
+
 def test_a_meter_that_hangs_delays_no_other(run: Run) -> None:
     hung = Event()
 

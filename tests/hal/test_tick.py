@@ -585,10 +585,13 @@ def test_a_silent_meter_is_a_warning_after_its_time() -> None:
     box = Box(metered=[1])
     box.charge()
     box.meter(16_000)
-    box.run(9_990)
+    box.run(9_000)
+    box.mailbox.put_silence(1, "a wrong checksum")
+    box.run(990)
     assert box.faults() == []
     outlet = box.run(10)
     assert box.faults() == ["METER_SILENT"] and outlet.closed and not outlet.faults[0].opens
+    assert outlet.faults[0].text == "the energy meter gives no valid answer: a wrong checksum"
     box.meter(16_000)
     box.run(10)
     assert box.faults() == []
