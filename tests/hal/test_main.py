@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 class Process:
     """One evse-hal with a notify socket of ours in the place of systemd."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: str = "") -> None:
         self.folder = folder
         self.path = folder / "hal.sock"
         self.systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -34,9 +34,8 @@ class Process:
         self.systemd.bind(str(notify))
         given = ("--board", "sim", "--socket", str(self.path), "--state", str(folder / "state"), *arguments)
         env = {**os.environ, "NOTIFY_SOCKET": str(notify), "PYTHONPATH": str(ROOT)}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "hal", *given], env=env, stderr=subprocess.PIPE, text=True, cwd=folder
-        )
+        command = [sys.executable, *(["-c", program] if program else ["-m", "hal"]), *given]
+        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True, cwd=folder)
 
     def told(self, word: str) -> None:
         """Wait until systemd has heard a word."""
@@ -122,9 +121,51 @@ def test_stopped_in_mid_charge_it_does_not_close_again_by_itself(start: Callable
         process.process.send_signal(signal.SIGCONT)
         late = wait_for(peer, lambda outlet: outlet.interruptions > 0, lease_ma=16_000)
         assert late.reason == "LATE_BEAT"
+        told = decode_update(peer.recv(MAX_DATAGRAM))
+        assert isinstance(told, Snapshot) and told.tick.overruns >= 50
         resting = wait_for(peer, lambda outlet: outlet.reason == "RELAY_REST", lease_ma=16_000)
         assert (resting.closed, resting.closings) == (False, 1)
     assert "! outlet 1 interrupted: LATE_BEAT" in process.end(signal.SIGKILL)[1]
+
+
+def test_its_tick_has_real_time_priority_and_its_memory_is_locked_or_the_log_says_why_not(
+    start: Callable[..., Process],
+) -> None:
+    process = start()
+    process.told("READY=1")
+    pid = process.process.pid
+    fifo = [int(t) for t in os.listdir(f"/proc/{pid}/task") if os.sched_getscheduler(int(t)) == os.SCHED_FIFO]
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    said = process.end()[1]
+    if "no SCHED_FIFO (" in said:
+        assert fifo == []
+    else:
+        assert "= tick: SCHED_FIFO 20;" in said and len(fifo) == 1 and pid not in fifo  # the tick's thread alone
+    locked_kb = int(status["VmLck"].split()[0])
+    assert ("; memory locked" in said and locked_kb > 0) or "; memory not locked (" in said
+
+
+def test_a_contactor_found_closed_is_open_before_the_first_tick(tmp_path: Path) -> None:
+    """With a board whose pins are files: they outlive a killed process, as pins do."""
+    pins = tmp_path / "pins"
+    pins.mkdir()
+    for pin, value in {"coil": "1", "beat": "1", "mirror": "1", "plateaus": "6.0 -12.0 1"}.items():
+        (pins / pin).write_text(value)
+    parts = "".join(
+        f'[outlet.{role}]\ndriver = "files"\nfolder = "{pins}"\n' for role in ("pilot", "contactor", "enable")
+    )
+    board = tmp_path / "bench.toml"
+    board.write_text(f'name = "bench"\nkind = "pi"\n[[outlet]]\nevse = 1\nmax_ma = 16000\nsocket = false\n{parts}')
+    program = (
+        "import sys; from hal import drivers; from hal.__main__ import main;"
+        "drivers.FAMILIES['files'] = 'tests.hal.drivers.file_tree'; sys.exit(main())"
+    )
+    process = Process(tmp_path, "--board", str(board), program=program)
+    process.told("READY=1")
+    process.end()
+    touched = (pins / "trace").read_text().splitlines()
+    assert touched[:3] == ["coil = 0", "beat = 0", "duty = 1000.0"]
+    assert "plateaus" in touched[3:] and "coil = 1" not in touched
 
 
 def test_killed_it_leaves_a_socket_that_the_next_one_replaces(start: Callable[..., Process]) -> None:

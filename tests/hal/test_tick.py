@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import threading
 
 import msgspec
@@ -865,6 +866,39 @@ def test_nothing_plugged_in_is_no_reason_to_hurry_and_a_plug_is() -> None:
     box.say("plug-in")
     box.run(20)
     assert not box.tick.resting
+
+
+@pytest.mark.parametrize("after_ms", range(0, 50, 7))
+def test_a_plug_that_comes_at_rest_brings_the_full_pace_within_110_ms(after_ms: int) -> None:
+    box = Box()
+    box.run(1_000)
+    assert box.tick.pace_ms == 50
+    box.plant.advance(box.now_ms + after_ms)
+    plugged_ms = box.now_ms + after_ms
+    box.plant.order(1, ("plug-in",))
+    while box.tick.pace_ms != 10:
+        box.now_ms += box.tick.pace_ms
+        box.tick.run_once(box.now_ms)
+    assert box.now_ms + box.tick.pace_ms - plugged_ms <= 110
+    assert box.outlet().cp is not Cp.A
+
+
+def test_what_lives_at_the_start_is_never_walked_again() -> None:
+    gc.unfreeze()
+    thread, _ = thread_of(Box(sim_board(socket=False)))
+    thread.start()
+    frozen = gc.get_freeze_count()
+    thread.stop()
+    gc.unfreeze()
+    assert frozen > 10_000
+
+
+def test_overruns_are_told_with_the_next_snapshot() -> None:
+    box = Box()
+    box.tick.note_lateness(35_000)
+    box.run(1_000)
+    figures = box.snapshots[-1].tick
+    assert (figures.overruns, figures.late_max_us) == (3, 35_000)
 
 
 def test_the_duty_on_the_line_is_the_one_that_is_told() -> None:

@@ -26,13 +26,20 @@ class _Pins:
         list(self._folder.iterdir())  # a missing chip is noticed at once
 
     def read(self, pin: str) -> str:
+        self._note(pin)
         try:
             return (self._folder / pin).read_text()
         except OSError as failed:
             raise PartFailed(f"{pin}: {failed.strerror}") from None
 
     def write(self, pin: str, value: object) -> None:
+        self._note(f"{pin} = {value}")
         (self._folder / pin).write_text(str(value))
+
+    def _note(self, line: str) -> None:
+        """For whoever wants to know in which order the pins were touched."""
+        with (self._folder / "trace").open("a") as trace:
+            trace.write(f"{line}\n")
 
 
 class Pilot(_Pins):
