@@ -38,6 +38,11 @@ def _voltages(reading: MeterReading) -> list[SampledValue]:
     return _each(Measurand.VOLTAGE, reading.voltage_mv, tuple(f"{phase}-N" for phase in PHASES))
 
 
+def _powers(reading: MeterReading) -> list[SampledValue]:
+    """The whole first, which some central systems look for; then all phases (OCPP 1.6 §3.16.3)."""
+    return _one(Measurand.POWER_IMPORT, reading.power_w) + _each(Measurand.POWER_IMPORT, reading.phase_power_w)
+
+
 def _power_offered(reading: MeterReading, offer: Offer) -> int:
     volts_mv = reading.voltage_mv[: offer.phases] or (230_000,) * offer.phases
     return sum(volts_mv) * offer.offered_ma // 1_000_000
@@ -47,7 +52,7 @@ Source = Callable[[MeterReading, Offer], list[SampledValue]]
 SOURCES: dict[str, Source] = {
     Measurand.ENERGY_IMPORT: lambda r, o: _one(Measurand.ENERGY_IMPORT, r.energy_wh),
     Measurand.ENERGY_EXPORT: lambda r, o: _one(Measurand.ENERGY_EXPORT, r.export_wh),
-    Measurand.POWER_IMPORT: lambda r, o: _one(Measurand.POWER_IMPORT, r.power_w),
+    Measurand.POWER_IMPORT: lambda r, o: _powers(r),
     Measurand.POWER_OFFERED: lambda r, o: _one(Measurand.POWER_OFFERED, _power_offered(r, o)),
     Measurand.POWER_FACTOR: lambda r, o: _one(Measurand.POWER_FACTOR, r.power_factor_permille),
     Measurand.CURRENT_IMPORT: lambda r, o: _each(Measurand.CURRENT_IMPORT, r.current_ma),

@@ -69,6 +69,19 @@ def sold_wh(world: Wallbox) -> int:
     return sum(charge.energy_wh for charge in world.csms.charges.values())
 
 
+# --- all that it measures ----------------------------------------------------------------------------------------
+
+
+def test_power_is_told_as_a_whole_and_by_phase(box: Wallbox) -> None:
+    """OCPP 1.6 §3.16.3: all phases of what is configured; L1 to L3, as Home Assistant sums them."""
+    box.charge(70)
+    values = box.csms.last("MeterValues").meterValue[0]["sampledValue"]
+    powers = {v.get("phase"): int(v["value"]) for v in values if v["measurand"] == "Power.Active.Import"}
+    assert list(powers) == [None, "L1", "L2", "L3"]
+    assert abs(powers[None] - powers["L1"] - powers["L2"] - powers["L3"]) <= 2
+    assert powers["L1"] > 2_000
+
+
 # --- alone ---------------------------------------------------------------------------------------------------
 
 

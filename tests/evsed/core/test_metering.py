@@ -20,6 +20,7 @@ FULL = MeterReading(
     power_w=3_450,
     current_ma=(5_000, 5_100, 5_200),
     voltage_mv=(229_000, 230_000, 231_000),
+    phase_power_w=(1_100, 1_150, 1_200),
     frequency_mhz=50_010,
     power_factor_permille=998,
     export_wh=7,
@@ -62,7 +63,7 @@ def values(measurand: Measurand, reading: MeterReading = FULL) -> list[tuple[int
     [
         (Measurand.ENERGY_IMPORT, [(1_234, None)]),
         (Measurand.ENERGY_EXPORT, [(7, None)]),
-        (Measurand.POWER_IMPORT, [(3_450, None)]),
+        (Measurand.POWER_IMPORT, [(3_450, None), (1_100, "L1"), (1_150, "L2"), (1_200, "L3")]),
         (Measurand.POWER_OFFERED, [(11_040, None)]),
         (Measurand.POWER_FACTOR, [(998, None)]),
         (Measurand.CURRENT_IMPORT, [(5_000, "L1"), (5_100, "L2"), (5_200, "L3")]),
@@ -87,6 +88,10 @@ def test_each_measurand(measurand: Measurand, expected: list[tuple[int, str | No
 )
 def test_what_the_meter_does_not_say_is_left_out(measurand: Measurand) -> None:
     assert values(measurand, BARE) == []
+
+
+def test_a_meter_that_shows_no_phases_apart_tells_the_whole() -> None:
+    assert values(Measurand.POWER_IMPORT, BARE) == [(3_450, None)]
 
 
 def test_a_meter_without_volts_offers_power_at_the_nominal_voltage() -> None:

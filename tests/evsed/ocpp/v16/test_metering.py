@@ -50,6 +50,12 @@ def test_every_measurand_can_be_told() -> None:
 def test_phases_are_named() -> None:
     assert value_of(Measurand.CURRENT_IMPORT, 1, "L2")["phase"] == "L2"
     assert value_of(Measurand.VOLTAGE, 1, "L3-N")["phase"] == "L3-N"
+    assert value_of(Measurand.POWER_IMPORT, 1, "L1") == {
+        "value": "1",
+        "measurand": "Power.Active.Import",
+        "unit": "W",
+        "phase": "L1",
+    }
 
 
 def test_the_main_meter_sits_at_the_inlet() -> None:
