@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 LIST_CONFLICT = FaultNote(
     name="LOCAL_LIST_CONFLICT",
-    opens=True,  # nothing opens by it, but OCPP 1.6 §3.5.2 wants an error in the report and not a warning
+    opens=False,
     latched=False,
     code16="LocalListConflict",
     text="list and central system differ over a card",

@@ -43,10 +43,12 @@ class Facts(Struct, frozen=True):
 
     `closes` is our permission, `offered` is on the pilot, `asks` is the car's wish, `drawing` is all of it with the
     contactor closed. `held` = the cable is locked in the socket, or the end of its transaction is not on the disk.
+    `warnings` decide nothing; they are told.
     """
 
     known: bool
     fault: FaultNote | None
+    warnings: tuple[FaultNote, ...]
     operative: bool
     plugged: bool
     running: bool
@@ -113,6 +115,7 @@ class Connector:
         self._answered = False  # the car has asked for energy since this offer began
         self._rise_ms: int | None = None
         self._told: tuple[Status, str | None] | None = None
+        self._warned: frozenset[str] = frozenset()
 
     def settle(self, facts: Facts, turn: Turn) -> None:
         """Move to where the facts want it, and tell it; before hal has told what is so, nothing moves."""
@@ -130,6 +133,7 @@ class Connector:
             turn.log(f"= outlet {self._evse} {self.status}")
             self._tell(turn)
         self._tell(turn)
+        self._tell_warnings(facts.warnings, turn)
 
     def next_deadline(self, now_ms: int) -> int | None:
         """When settle must run again without an event."""
@@ -139,7 +143,7 @@ class Connector:
 
     def forget_told(self) -> None:
         """What was told is not known to have arrived."""
-        self._told = None
+        self._told, self._warned = None, frozenset()
 
     def report(self, turn: Turn) -> StatusChanged:
         """The status as it is."""
@@ -171,6 +175,20 @@ class Connector:
             return
         self._told = self._tell_now()
         self._box.outbox.put(self.report(turn), turn)
+
+    def _tell_warnings(self, warnings: tuple[FaultNote, ...], turn: Turn) -> None:
+        """A warning is told beside the status as it rises, and the status alone as it ends (OCPP 1.6 §4.9). Reports in
+        between do not bear it: some central systems take any errorCode for a station that is broken until the next one.
+        """
+        if not self._box.online or self.status is X or self._told != self._tell_now():
+            return
+        before, self._warned = self._warned, frozenset(warning.name for warning in warnings)
+        if before - self._warned:
+            self._box.outbox.put(self.report(turn), turn)
+        for warning in warnings:
+            if warning.name not in before:
+                report = StatusChanged(self._evse, self.status, turn.now.stamp(), warning)
+                self._box.outbox.put(report, turn)
 
 
 def _why_so(facts: Facts, goal: Status) -> str:

@@ -381,6 +381,7 @@ class Outlet:
         return Facts(
             known=seen.known,
             fault=self.fault(),
+            warnings=tuple(fault for fault in self.faults if not fault.opens),
             operative=self.operative,
             plugged=seen.plugged,
             running=charging.running,

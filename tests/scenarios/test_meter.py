@@ -97,7 +97,8 @@ def test_a_meter_that_lies_for_a_while_is_not_believed(make: Make, lie: str, sec
     world.advance(30)
     world.finish()
     assert world.csms.charges[1].energy_wh == world.register() - START_WH
-    assert {m.errorCode for m in world.csms.all("StatusNotification")} == {"NoError"}
+    told = [(m.status, m.errorCode) for m in world.csms.all("StatusNotification") if m.errorCode != "NoError"]
+    assert told == [("Charging", "PowerMeterFailure")] * (seconds > 60)
     day.rest(world)
 
 
@@ -139,6 +140,23 @@ def test_no_meter_from_the_start(box: Wallbox) -> None:
     box.finish()
 
 
+@pytest.mark.parametrize("lie", ["silent", "zero"])
+def test_a_silent_meter_is_a_warning_and_no_fault(make: Make, lie: str) -> None:
+    world = make()
+    world.advance(5)
+    world.charge(20)
+    world.fault(f"meter-{lie}")
+    world.until(lambda: world.csms.last("StatusNotification").errorCode == "PowerMeterFailure", within=90)
+    said = world.csms.last("StatusNotification")
+    assert (said.status, said.vendorErrorCode) == ("Charging", "METER_SILENT")
+    assert said.info == "the energy meter gives no valid answer"
+    world.clear(f"meter-{lie}")
+    world.until(lambda: world.csms.last("StatusNotification").errorCode == "NoError", within=30)
+    assert world.csms.last("StatusNotification").status == "Charging"
+    assert "vendorErrorCode" not in world.csms.last("StatusNotification").payload
+    world.finish()
+
+
 # --- a register that fell, behind a restart ------------------------------------------------------------------
 
 
@@ -153,6 +171,8 @@ def test_at_idle(make: Make, restart: str, lie: str) -> None:
     RESTARTS[restart](world)
     assert shown(world).fell is not None
     assert shown(world).energy_wh is None
+    world.until(lambda: world.csms.last("StatusNotification").errorCode == "PowerMeterFailure", within=90)
+    assert world.csms.last("StatusNotification").vendorErrorCode == "REGISTER_FELL"
     world.csms.call("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1})
     world.plug_in()
     world.swipe()

@@ -40,14 +40,12 @@ _EV_COMMUNICATION_STATUSES = (Status.PREPARING, Status.SUSPENDED_EV, Status.SUSP
 
 
 def encode_status(report: StatusChanged, lookups: Lookups) -> Payload:
-    """OCPP 1.6 §6.47. A warning is told in info and vendorErrorCode only: some central systems take any errorCode for
-    a broken station.
-    """
+    """OCPP 1.6 §6.47. With another status than Faulted, a fault is a warning (§4.9)."""
     fault = report.fault
     payload = {
         "connectorId": report.evse,
         "status": report.status.value,
-        "errorCode": NO_ERROR if fault is None or not fault.opens else _error_code(fault, report.status),
+        "errorCode": NO_ERROR if fault is None else _error_code(fault, report.status),
     }
     if fault is not None:
         payload["vendorId"] = lookups.nameplate.vendor

@@ -19,6 +19,7 @@ from evsed.core.words import FaultNote, MeterReading
 AMPS = (16_000, 16_000, 16_000)
 HOT = FaultNote("HOT", True, False, "HighTemperature", "the box is hot")
 TRIPPED = FaultNote("RESIDUAL_CURRENT", True, True, "GroundFailure", "residual current detected")
+WARM = FaultNote("WARM", False, False, "HighTemperature", "the box is warm")
 SHORT_C = FaultNote("SHORT_C", False, False, "NoError", "a short C")
 
 

@@ -8,7 +8,7 @@ from evsed.core import events as ev
 from evsed.core.reports import StatusChanged
 from evsed.core.words import FaultNote, Status, Verdict
 from tests.evsed.core.box_world import World
-from tests.evsed.core.plant import HOT, SHORT_C, TRIPPED, Facts
+from tests.evsed.core.plant import HOT, SHORT_C, TRIPPED, WARM, Facts
 from tests.evsed.core.stories import (
     available,
     card,
@@ -105,11 +105,50 @@ def test_faulted_names_the_fault_and_its_change() -> None:
     assert [(r.status, r.fault) for r in world.reports(StatusChanged)][-3:] == [(X, HOT), (X, TRIPPED), (X, HOT)]
 
 
-def test_a_warning_is_no_fault() -> None:
+def newest(world: World, count: int) -> list[tuple[Status, str | None]]:
+    world.answer_all()
+    return [(r.status, r.fault and r.fault.name) for r in world.reports(StatusChanged)][-count:]
+
+
+def test_a_warning_is_told_as_it_rises_and_the_status_alone_as_it_ends() -> None:
     world = charging()
     world.fault(SHORT_C)
-    world.answer_all()
-    assert world.statuses()[-1] is C
+    assert newest(world, 2) == [(C, None), (C, "SHORT_C")]
+    world.fault()
+    assert newest(world, 2) == [(C, "SHORT_C"), (C, None)]
+
+
+def test_what_is_told_while_a_warning_lasts_does_not_bear_it() -> None:
+    world = charging()
+    world.fault(SHORT_C)
+    world.stops_drawing()
+    assert newest(world, 2) == [(C, "SHORT_C"), (SEV, None)]
+    world.fault(SHORT_C, HOT)
+    world.fault(SHORT_C)
+    assert newest(world, 2) == [(X, "HOT"), (SEV, None)]
+
+
+def test_a_second_warning_is_told_too_and_the_end_of_either() -> None:
+    world = charging()
+    world.fault(SHORT_C)
+    world.fault(SHORT_C, WARM)
+    world.fault(WARM)
+    assert newest(world, 3) == [(C, "SHORT_C"), (C, "WARM"), (C, None)]
+
+
+def test_a_warning_of_before_the_connection_is_told_after_the_status() -> None:
+    world = charging()
+    world.disconnect()
+    world.fault(SHORT_C)
+    world.connect()
+    assert newest(world, 1) == [(C, "SHORT_C")]
+    world.power_cut()
+    world.hal_up()
+    world.fault(SHORT_C)
+    world.connect()
+    told = newest(world, 99)
+    assert [fault for _, fault in told if fault] == ["SHORT_C"]
+    assert told[0][1] is None
 
 
 def test_a_fault_that_the_transaction_does_not_outlive_leads_to_where_the_outlet_then_is() -> None:

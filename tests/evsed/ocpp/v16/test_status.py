@@ -34,9 +34,9 @@ def test_a_fault_that_opens_is_an_error() -> None:
     assert (payload["vendorErrorCode"], payload["vendorId"]) == ("WELDED", "Hearth & Home")
 
 
-def test_a_warning_is_no_error() -> None:
+def test_a_warning_goes_with_any_status() -> None:
     payload = Peers().sends(StatusChanged(1, Status.CHARGING, at(), WARM))
-    assert payload["errorCode"] == "NoError"
+    assert (payload["status"], payload["errorCode"]) == ("Charging", "HighTemperature")
     assert payload["info"] == "t" * 50
     assert payload["vendorErrorCode"] == "WARM"
 
