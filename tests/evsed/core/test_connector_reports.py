@@ -47,6 +47,24 @@ def test_a_car_that_leaves_a_transaction_that_may_not_outlive_it() -> None:
     assert (report.status, report.info) == (A, "")
 
 
+@pytest.mark.parametrize("unlocks", [True, False])
+def test_finishing_lasts_as_long_as_the_bolt_holds_the_cable(unlocks: bool) -> None:
+    """OCPP 1.6 §4.9 and §7.7, after the car left a transaction that ends with that, with either choice of
+    UnlockConnectorOnEVSideDisconnect.
+    """
+    world = charging().set("UnlockConnectorOnEVSideDisconnect", unlocks)
+    world.bays[1].lock_sticks = True
+    world.unplug()
+    world.advance(10)
+    world.answer_all()
+    assert world.statuses()[-2:] == [C, F]
+    world.bays[1].lock_sticks = False
+    world.advance(1)
+    world.answer_all()
+    assert world.statuses()[-1] is (A if unlocks else F)
+    assert world.bays[1].facts.locked is not unlocks
+
+
 def test_a_cable_that_waits_for_its_owner_is_finishing_until_it_is_gone() -> None:
     world = charging().set("UnlockConnectorOnEVSideDisconnect", False)
     world.unplug()
