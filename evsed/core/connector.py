@@ -78,8 +78,8 @@ def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
         return F if facts.used and not facts.token_waits else P
     if facts.token_waits:
         return P
-    # Finishing (C6, D6, E6) while a bolt holds the cable: no new user can take the outlet (OCPP 1.6 §7.7). A cable that is
-    # free keeps nobody away.
+    # Finishing (C6, D6, E6) while a bolt holds the cable: no new user can take the outlet (OCPP 1.6 §7.7).
+    # A cable that is free keeps nobody away.
     return F if facts.held and before in (*IN_TRANSACTION, F) else A
 
 
