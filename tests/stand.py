@@ -31,6 +31,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -142,9 +143,9 @@ class Manager:
             if at_once:  # a second one tells evse-hal not to wait for the car
                 daemon.signal(signal.SIGTERM)
             with suppress(StandFailed):
-                self.wait("the end", lambda daemon=daemon: daemon.process is None, timeout_s=10)
+                self.wait("the end", partial(_ended, daemon), timeout_s=10)
             daemon.kill()
-        self.wait("the end of all", lambda: all(daemon.process is None for daemon in self._daemons))
+        self.wait("the end of all", lambda: all(map(_ended, self._daemons)))
         self._wake_up()
         self._thread.join()
         for key in list(self._selector.get_map().values()):
@@ -157,7 +158,7 @@ class Manager:
     # --- its thread ----------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not (self._ending and all(daemon.process is None for daemon in self._daemons)):
+        while not (self._ending and all(map(_ended, self._daemons))):
             events = self._selector.select(self._until_next())
             with self.news:
                 for key, _ in events:
@@ -224,6 +225,10 @@ class Manager:
 
     def _wake_up(self) -> None:
         os.eventfd_write(self._wake, 1)
+
+
+def _ended(daemon: Daemon) -> bool:
+    return daemon.process is None
 
 
 class Wallbox:

@@ -30,10 +30,15 @@ class Post(Mailbox):
     def __init__(self) -> None:
         super().__init__()
         self.came = {evse: Semaphore(0) for evse in (1, 2)}
+        self.fell_silent = Event()
 
     def put_meter(self, evse: int, reading: MeterReading) -> None:
         super().put_meter(evse, reading)
         self.came[evse].release()
+
+    def put_silence(self, evse: int, why: str) -> None:
+        super().put_silence(evse, why)
+        self.fell_silent.set()
 
     def put_tag(self, evse: int, tag: str, at_ms: int) -> None:
         super().put_tag(evse, tag, at_ms)
@@ -117,8 +122,7 @@ def test_a_failing_meter_puts_nothing_and_harms_no_other(run: Run, failure: Call
 
 def test_why_a_meter_is_silent_is_kept_until_it_answers(run: Run) -> None:
     post = run({1: Scripted(fresh, silent)})
-    while not post.silence(1):
-        post.wait_for(1, 0)
+    assert post.fell_silent.wait(SOON)
     assert post.silence(1) == "no answer"
     post.put_meter(1, fresh())
     assert post.silence(1) == ""

@@ -47,7 +47,13 @@ class CentralSystem:
         self._ended = False
         self._news = threading.Condition()
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, bufsize=1
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            bufsize=1,
+            start_new_session=True,  # a Ctrl-C is ours; it ends with its stdin
         )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()

@@ -167,10 +167,7 @@ class Desk:
 
     def say(self, **line: object) -> None:
         text = json.dumps(line, default=float)
-        try:
-            print(text, flush=True)
-        except BrokenPipeError:  # whoever drives us was killed
-            os._exit(1)
+        _tell(text)
         if self._transcript:
             print(text, file=self._transcript, flush=True)
 
@@ -265,7 +262,7 @@ async def run(args: argparse.Namespace, transcript: TextIO | None) -> None:
 
     async with serve(serve_one, "127.0.0.1", args.port, subprotocols=[Subprotocol("ocpp1.6")]) as server:
         host, port = next(iter(server.sockets)).getsockname()[:2]
-        print(f"ws://{host}:{port}", flush=True)
+        _tell(f"ws://{host}:{port}")
         tasks = {asyncio.create_task(_go_through(args.scenario, habit, desk))} if habit else set()
         async for line in _lines_of_stdin():
             task = asyncio.create_task(desk.obey(json.loads(line)))
@@ -289,6 +286,13 @@ async def _converse(station: Station, desk: Desk) -> None:
 
 async def _go_through(name: str, habit: Habit, desk: Desk) -> None:
     desk.say(scenario=name, complaints=await habit.walk(desk))
+
+
+def _tell(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever drives us is gone
+        os._exit(1)
 
 
 async def _lines_of_stdin() -> AsyncIterator[bytes]:
