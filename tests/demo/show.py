@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from evsed.ctl import Trouble
+from evsed.ctl_text import wrapped
 from evsed.site import SiteError, load
 from tests.demo.network import Network
 from tests.demo.scene import Document, Stage, Stopwatch, Watchers
@@ -31,6 +33,7 @@ from tests.stand import StandFailed, Wallbox, site_toml
 
 IDENTITY = "EVSE1"
 TRACE_TITLE = "OCPP as the central system sees it (→ to it, ← to the wallbox)"
+SUMMARY_INDENT = 4
 FAILURES = (StandFailed, Missing, Refused, Trouble)
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -148,7 +151,9 @@ def _tell(args: argparse.Namespace) -> int:
             for chapter in CHAPTERS:
                 chapter(cast)
         stage.step("Done.")
-    print("", *summary_text(central.ledger.summary()), sep="\n")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for text in ("", *summary_text(central.ledger.summary())):
+        print(*wrapped(text, SUMMARY_INDENT, width) or [""], sep="\n")
     wrong = complaints(central)
     for sentence in wrong:
         print(f"demo: {sentence}", file=sys.stderr)
