@@ -1,0 +1,209 @@
+"""Charging profiles in a station with several outlets, and what is told of what will be offered."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from evsed.core import events as ev
+from evsed.core.profiles import (
+    InstallProfile,
+    Kind,
+    Purpose,
+    RateUnit,
+)
+from evsed.core.words import Status, Token, Verdict
+from tests.evsed.core.box_world import OTHER, TAG, World
+from tests.evsed.core.profile_kit import profiles
+from tests.evsed.core.smart_charging_kit import composite, demanded, periods, sets
+from tests.evsed.core.stories import charging
+
+W = RateUnit.WATTS
+
+
+# --- several outlets -----------------------------------------------------------------------------------------
+
+
+def shares(world: World) -> tuple[int, int]:
+    return demanded(world, 1), demanded(world, 2)
+
+
+def joins(world: World, evse: int) -> None:
+    """Another car comes and asks."""
+    world.plug_in(evse)
+    world.swipe(OTHER, evse)
+    world.answer_all()
+    world.wants(evse)
+    world.advance(2)
+    world.answer_all()
+
+
+def leaves(world: World, evse: int, token: Token = TAG) -> None:
+    """A charge is ended by its card."""
+    world.swipe(token, evse)
+    world.advance(10)
+    world.answer_all()
+
+
+def two_outlets(amps: float) -> World:
+    """A station with two outlets and one limit for both."""
+    world = World(outlets=2).online()
+    sets(world, (0, amps), id=99, evse=0, purpose=Purpose.STATION_MAX)
+    return world
+
+
+def test_two_charges_share_the_maximum_of_the_station() -> None:
+    world = charging(two_outlets(20), 1)
+    assert shares(world) == (16_000, 0)
+    joins(world, 2)
+    assert shares(world) == (10_000, 10_000)
+    assert sets(world, (0, 7), evse=2) is Verdict.ACCEPTED
+    world.advance(2)
+    assert shares(world) == (13_000, 7_000)
+    leaves(world, 1)
+    assert shares(world) == (0, 7_000)
+
+
+def test_a_newcomer_waits_until_the_others_have_come_down() -> None:
+    world = charging(two_outlets(16), 1)
+    world.bays[1].follow = lambda: None  # type: ignore[method-assign]  # hal spaces its changes
+    world.plug_in(2)
+    world.swipe(OTHER, 2)
+    world.answer_all()
+    assert shares(world) == (8_000, 0)
+    assert world.demands[2].closes is False
+    del world.bays[1].follow
+    world.advance(2)
+    assert shares(world) == (8_000, 8_000)
+
+
+def test_what_one_leaves_the_others_have_when_its_contactor_is_open() -> None:
+    world = charging(two_outlets(20), 1)
+    joins(world, 2)
+    world.bays[1].contactor_sticks = True
+    world.swipe(TAG, 1)
+    world.advance(2)
+    assert shares(world) == (0, 0)  # 4 A are left, which is nothing
+    world.bays[1].car_draws = False
+    world.advance(2)
+    assert shares(world) == (0, 10_000)
+    world.bays[1].contactor_sticks = False
+    world.advance(2)
+    assert shares(world) == (0, 16_000)
+
+
+def test_while_there_is_not_enough_for_two_the_first_one_charges() -> None:
+    world = charging(two_outlets(11), 1)
+    joins(world, 2)
+    assert shares(world) == (11_000, 0)
+    assert world.status(2) is Status.SUSPENDED_EVSE
+    leaves(world, 1)
+    assert shares(world) == (0, 11_000)
+    assert world.status(2) is Status.CHARGING
+
+
+def test_who_was_first_is_remembered_over_a_power_cut() -> None:
+    world = charging(two_outlets(11), 2)
+    joins(world, 1)
+    assert shares(world) == (0, 11_000)
+    world.power_cut()
+    world.online()
+    world.advance(20)
+    assert shares(world) == (0, 11_000)
+
+
+def test_a_car_on_more_phases_than_were_said_is_held_to_the_watts() -> None:
+    world = charging()
+    sets(world, (0, 7_360, 1), unit=W)
+    world.advance(2)
+    assert demanded(world) == 10_666
+    sets(world, (0, 3_680, 1), unit=W)
+    world.advance(60)  # 5.3 A: it pauses, and does not try again and again
+    assert world.demands[1].closes is False
+    assert world.status() is Status.SUSPENDED_EVSE
+
+
+# --- told ----------------------------------------------------------------------------------------------------
+
+
+def test_the_composite_of_a_charge_is_what_it_will_be_offered() -> None:
+    world = charging()
+    sets(world, (0, 40), (60, 10), (120, 5))
+    answer = composite(world)
+    assert answer.start_ms == world.now().wall_ms
+    assert periods(answer) == [(0, 16), (60, 10), (120, 0)]
+    assert (answer.evse, answer.duration_s, answer.unit) == (1, 300, RateUnit.AMPS)
+
+
+def test_the_composite_of_an_idle_outlet_is_that_of_a_charge_that_begins_now() -> None:
+    world = World().online()
+    assert periods(composite(world)) == [(0, 16)]
+    sets(world, (0, 10), (60, 8), kind=Kind.RELATIVE)
+    world.advance(30)
+    assert periods(composite(world)) == [(0, 10), (60, 8)]
+
+
+def test_the_cable_counts_in_the_composite() -> None:
+    world = World(installer_ma=32_000).online()
+    world.change(1, plugged=True)
+    assert periods(composite(world)) == [(0, 32)]
+    world.bays[1].facts = replace(world.bays[1].facts, cable_ma=20_000)
+    world.do(ev.CablePlugged(1, 20_000))
+    assert periods(composite(world)) == [(0, 20)]
+
+
+def test_the_composite_of_the_station_is_the_sum() -> None:
+    world = charging(World(outlets=2).online(), 1)
+    assert periods(composite(world, 0)) == [(0, 32)]
+    sets(world, (0, 25), id=99, evse=0, purpose=Purpose.STATION_MAX)
+    assert periods(composite(world, 0)) == [(0, 25)]
+    assert periods(composite(world, 1)) == [(0, 16)]
+    assert periods(composite(world, 2)) == [(0, 12.5)]
+
+
+@pytest.mark.parametrize(("evse", "seconds"), [(2, 60), (-1, 60), (1, -1)])
+def test_a_composite_that_cannot_be_told_is_rejected(evse: int, seconds: int) -> None:
+    assert composite(World().online(), evse, seconds) is Verdict.REJECTED
+
+
+# --- any stack, a whole day ----------------------------------------------------------------------------------
+
+
+class Quiet(World):
+    """A world in which nothing happens but deadlines: hours pass in no time."""
+
+    def skip(self, seconds: int) -> list[tuple[int, int]]:
+        """Every demand that comes by itself, with its moment in ms from now."""
+        began, demands = self.ms, [(0, demanded(self))]
+        while (
+            deadline := self.station.next_deadline()
+        ) is not None and deadline + self.boot_ms < began + seconds * 1_000:
+            self.ms = deadline + self.boot_ms
+            self.do(ev.DeadlineReached())
+            self.answer_all()
+            demands.append((self.ms - began, demanded(self)))
+        return demands
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObject) -> None:
+    world = Quiet(installer_ma=32_000)
+    charging(world.online())
+    world.set("MeterValueSampleInterval", 0).set("ClockAlignedDataInterval", 0)
+    now_ms = world.now().wall_ms
+    assert now_ms is not None
+    for id in range(data.draw(st.integers(1, 5))):
+        one = data.draw(profiles(id, base_ms=now_ms))
+        assert world.asks(InstallProfile(world.ref(), one.evse, one.profile)) is Verdict.ACCEPTED
+    told = composite(world, seconds=86_400)
+    assert told.duration_s == 86_400
+    demands = world.skip(86_400)
+    seconds = {at // 1_000 + step for at, _ in demands for step in (0, 1)}
+    seconds |= {period.start_s + step for period in told.periods for step in (-1, 0)} | {0, 86_399}
+    for second in sorted(s for s in seconds if 0 <= s < 86_400):
+        planned = [period.limit for period in told.periods if period.start_s <= second][-1]
+        offered = [ma for at, ma in demands if at <= second * 1_000][-1]
+        assert planned == offered, f"at second {second}"
