@@ -38,6 +38,7 @@ from evsed.site import Site, SiteError, load
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
+from evsed.vendors import VendorError, handlers
 
 UNUSABLE = 2
 EXIT_OF = {ResetKind.SOFT: 10, ResetKind.HARD: 11}
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         site = load(Path(options.site))
         return asyncio.run(_run(site, _paths(options)))
-    except (SiteError, StoreRefused, StoreFailed, CannotListen) as unusable:
+    except (SiteError, StoreRefused, StoreFailed, CannotListen, VendorError) as unusable:
         print(unusable, file=sys.stderr)  # noqa: T201 - a sentence for the person who started us
         return UNUSABLE
 
@@ -178,6 +179,7 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
             plate,
             supervisor.wall_ms,
             (bound.binding for bound in recovered.bindings),
+            vendors=handlers(),
             trace=supervisor.note,
         )
         settings = CentralSettings(site.central.url, identity, site.central.key, site.central.ca_file)
