@@ -10,18 +10,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import count
-from typing import Any
 
 from jsonschema_rs import Draft4Validator
 
+from tests.world.messages import Charge, Message, Payload, Question, iso, may_follow, wall_ms
 from tests.world.second_opinion import objection
 
-Payload = dict[str, Any]
 NEW_YEAR_2027 = 1_798_761_600_000
 NEVER_MS = 1 << 62
 STALE_MS = 60_000  # evcc takes no notice of a StatusNotification that is older
@@ -39,101 +36,11 @@ ERROR_CODES = (  # OCPP-J 1.6 §4.2.3, spelt as there (J errata 5.1, 5.2)
     "GenericError",
 )
 
-# OCPP 1.6 §4.9, rows A to I. Faulted leads back to whatever was before.
-_LETTER = {
-    "Available": "A",
-    "Preparing": "P",
-    "Charging": "C",
-    "SuspendedEV": "V",
-    "SuspendedEVSE": "S",
-    "Finishing": "F",
-    "Reserved": "R",
-    "Unavailable": "U",
-    "Faulted": "X",
-}
-_LEADS_TO = {
-    "A": "PCVSRUX",
-    "P": "ACVSFX",
-    "C": "AVSFUX",
-    "V": "ACSFUX",
-    "S": "ACVFUX",
-    "F": "APUX",
-    "R": "APUX",
-    "U": "APCVSX",
-    "X": "APCVSFRU",
-}
-
-
-def may_follow(before: str, after: str) -> bool:
-    """Whether the table of §4.9 has this change; saying the same again is no change."""
-    return before == after or _LETTER[after] in _LEADS_TO[_LETTER[before]]
-
 
 @cache
 def schema(name: str) -> Draft4Validator:
     text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text("utf-8-sig")
     return Draft4Validator(json.loads(text))  # with formats: our own dates must be RFC 3339
-
-
-def iso(wall_ms: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=wall_ms)).isoformat().replace("+00:00", "Z")
-
-
-def wall_ms(stamp: str) -> int:
-    return round(datetime.fromisoformat(stamp).timestamp() * 1_000)
-
-
-@dataclass(frozen=True)
-class Message:
-    """What the station sent; fields of the payload are attributes: `message.errorCode`."""
-
-    id: str
-    action: str
-    payload: Payload
-    at_ms: int
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.payload[name]
-        except KeyError:
-            raise AttributeError(f"{self.action} has no {name}: {self.payload}") from None
-
-
-@dataclass
-class Question:
-    """What the central system asked, and how the station answered."""
-
-    id: str
-    action: str
-    payload: Payload
-    answer: Payload | None = None
-    error: str | None = None
-
-    @property
-    def status(self) -> Any:
-        assert self.answer is not None, f"{self.action}: no answer but {self.error}"
-        return self.answer["status"]
-
-
-@dataclass
-class Charge:
-    """One transaction as the central system books it."""
-
-    number: int
-    start: Message
-    stop: Message | None = None
-    samples: list[Message] = field(default_factory=list)
-
-    @property
-    def connector(self) -> int:
-        """Where it took place."""
-        return int(self.start.connectorId)
-
-    @property
-    def energy_wh(self) -> int:
-        """What was sold."""
-        assert self.stop is not None, f"transaction {self.number} is open"
-        return int(self.stop.meterStop - self.start.meterStart)
 
 
 class Csms:
@@ -158,13 +65,16 @@ class Csms:
         self._errors: dict[str, list[str]] = {}
         self._answers: dict[str, list[Payload]] = {}
         self._silent: set[str] = set()
-        self._slow: dict[str, int] = {}
+        self._slow: dict[str, float] = {}
         self._held: set[str] = set()
         self._kept_back: list[str] = []
         self._later: list[tuple[int, str]] = []
         self._statuses: dict[int, str] = {}
         self.judges_statuses = False
         self._lost: Counter[str] = Counter()
+        self.connections = 0
+        self.fate: Callable[[Message], bool] = lambda message: False
+        self.post: Callable[[list[str]], list[str]] = lambda frames: frames
         self._by_id: dict[str, tuple[Message, Payload]] = {}
 
     # --- what a test asks ----------------------------------------------------------------------------------
@@ -209,6 +119,18 @@ class Csms:
         """Send any text."""
         self._outgoing.append(frame)
 
+    def behaves(self) -> None:
+        """From now on like a good one."""
+        self.boot_status, self.fate, self.post = "Accepted", lambda message: False, lambda frames: frames
+        for misdeeds in (self._errors, self._answers, self._silent, self._slow, self._lost, self.invalid_tags):
+            misdeeds.clear()
+        for action in tuple(self._held):
+            self.releases(action)
+
+    def say_later(self, frame: str, seconds: float) -> None:
+        """Send any text after a while, if the connection lasts."""
+        self._later.append((self._now_ms() + round(seconds * 1_000), frame))
+
     def rejects_next(self, action: str, code: str = "InternalError", times: int = 1) -> None:
         """Answer the next ones with an error."""
         self._errors.setdefault(action, []).extend([code] * times)
@@ -231,7 +153,7 @@ class Csms:
 
     def slow_on(self, action: str, seconds: float) -> None:
         """Answer them after so long."""
-        self._slow[action] = round(seconds * 1_000)
+        self._slow[action] = seconds
 
     def holds(self, action: str) -> None:
         """Keep the answers back until they are released."""
@@ -251,7 +173,7 @@ class Csms:
         ripe = [frame for due_ms, frame in self._later if due_ms <= now_ms]
         self._later = [later for later in self._later if later[0] > now_ms]
         frames, self._outgoing = self._outgoing + ripe, []
-        return frames
+        return self.post(frames)
 
     def next_ms(self) -> int:
         """When a slow answer is due, on the clock of the world."""
@@ -259,6 +181,7 @@ class Csms:
 
     def connected(self) -> None:
         """A new connection: what the station says now is what is so now."""
+        self.connections += 1
         self._statuses.clear()
 
     def disconnected(self) -> None:
@@ -297,13 +220,13 @@ class Csms:
         self.received.append(message)
         if not self._may_say(message.action):
             self.breaches.append(f"{message.action} before the station was accepted")
-            self._outgoing.append(json.dumps([4, message.id, "SecurityError", "not accepted", {}]))
-        elif message.action in self._silent:
+            self.refuse(message, "SecurityError")
+        elif self.fate(message) or message.action in self._silent:
             return
         elif self._errors.get(message.action):
-            self._outgoing.append(json.dumps([4, message.id, self._errors[message.action].pop(0), "as told", {}]))
+            self.refuse(message, self._errors[message.action].pop(0))
         else:
-            answer = json.dumps([3, message.id, self._answer(message)])
+            answer = self.book(message)
             if self._lost[message.action]:
                 self._lost[message.action] -= 1
             else:
@@ -313,7 +236,7 @@ class Csms:
         if action in self._held:
             self._kept_back.append(frame)
         elif action in self._slow:
-            self._later.append((self._now_ms() + self._slow[action], frame))
+            self.say_later(frame, self._slow[action])
         else:
             self._outgoing.append(frame)
 
@@ -323,14 +246,24 @@ class Csms:
         self._triggered[action] -= 1
         return self._triggered[action] >= 0
 
-    def _answer(self, message: Message) -> Payload:
-        """The wire is at-least-once with stable ids: a message that came before is booked once, and gets its answer
-        again. Good central systems do so."""
+    def book(self, message: Message) -> str:
+        """Take it as it is meant; returns the answer. The wire is at-least-once with stable ids: a message that came
+        before is booked once, and gets its answer again. Good central systems do so.
+        """
         if message.id not in self._by_id:
             answer = ANSWERS[message.action](self, message)
             said = self._answers.get(message.action)
             self._by_id[message.id] = (message, said.pop(0) if said else answer)
-        return self._by_id[message.id][1]
+        return json.dumps([3, message.id, self._by_id[message.id][1]])
+
+    def refuse(self, message: Message, code: str) -> None:
+        """Answer with an error."""
+        self.miss(message)
+        self.say(json.dumps([4, message.id, code, "as told", {}]))
+
+    def miss(self, message: Message) -> None:
+        """Take no notice of it: if it brought a status, none is known now."""
+        self._statuses.pop(message.payload.get("connectorId", -1), None)
 
     def _judge(self, name: str, payload: Payload) -> None:
         self.breaches += [

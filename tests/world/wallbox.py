@@ -257,6 +257,9 @@ class Wallbox:
             self._all_due()
         except Cut:
             self.struck()
+        except Exception as crash:
+            self.watch.breach(f"a crash: {crash!r}")
+            raise
         self.watch.look()
 
     def _all_due(self) -> None:

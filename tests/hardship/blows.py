@@ -1,0 +1,191 @@
+"""What may befall the answer to one call of the station, and what the central system may ask while it is on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from tests.hardship.walk import QUICK, Walk
+from tests.world.csms import ERROR_CODES, Csms, iso
+from tests.world.messages import Message, Payload
+
+TIMEOUT_S = int(QUICK["OCPPCommCtrlr.MessageTimeout"])
+
+Blow = Callable[[Csms, Message], None]
+
+
+def _twice(csms: Csms, message: Message) -> None:
+    answer = csms.book(message)
+    csms.say(answer)
+    csms.say(answer)
+
+
+def _twice_in_time(csms: Csms, message: Message) -> None:
+    csms.say(csms.book(message))
+    csms.say_later(csms.book(message), 0.5)
+
+
+def _empty(csms: Csms, message: Message) -> None:
+    csms.miss(message)
+    csms.say(f'[3,"{message.id}"]')
+
+
+def _error(code: str, csms: Csms, message: Message) -> None:
+    csms.refuse(message, code)
+
+
+def _lost(csms: Csms, message: Message) -> None:
+    csms.book(message)
+
+
+def _never_read(csms: Csms, message: Message) -> None:
+    csms.miss(message)
+
+
+def _later(seconds: float, csms: Csms, message: Message) -> None:
+    csms.say_later(csms.book(message), seconds)
+
+
+def _with_the_next(csms: Csms, message: Message) -> None:
+    late = csms.book(message)
+
+    def then(following: Message) -> bool:
+        csms.say(late)
+        csms.fate = lambda message: False
+        return False
+
+    csms.fate = then
+
+
+ONCE: dict[str, Blow] = {
+    "lost": _lost,
+    "never read": _never_read,
+    "late, but in time": partial(_later, TIMEOUT_S - 1),
+    "too late": partial(_later, TIMEOUT_S + 2),
+    "too late, before another one": _with_the_next,
+    "when it was asked again": partial(_later, TIMEOUT_S + 20),
+    "twice": _twice,
+    "twice, with a pause": _twice_in_time,
+    "no object": _empty,
+    **{code: partial(_error, code) for code in ERROR_CODES},
+}
+FOR_EVER: dict[str, Blow] = {
+    "lost": _lost,
+    "never read": _never_read,
+    "InternalError": partial(_error, "InternalError"),
+}
+
+
+class Struck:
+    """The answer to the `place`-th call of the station, or with `always` each answer to this message."""
+
+    def __init__(self, place: int, blow: Blow, *, always: bool = False) -> None:
+        self._place, self._blow, self._always = place, blow, always
+        self.fell = False
+
+    def __call__(self, walk: Walk, csms: Csms) -> None:
+        def fate(message: Message) -> bool:
+            first = len(csms.received) - 1 == self._place
+            if not first and not (walk.refused is not None and message.id == walk.refused.id):
+                return False
+            self.fell = True
+            walk.refused = message if self._always else None
+            self._blow(csms, message)
+            return True
+
+        csms.fate = fate
+
+
+# --- questions that cross ours -------------------------------------------------------------------------------
+
+
+def _profile(csms: Csms) -> Payload:
+    periods = [{"startPeriod": 0, "limit": 10.0}]
+    schedule = {"startSchedule": iso(csms._now_ms()), "chargingRateUnit": "A", "chargingSchedulePeriod": periods}
+    return {
+        "connectorId": 1,
+        "csChargingProfiles": {
+            "chargingProfileId": 1,
+            "stackLevel": 0,
+            "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Absolute",
+            "chargingSchedule": schedule,
+        },
+    }
+
+
+def _reservation(csms: Csms) -> Payload:
+    return {"connectorId": 1, "expiryDate": iso(csms._now_ms() + 60_000), "idTag": "0B0B0B0B", "reservationId": 1}
+
+
+def _newest(csms: Csms) -> Payload:
+    return {"transactionId": max(csms.charges, default=1)}
+
+
+def _entry(csms: Csms) -> Payload:
+    listed = [{"idTag": "04A1B2C3", "idTagInfo": {"status": "Accepted"}}]
+    return {"listVersion": 1, "updateType": "Full", "localAuthorizationList": listed}
+
+
+Question = tuple[str, Payload | Callable[[Csms], Payload]]
+
+QUESTIONS: tuple[Question, ...] = (
+    ("CancelReservation", {"reservationId": 1}),
+    ("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}),
+    ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}),
+    ("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "7"}),
+    ("ClearCache", {}),
+    ("ClearChargingProfile", {}),
+    ("DataTransfer", {"vendorId": "org.nobody"}),
+    ("GetCompositeSchedule", {"connectorId": 1, "duration": 60}),
+    ("GetConfiguration", {}),
+    ("GetLocalListVersion", {}),
+    ("RemoteStartTransaction", {"connectorId": 1, "idTag": "04A1B2C3"}),
+    ("RemoteStopTransaction", _newest),
+    ("ReserveNow", _reservation),
+    ("Reset", {"type": "Hard"}),
+    ("Reset", {"type": "Soft"}),
+    ("SendLocalList", _entry),
+    ("SetChargingProfile", _profile),
+    ("TriggerMessage", {"requestedMessage": "BootNotification"}),
+    ("TriggerMessage", {"requestedMessage": "Heartbeat"}),
+    ("TriggerMessage", {"requestedMessage": "MeterValues"}),
+    ("TriggerMessage", {"requestedMessage": "StatusNotification"}),
+    ("UnlockConnector", {"connectorId": 1}),
+)
+
+
+def ask(walk: Walk, csms: Csms, question: Question) -> None:
+    """The central system asks; that it gets an answer is judged."""
+    action, payload = question
+    asked = csms.call(action, payload(csms) if callable(payload) else payload)
+    muted = csms.boot_status == "Rejected"  # OCPP 1.6 §4.2: then it gets none
+    walk.asked += [] if muted else [(asked, max(csms.connections, 1))]
+
+
+PLACES: dict[str, float | None] = {"before the answer": 0, "long before it": 1, "right after it": None}
+
+
+class Crossed:
+    """A question is on the wire together with the answer to the `place`-th call."""
+
+    def __init__(self, place: int, question: Question, order: str) -> None:
+        self._place, self._question, self._pause_s = place, question, PLACES[order]
+        self.fell = False
+
+    def __call__(self, walk: Walk, csms: Csms) -> None:
+        def fate(message: Message) -> bool:
+            if len(csms.received) - 1 != self._place:
+                return False
+            self.fell = True
+            answer = csms.book(message)
+            if self._pause_s is None:
+                csms.say(answer)
+            ask(walk, csms, self._question)
+            if self._pause_s:
+                csms.say_later(answer, self._pause_s)
+            elif self._pause_s == 0:
+                csms.say(answer)
+            return True
+
+        csms.fate = fate
