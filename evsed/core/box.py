@@ -10,6 +10,7 @@ from evsed.core import catalogue
 from evsed.core.authorization import Opinion, Policy, TokenBook
 from evsed.core.outbox import Outbox
 from evsed.core.profile_book import ProfileBook
+from evsed.core.reservations import Reservations, Stance
 from evsed.core.rules import Rules
 from evsed.core.variables import Variables
 from evsed.core.words import Now, Token
@@ -29,6 +30,7 @@ class Box(Struct):
     tokens: TokenBook
     outbox: Outbox
     profiles: ProfileBook
+    reservations: Reservations
     rules: Rules
     access: Access
     new_id: Callable[[], str]
@@ -40,6 +42,17 @@ class Box(Struct):
     def opinion(self, token: Token, now: Now) -> Opinion | None:
         """What the box itself knows of a token."""
         return self.tokens.opinion(token, now.wall_ms)
+
+    def belongs(self, token: Token, owner: Token, group: str | None, now: Now) -> bool:
+        """Whether a token is its owner's, or known here to be of the owner's group."""
+        if token.key == owner.key:
+            return True
+        opinion = self.opinion(token, now)
+        return opinion is not None and opinion.accepted and group is not None and opinion.group == group
+
+    def stance(self, evse: int, token: Token, now: Now) -> Stance:
+        """What reservations say to a token at an outlet."""
+        return self.reservations.stance(evse, token, self.opinion(token, now))
 
     def policy(self, *, online: bool) -> Policy:
         """The authorization rules as they stand."""

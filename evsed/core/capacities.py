@@ -1,8 +1,8 @@
-"""Variables that say how much this station takes. Central systems read them; nobody writes them."""
+"""Variables that say how much this station takes, and what. Central systems read them; nobody writes them."""
 
 from __future__ import annotations
 
-from evsed.core.variables import INT, Variable
+from evsed.core.variables import BOOL, INT, Variable
 
 
 def _most(component: str, name: str, key16: str, most: int, help: str) -> Variable[int]:
@@ -55,4 +55,13 @@ SCHEDULE_PERIODS = _most(
     "ChargingScheduleMaxPeriods",
     672,
     "How many periods a charging schedule may have.",
+)
+RESERVE_ZERO = Variable(
+    component="ReservationCtrlr",
+    name="NonEvseSpecific",
+    key16="ReserveConnectorZeroSupported",
+    kind=BOOL,
+    default=True,
+    writable=False,
+    help="Whether any one of the outlets can be reserved, without saying which.",
 )

@@ -78,6 +78,15 @@ LOCAL_LIST_ENABLED = Variable(
     help="Take and obey the list of cards that the central system sends.",
 )
 
+RESERVATION_ENABLED = Variable(
+    component="ReservationCtrlr",
+    name="Enabled",
+    key16="ReservationEnabled",
+    kind=BOOL,
+    default=True,
+    help="The central system may reserve outlets.",
+)
+
 # --- transactions --------------------------------------------------------------------------------------------
 EV_CONNECTION_TIMEOUT = Variable(
     component="TxCtrlr",
@@ -328,7 +337,7 @@ SUPPORTED_PROFILES = Variable(
     name="SupportedFeatureProfiles",
     key16="SupportedFeatureProfiles",
     kind=LIST,
-    default=("Core", "LocalAuthListManagement", "SmartCharging", "RemoteTrigger"),
+    default=("Core", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger"),
     writable=False,
     help="OCPP 1.6 profiles that this station has.",
 )

@@ -78,7 +78,8 @@ class Charging:
         self._schedule(turn)
         turn.put(self.tx)
         self._register.keep(turn)
-        self._box.outbox.put(TransactionStarted(tx.id, self._evse, token, at, register_wh), turn)
+        reservation = self._box.reservations.use(self._evse, token, group, tx.id, turn)
+        self._box.outbox.put(TransactionStarted(tx.id, self._evse, token, at, register_wh, reservation), turn)
         turn.log(f"= outlet {self._evse} transaction {tx.id} started at {register_wh} Wh")
         return tx
 

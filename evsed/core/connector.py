@@ -44,6 +44,7 @@ class Facts(Struct, frozen=True):
     `closes` is our permission, `offered` is on the pilot, `asks` is the car's wish, `drawing` is all of it with the
     contactor closed. `held` = the cable is locked in the socket, or the end of its transaction is not on the disk.
     `warnings` decide nothing; they are told.
+    `reserved` = it waits for a token that was not shown yet.
     """
 
     known: bool
@@ -61,6 +62,7 @@ class Facts(Struct, frozen=True):
     token_waits: bool
     used: bool
     held: bool
+    reserved: bool = False
 
 
 def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
@@ -74,6 +76,8 @@ def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
         return _in_transaction(facts, before, settling)
     if not facts.operative:
         return U
+    if facts.reserved and not facts.token_waits and (before is R or not (facts.plugged or facts.held)):
+        return R  # a plug alone does not end it: G2 is the identity presented
     if facts.plugged:
         return F if facts.used and not facts.token_waits else P
     if facts.token_waits:

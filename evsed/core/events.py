@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
+from evsed.core.reserved import ReservationCancelled, ReserveAsked
 from evsed.core.words import FaultNote, MeterReading, Registration, StopReason, Token, TokenStatus, Verdict
 
 Ref = str
@@ -301,6 +302,8 @@ Request = (
     | CompositeAsked
     | ListSent
     | ListVersionAsked
+    | ReserveAsked
+    | ReservationCancelled
 )
 
 

@@ -18,6 +18,12 @@ def kilowatt_hours(wh: int) -> str:
     return f"{wh // 1_000}.{wh % 1_000:03} kWh"
 
 
+def time_of_day(wall_ms: int) -> str:
+    """A moment on the wall clock: "14:05 UTC"."""
+    minutes = wall_ms // 60_000 % 1_440
+    return f"{minutes // 60:02}:{minutes % 60:02} UTC"
+
+
 def duration(seconds: int) -> str:
     """A stretch of time in its two largest units: 3725 → "1 h 2 min"."""
     minutes, s = divmod(max(seconds, 0), 60)

@@ -23,12 +23,13 @@ from evsed.core.profiles import Profile
 from evsed.core.records import Inoperative, Past, Transaction
 from evsed.core.register import Register
 from evsed.core.reports import AuthorizationAsked
+from evsed.core.reservations import Stance
 from evsed.core.seen import Seen
 from evsed.core.turn import Turn
-from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, Unlocking, refused_alone
+from evsed.core.unlocking import Unlocking
+from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, refused_alone
 from evsed.core.words import FaultNote, Refused, Status, StopReason, Token, TokenStatus, Verdict
 
-UNLOCK_PATIENCE_MS = 20_000
 RETURN_PATIENCE_MS = 10_000
 """After a power cut a car may need this long until its pilot shows that it is still plugged in."""
 OFFER_PATIENCE_MS = 7_000
@@ -48,13 +49,14 @@ class Outlet:
         self.charging = Charging(evse, box, self.seen, self.register, adopted)
         self.operative = operative
         self.limits = Limits({INSTALLER: box.installer_ma})
-        idle = Status.AVAILABLE if operative else Status.UNAVAILABLE
+        waits = Status.AVAILABLE if box.reservations.holder(evse) is None else Status.RESERVED
+        idle = waits if operative else Status.UNAVAILABLE
         self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
         self.grant: Grant | None = None
         self.asking: Asking | None = None
         self.cable = Cable(evse, self.seen, past.spent, boot)
         self.refusal: Refusal | None = None
-        self._unlocking: Unlocking | None = None
+        self._unlocking = Unlocking(self.seen)
         self._returning = self.charging.running
         self._power_cut = adopted is not None and adopted.started.boot != boot
         self._return_by_ms: int | None = None
@@ -83,7 +85,7 @@ class Outlet:
             self._present_to_stop(token, turn)
         elif self._owns_cable(token, turn):
             self.cable.holding = None
-        elif self.charging.tx is None and self.asking is None and self._open_for_use(turn):
+        elif self.charging.tx is None and self.asking is None and self._open_for_use(token, turn):
             self.authorize(token, turn)
 
     def authorize(self, token: Token, turn: Turn, profile: Profile | None = None) -> None:
@@ -94,14 +96,24 @@ class Outlet:
             self._decide(token, turn, profile, online=self.box.online)
 
     def start(self, token: Token, turn: Turn, profile: Profile | None = None) -> None:
-        """This token may charge here, nobody is asked (a remote start may mean that, OCPP 1.6 §5.11)."""
-        self._grant(token, None, turn, profile)
+        """This token may charge here; only of its group someone may be asked (OCPP 1.6 §5.11, §5.13)."""
+        if self.box.online and self.box.stance(self.evse, token, turn.now) is Stance.ASK:
+            self._ask(Asking(token, stops=False, profile=profile), turn)
+        else:
+            self._grant(token, None, turn, profile)
+
+    def idle(self) -> bool:
+        """It could be used, and nobody is about to."""
+        sound = self.operative and self.fault() is None and self.register.fell_to_wh is None
+        return sound and self.charging.tx is None and self.grant is None
+
+    def free(self) -> bool:
+        """Idle, and no cable is in the way."""
+        return self.idle() and not self.seen.plugged and not self.seen.cable_locked_in
 
     def may_start(self) -> bool:
         """Whether a remote start would be tried here."""
-        free = self.charging.tx is None and self.grant is None and self.asking is None
-        sound = self.seen.up and self.seen.opening_fault is None and self.register.fell_to_wh is None
-        return free and sound and self.operative and self.box.durable
+        return self.idle() and self.asking is None and self.box.durable
 
     def answered(self, answer: TokenAnswer, turn: Turn) -> None:
         """The central system answered the question about a token."""
@@ -156,10 +168,8 @@ class Outlet:
             return
         if self.box.rules.unlock_stops_transaction:
             self.charging.end(StopReason.UNLOCK_COMMAND, None, turn)  # OCPP 1.6 §5.18
-        if self._unlocking is not None:
-            turn.tell(Reply(self._unlocking.ref, Verdict.UNLOCK_FAILED))
         self.grant, self.cable.holding = None, None
-        self._unlocking = Unlocking(ref, turn.now.mono_ms)
+        self._unlocking.begin(ref, turn)
 
     def store_broken(self, starts: Collection[str], ends: Collection[str]) -> str | None:
         """The last commit failed, with these starts and ends in it; what came after it was not done. Returns the
@@ -198,7 +208,8 @@ class Outlet:
         if done is not None:
             self._after(done, turn)
         self._grants(turn)
-        self._unlock_settled(turn)
+        if self.charging.tx is None:
+            self._unlocking.settle(turn)
         self.cable.keep(turn)
 
     def offer(self, turn: Turn) -> None:
@@ -215,7 +226,7 @@ class Outlet:
             self.charging.next_deadline(now_ms),
             self.connector.next_deadline(now_ms),
             self._grant_until_ms(),
-            self._unlocking.since_ms + UNLOCK_PATIENCE_MS if self._unlocking else None,
+            self._unlocking.next_deadline(),
             self._return_by_ms,
         )
         return soonest(times, now_ms)
@@ -234,7 +245,7 @@ class Outlet:
         tx = self.charging.tx
         if tx is None:
             return
-        if self._belongs(token, tx.token, tx.group, turn):
+        if self.box.belongs(token, tx.token, tx.group, turn.now):
             self.charging.end(StopReason.LOCAL, token, turn)
         elif self.box.online and self.asking is None:
             # Only the central system may know that both belong to one group (OCPP 1.6 §3.10).
@@ -242,20 +253,16 @@ class Outlet:
         else:
             turn.log(f"= outlet {self.evse} card ignored: another one charges here")
 
-    def _belongs(self, token: Token, owner: Token, group: str | None, turn: Turn) -> bool:
-        if token.key == owner.key:
-            return True
-        opinion = self.box.opinion(token, turn.now)
-        return opinion is not None and opinion.accepted and group is not None and opinion.group == group
-
     def _owns_cable(self, token: Token, turn: Turn) -> bool:
         held = self.cable.holding
-        return held is not None and self._belongs(token, held.owner, held.group, turn)
+        return held is not None and self.box.belongs(token, held.owner, held.group, turn.now)
 
-    def _open_for_use(self, turn: Turn) -> bool:
-        if self.operative and self.box.durable and not self.box.resetting and self.seen.opening_fault is None:
+    def _open_for_use(self, token: Token, turn: Turn) -> bool:
+        serves = self.operative and self.box.durable and not self.box.resetting and self.seen.opening_fault is None
+        if serves and self.box.stance(self.evse, token, turn.now) is not Stance.CLOSED:
             return True
-        turn.log(f"= outlet {self.evse} card ignored: the outlet is not in service")
+        why = "reserved for another card" if serves else "not in service"
+        turn.log(f"= outlet {self.evse} card ignored: the outlet is {why}")
         return False
 
     def _decide(self, token: Token, turn: Turn, profile: Profile | None, *, online: bool) -> None:
@@ -279,6 +286,9 @@ class Outlet:
 
     def _grant(self, token: Token, group: str | None, turn: Turn, profile: Profile | None = None) -> None:
         if self.charging.tx is not None or not self.operative:
+            return
+        if not self.box.reservations.admits(self.evse, token, group):
+            turn.log(f"= outlet {self.evse} card refused: the outlet is reserved for another card")
             return
         self.refusal = None
         self.grant = Grant(token, group, turn.now.mono_ms, profile)
@@ -327,13 +337,13 @@ class Outlet:
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
         refused = done.reason is StopReason.DEAUTHORIZED
-        self.cable.ended(done, held=(stays or refused) and self._unlocking is None)
+        self.cable.ended(done, held=(stays or refused) and not self._unlocking.waits)
 
     def _grants(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms
         free = self.box.access.free_token
-        idle = self.charging.tx is None and self.grant is None
-        if free is not None and self.seen.plugged and idle and not self.cable.used and self.operative:
+        open = self.charging.tx is None and self.grant is None and self.operative and not self.cable.used
+        if free and self.seen.plugged and open and self.box.stance(self.evse, free, turn.now) is Stance.OPEN:
             self._grant(free, None, turn)
         if self.grant is None:
             return
@@ -352,15 +362,6 @@ class Outlet:
     def _ready_to_begin(self) -> bool:
         there = self.seen.up and self.seen.plugged and self.seen.opening_fault is None
         return there and self.box.durable and not self.box.resetting
-
-    def _unlock_settled(self, turn: Turn) -> None:
-        if self._unlocking is None or self.charging.tx is not None:
-            return
-        late = turn.now.mono_ms - self._unlocking.since_ms >= UNLOCK_PATIENCE_MS
-        if self.seen.locked is False or late:
-            verdict = Verdict.UNLOCKED if self.seen.locked is False else Verdict.UNLOCK_FAILED
-            turn.tell(Reply(self._unlocking.ref, verdict))
-            self._unlocking = None
 
     def _wish(self) -> Demand:
         if self.charging.tx is None:
@@ -393,5 +394,6 @@ class Outlet:
             drawing=charging.running and seen.closed and seen.ev_ready and demand.closes,
             token_waits=self.grant is not None,
             used=self.cable.used,
-            held=self._end_unkept or (seen.locked is True and not seen.socket_empty),
+            held=self._end_unkept or seen.cable_locked_in,
+            reserved=self.box.reservations.holder(self.evse) is not None,
         )

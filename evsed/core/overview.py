@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.figures import duration, time_of_day
 from evsed.core.metering import fresh
 from evsed.core.outlet import Outlet
+from evsed.core.reservations import rest_ms
 from evsed.core.station import Station
 from evsed.core.status import (
     METER_SILENT,
@@ -46,7 +48,7 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
         tick=around.tick,
         store=station.store_trouble,
         restarting=station.resetting.kind is not None,
-        outlets=tuple(_outlet(outlet, around.metered, now.mono_ms) for outlet in station.outlets.values()),
+        outlets=tuple(_outlet(outlet, around.metered, now) for outlet in station.outlets.values()),
     )
 
 
@@ -61,9 +63,21 @@ def _next_boot_s(station: Station, now_ms: int) -> int | None:
     return None if due_ms is None else max(0, due_ms - now_ms) // 1_000
 
 
-def _outlet(outlet: Outlet, metered: frozenset[int], now_ms: int) -> OutletStatus:
+def _reserved(outlet: Outlet, now: Now) -> tuple[str, str] | None:
+    """The card that an outlet waits for, and until when."""
+    reservation = outlet.box.reservations.holder(outlet.evse)
+    if reservation is None or outlet.grant is not None:
+        return None
+    rest = duration(rest_ms(reservation, now) // 1_000)
+    until = f"{rest} from now at the latest"
+    if now.wall_ms is not None:
+        until = f"{time_of_day(reservation.until_ms)}, {rest} from now"
+    return masked(reservation.token) or "", until
+
+
+def _outlet(outlet: Outlet, metered: frozenset[int], now: Now) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
-    reading = fresh(seen.meter, now_ms)
+    reading = fresh(seen.meter, now.mono_ms)
     energy_wh = reading.energy_wh if reading else None
     fell_to_wh = outlet.register.fell_to_wh
     limits = _limits(outlet)
@@ -92,10 +106,11 @@ def _outlet(outlet: Outlet, metered: frozenset[int], now_ms: int) -> OutletStatu
         waiting_for_cable=outlet.grant is not None and not seen.plugged,
         waiting_for_meter=outlet.grant is not None and seen.plugged and reading is None,
         deauthorized=tx is not None and not outlet.charging.energy_allowed and outlet.charging.running,
-        refused=refusal.why if refusal and now_ms < refusal.until_ms else None,
+        refused=refusal.why if refusal and now.mono_ms < refusal.until_ms else None,
         ending=outlet.charging.ending is not None,
-        offer_moves=outlet.offer_moves(now_ms),
+        offer_moves=outlet.offer_moves(now.mono_ms),
         cable_for=masked(held.owner) if held else None,
+        reserved=_reserved(outlet, now),
         cable_left=seen.known and not seen.plugged and not seen.socket_empty,
         metered=outlet.evse in metered or seen.meter is not None or any(f.name == METER_SILENT for f in seen.faults),
         access=Access.FREE if free else Access.AUTHORIZED,

@@ -8,6 +8,7 @@ from evsed.core.events import Binding
 from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.reports import Report
+from evsed.core.reserved import Reservation
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 
@@ -160,6 +161,7 @@ Record = (
     | InstalledProfile
     | ListedToken
     | ListMark
+    | Reservation
 )
 
 
@@ -178,6 +180,7 @@ class Recovered(Struct, frozen=True):
     profiles: tuple[InstalledProfile, ...] = ()
     listed: tuple[ListedToken, ...] = ()
     list_marks: tuple[ListMark, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
 
 
 class Past(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, local_list, smart_charging
+from evsed.core import catalogue, local_list, reservations, smart_charging
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
     AvailabilityRequested,
@@ -27,6 +27,7 @@ from evsed.core.outlet import Outlet
 from evsed.core.profiles import InstalledProfile, Profile
 from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
+from evsed.core.reservations import Stance
 from evsed.core.turn import Turn
 from evsed.core.words import Registration as State
 from evsed.core.words import Verdict
@@ -127,7 +128,7 @@ def vendor_data(station: Station, request: VendorRequested, turn: Turn) -> None:
 
 def start(station: Station, request: StartRequested, turn: Turn) -> None:
     """OCPP 1.6 §5.11: accepted means that it will be tried."""
-    outlet = _outlet_to_start(station, request.evse)
+    outlet = _outlet_to_start(station, request, turn)
     if outlet is None or station.resetting.kind is not None or not _takes(outlet, request.profile, turn):
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
@@ -148,10 +149,17 @@ def _takes(outlet: Outlet, profile: Profile | None, turn: Turn) -> bool:
     return why_not is None
 
 
-def _outlet_to_start(station: Station, evse: int | None) -> Outlet | None:
-    """The one named; else one with a cable in, else any that is free."""
-    candidates = [outlet for outlet in station.outlets.values() if outlet.may_start() and evse in (None, outlet.evse)]
-    return min(candidates, key=lambda outlet: not outlet.seen.plugged, default=None)
+def _outlet_to_start(station: Station, request: StartRequested, turn: Turn) -> Outlet | None:
+    """The one named; else the one that is reserved for the token, else one with a cable in, else any that is free."""
+    holder = station.box.reservations.holder
+    candidates = [
+        outlet
+        for outlet in station.outlets.values()
+        if request.evse in (None, outlet.evse)
+        and outlet.may_start()
+        and station.box.stance(outlet.evse, request.token, turn.now) is not Stance.CLOSED
+    ]
+    return min(candidates, key=lambda outlet: (holder(outlet.evse) is None, not outlet.seen.plugged), default=None)
 
 
 def stop(station: Station, request: StopRequested, turn: Turn) -> None:
@@ -251,4 +259,5 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     Triggered: trigger,
     **smart_charging.HANDLERS,
     **local_list.HANDLERS,
+    **reservations.HANDLERS,
 }

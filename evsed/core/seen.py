@@ -61,6 +61,11 @@ class Seen(Struct):
         return reading.energy_wh if reading is not None and later else None
 
     @property
+    def cable_locked_in(self) -> bool:
+        """A cable is in the socket, and the bolt holds it."""
+        return self.locked is True and not self.socket_empty
+
+    @property
     def opening_fault(self) -> FaultNote | None:
         """The first fault that keeps the contactor open."""
         return next((fault for fault in self.faults if fault.opens), None)

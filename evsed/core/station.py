@@ -37,6 +37,7 @@ from evsed.core.profile_book import ProfileBook
 from evsed.core.records import Bound, QueuedReport, Recovered, Transaction, past
 from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
+from evsed.core.reservations import Reservations
 from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
 from evsed.core.turn import Turn
@@ -63,10 +64,11 @@ class Station:
     ) -> None:
         written = {setting.key: setting.value for setting in recovered.settings}
         variables = Variables(catalogue.ALL, presets or {}, written)
-        self.box = Box(
+        self.box: Box = Box(
             variables=variables,
             tokens=_tokens(access, recovered, variables),
             outbox=Outbox(recovered.queue, new_id),
+            reservations=Reservations(recovered.reservations),
             profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
             rules=rules,
             access=access,
@@ -78,9 +80,8 @@ class Station:
         self.resetting = Resetting()
         self.smart_charging = smart_charging.SmartCharging()
         self.operative = "0" not in {record.key for record in recovered.inoperative}
-        self.hal_up = False
+        self.hal_up, self.status_unsure = False, False
         self.said_ms = now.mono_ms
-        self.status_unsure = False
         self.store_trouble = ""
         self._recovered = recovered
         self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
@@ -101,8 +102,10 @@ class Station:
         self.box.resetting = self.resetting.kind is not None
         self.resetting.end_all(self, turn)
         self._station_status(turn)
+        self.box.reservations.settle(self, turn)
         for outlet in self.outlets.values():
             outlet.settle(turn)
+        self.box.reservations.keep_one_free(self)
         self.smart_charging.settle(self, turn)
         for outlet in self.outlets.values():
             outlet.offer(turn)
@@ -122,6 +125,7 @@ class Station:
             self._aligned.at_ms,
             self.resetting.next_deadline(),
             self.smart_charging.next_deadline(),
+            self.box.reservations.next_deadline(),
             self._started.mono_ms + HAL_PATIENCE_MS,
         )
         return soonest(times, now_ms)
@@ -224,6 +228,7 @@ class Station:
                 self.box.outbox.discard(never_was, turn)
                 turn.drop(Transaction, never_was)
                 smart_charging.forget(self.box.profiles.ended(never_was), turn)
+                self.box.reservations.never_began(never_was, turn)
                 turn.log(f"! transaction {never_was} did not begin")
 
     def store_mended(self, event: StoreMended, turn: Turn) -> None:

@@ -34,6 +34,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     way to the least limit; `cable_for` is the card that the locked cable is kept for; `cable_left` = a cable without a
     car is in the socket; `metered` is false where no meter was ever there. `unassigned_wh` was
     counted since the last transaction. `fell` = the register is not believed: it was so much, and now says so little.
+    `reserved` is the card that the outlet waits for, and until when.
     """
 
     evse: int
@@ -63,6 +64,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     ending: bool = False
     offer_moves: bool = False
     cable_for: str | None = None
+    reserved: tuple[str, str] | None = None
     cable_left: bool = False
     metered: bool = True
     access: Access = Access.AUTHORIZED

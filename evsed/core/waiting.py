@@ -5,7 +5,6 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evsed.core.authorization import Opinion
-from evsed.core.events import Ref
 from evsed.core.profiles import Profile
 from evsed.core.words import Refused, Token
 
@@ -42,10 +41,3 @@ class Asking(Struct, frozen=True):
     token: Token
     stops: bool
     profile: Profile | None = None
-
-
-class Unlocking(Struct, frozen=True):
-    """Someone asked for the cable and waits for the answer."""
-
-    ref: Ref
-    since_ms: int

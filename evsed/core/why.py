@@ -114,6 +114,8 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
         "reason": _clause(outlet.hal_reason or "") or "it names no reason",
         "refused": REFUSALS.get(outlet.refused, "") if outlet.refused else "",
         "cant_be_asked": _cant_be_asked(station),
+        "reserved_for": _clause(outlet.reserved[0] if outlet.reserved else ""),
+        "reserved_until": _clause(outlet.reserved[1] if outlet.reserved else ""),
         "holder": _clause(outlet.cable_for or "") or "of an unknown number",
         "known": kilowatt_hours(outlet.fell[0] if outlet.fell else 0),
         "fell": kilowatt_hours(outlet.fell[1] if outlet.fell else 0),
@@ -235,11 +237,6 @@ REASONS: tuple[Row, ...] = (
         "or run 'evsectl meter-replaced --evse {evse}' if it is another one.",
     ),
     Row(
-        "reserved",
-        lambda outlet, _: outlet.status is Status.RESERVED,
-        "The outlet is reserved for another driver; wait until the reservation ends.",
-    ),
-    Row(
         "authorizing",
         lambda outlet, _: outlet.authorizing,
         "A card is being checked; wait a moment.",
@@ -274,6 +271,11 @@ REASONS: tuple[Row, ...] = (
         "card only online",
         lambda outlet, _: outlet.refused is Refused.NOT_OFFLINE and outlet.tx is None,
         "The last card is known, but LocalAuthorizeOffline is false, and {cant_be_asked}; try again later.",
+    ),
+    Row(
+        "reserved",
+        lambda outlet, _: outlet.reserved is not None and outlet.tx is None,
+        "The outlet is reserved for card {reserved_for} until {reserved_until}; show that card to charge.",
     ),
     Row(
         "cable kept",

@@ -38,6 +38,7 @@ from evsed.core.records import (
     Spent,
     Transaction,
 )
+from evsed.core.reserved import Reservation
 from evsed.store.database import StoreFailed, disk_faults, open_database
 from evsed.store.records import KIND_OF, Row, Unreadable, decode, encode, tx_of
 
@@ -128,6 +129,7 @@ class Journal:
             profiles=_only(InstalledProfile, found),
             listed=_only(ListedToken, found),
             list_marks=_only(ListMark, found),
+            reservations=_only(Reservation, found),
         )
 
     def commit(self, persist: Persist) -> None:

@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import listed, profiles, records, reports
+from evsed.core import listed, profiles, records, reports, reserved
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -57,6 +57,7 @@ FORMS: dict[str, Form] = {
     "profile": Form(profiles.InstalledProfile, 1),
     "listed": Form(listed.ListedToken, 1),
     "list-mark": Form(listed.ListMark, 1),
+    "reservation": Form(reserved.Reservation, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 

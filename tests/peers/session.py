@@ -13,7 +13,7 @@ from tests.stand import Wallbox
 
 TAG, OTHER_TAG, LISTED_TAG = "04A1B2C3", "REMOTE1", "LISTED01"
 
-# What a station with the profiles Core, Local Auth List, Smart Charging and Remote Trigger sends and answers.
+# What a station of all profiles but Firmware Management sends and answers.
 MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("StartTransaction", "StatusNotification", "StopTransaction"),
@@ -22,7 +22,7 @@ REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
     *("RemoteStartTransaction", "RemoteStopTransaction", "Reset", "TriggerMessage", "UnlockConnector"),
     *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
-    *("GetLocalListVersion", "SendLocalList"),
+    *("GetLocalListVersion", "SendLocalList", "ReserveNow", "CancelReservation"),
 )
 PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
@@ -35,8 +35,6 @@ PAUSE = {"startPeriod": 0, "limit": 0}
 # Profiles it does not have: refused with an error, and nothing breaks.
 LATER = "2030-01-02T03:04:05Z"
 REFUSED: dict[str, dict[str, Any]] = {
-    "ReserveNow": {"connectorId": 1, "expiryDate": LATER, "idTag": TAG, "reservationId": 1},
-    "CancelReservation": {"reservationId": 1},
     "GetDiagnostics": {"location": "ftp://127.0.0.1/diagnostics"},
     "UpdateFirmware": {"location": "http://127.0.0.1/firmware", "retrieveDate": LATER},
 }
@@ -170,6 +168,30 @@ def charges_by_a_card_of_the_list(box: Wallbox, central: CentralSystem) -> None:
     has_version(central, 0)
 
 
+def is_reserved(box: Wallbox, central: CentralSystem) -> None:
+    place = {"expiryDate": LATER, "idTag": TAG, "parentIdTag": "FAMILY", "reservationId": 7}
+    expect(central, "ReserveNow", "Accepted", connectorId=1, **place)
+    wait_status(central, "Reserved")
+    expect(central, "ReserveNow", "Occupied", connectorId=1, **place | {"reservationId": 8})
+    expect(central, "ReserveNow", "Accepted", connectorId=0, **place)
+    wait_status(central, "Reserved")
+    expect(central, "CancelReservation", "Rejected", reservationId=8)
+    expect(central, "CancelReservation", "Accepted", reservationId=7)
+    wait_status(central, "Available")
+    expect(central, "ReserveNow", "Accepted", connectorId=1, **place)
+    expect(central, "RemoteStartTransaction", "Rejected", connectorId=1, idTag=OTHER_TAG)
+    box.sim("plug-in")
+    box.sim("swipe", TAG)
+    wait_status(central, "Charging")
+    if central.frames("StartTransaction")[-1].get("reservationId") != 7:
+        raise Unexpected("StartTransaction does not name the reservation that it ends")
+    expect(central, "CancelReservation", "Rejected", reservationId=7)
+    stopped = central.seen("StopTransaction")
+    box.sim("swipe", TAG)
+    central.wait_for("StopTransaction", stopped)
+    unplugs(box, central)
+
+
 def is_unlocked_in_mid_charge(box: Wallbox, central: CentralSystem) -> None:
     box.sim("plug-in")
     box.sim("swipe", TAG)
@@ -191,6 +213,7 @@ def is_put_out_of_service_and_back(box: Wallbox, central: CentralSystem) -> None
 def talks_of_this_and_that(box: Wallbox, central: CentralSystem) -> None:
     expect(central, "ClearCache", "Accepted")
     central.ask("DataTransfer", vendorId="nobody", messageId="hello", data="there")
+    central.script("DataTransfer", status="Accepted")
     done = box.evsectl("send-data", "evsed", "greeting", "hello")
     if done.returncode != 0:
         raise Unexpected(f"evsectl send-data: {done.stderr}")
@@ -240,6 +263,7 @@ STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
     charges_remotely_and_through_a_cut,
     is_limited_by_profiles,
     charges_by_a_card_of_the_list,
+    is_reserved,
     is_unlocked_in_mid_charge,
     is_put_out_of_service_and_back,
     talks_of_this_and_that,

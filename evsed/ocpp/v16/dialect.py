@@ -1,5 +1,5 @@
-"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Local Auth List Management, Smart Charging and Remote
-Trigger, as tables."""
+"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Local Auth List Management, Reservation, Smart Charging
+and Remote Trigger, as tables."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from evsed.ocpp.v16 import (
     local_list,
     metering,
     profiles,
+    reservations,
     status,
     transactions,
     vendor,
@@ -44,6 +45,7 @@ CODES = {
 }
 
 INBOUND: Mapping[str, Inbound] = {
+    "CancelReservation": Inbound(reservations.decode_cancel, encode_verdict),
     "ChangeAvailability": Inbound(status.decode_change_availability, encode_verdict),
     "ChangeConfiguration": Inbound(configuration.decode_change, encode_verdict),
     "ClearCache": Inbound(authorization.decode_clear_cache, encode_verdict),
@@ -54,6 +56,7 @@ INBOUND: Mapping[str, Inbound] = {
     "GetLocalListVersion": Inbound(local_list.decode_version, local_list.encode_version),
     "RemoteStartTransaction": Inbound(transactions.decode_remote_start, encode_verdict),
     "RemoteStopTransaction": Inbound(transactions.decode_remote_stop, encode_verdict),
+    "ReserveNow": Inbound(reservations.decode_reserve, encode_verdict),
     "Reset": Inbound(control.decode_reset, encode_verdict),
     "SendLocalList": Inbound(local_list.decode_list, encode_verdict),
     "SetChargingProfile": Inbound(profiles.decode_set, profiles.encode_set),
@@ -112,6 +115,8 @@ SHOWN = (
     "csChargingProfiles.stackLevel",
     "listVersion",
     "updateType",
+    "reservationId",
+    "expiryDate",
 )
 
 DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN)

@@ -21,6 +21,7 @@ from evsed.core.records import (
     Spent,
     Transaction,
 )
+from evsed.core.reserved import Reservation
 
 
 class PowerCut(Exception):
@@ -96,6 +97,7 @@ class Disk:
             profiles=self.of(InstalledProfile),
             listed=self.of(ListedToken),
             list_marks=self.of(ListMark),
+            reservations=self.of(Reservation),
         )
 
     def _cut(self, before: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts
+from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts, time_of_day
 
 
 @pytest.mark.parametrize(("ma", "shown"), [(0, "0.0 A"), (5_999, "5.9 A"), (16_000, "16.0 A"), (80_000, "80.0 A")])
@@ -18,6 +18,11 @@ def test_currents_are_never_rounded_up(ma: int, shown: str) -> None:
 )
 def test_durations_have_two_units_at_most(seconds: int, shown: str) -> None:
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(("wall_ms", "shown"), [(0, "00:00 UTC"), (1_798_761_599_999, "23:59 UTC")])
+def test_a_moment(wall_ms: int, shown: str) -> None:
+    assert time_of_day(wall_ms) == shown
 
 
 @pytest.mark.parametrize(("w", "shown"), [(0, "0.00 kW"), (9, "0.00 kW"), (10_989, "10.98 kW"), (3_050, "3.05 kW")])

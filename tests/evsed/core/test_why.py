@@ -86,8 +86,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         "The outlet is out of service; put it back with 'evsectl availability operative --evse 1'.",
     ),
     "reserved": (
-        replace(IDLE, status=Status.RESERVED),
-        "The outlet is reserved for another driver; wait until the reservation ends.",
+        replace(IDLE, status=Status.RESERVED, reserved=("…B2C3", "14:05 UTC, 25 min from now")),
+        "The outlet is reserved for card …B2C3 until 14:05 UTC, 25 min from now; show that card to charge.",
     ),
     "register fell": (
         replace(PLUGGED, fell=(1_234_567, 17), waiting_for_meter=True),

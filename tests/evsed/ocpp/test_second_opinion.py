@@ -176,6 +176,8 @@ REQUESTS = [
     (call.Reset("Soft"), Verdict.ACCEPTED, "Accepted"),
     (call.TriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
     (call.UnlockConnector(1), Verdict.UNLOCKED, "Unlocked"),
+    (call.ReserveNow(1, NOW, "CARD", 7, "GROUP"), Verdict.OCCUPIED, "Occupied"),
+    (call.CancelReservation(7), Verdict.REJECTED, "Rejected"),
     (call.SendLocalList(1, "Full", [{"id_tag": "CARD", "id_tag_info": CARD}]), Verdict.FAILED, "Failed"),
 ]
 NO_STATUS = {"GetConfiguration", "GetLocalListVersion"}

@@ -23,6 +23,7 @@ from evsed.core.records import (
     Transaction,
 )
 from evsed.core.reports import TransactionEnded, TransactionStarted
+from evsed.core.reserved import Reservation
 from evsed.core.words import Stamp, StopReason, Token, TokenStatus
 from evsed.store import database
 from evsed.store.journal import Journal
@@ -102,7 +103,9 @@ def a_day(sessions: int = 3) -> list[Persist]:
         history += whole_session(f"tx{n}", 2 * n)
         history.append(keep(Setting("SampledDataCtrlr", "TxUpdatedInterval", str(10 * n))))
         history.append(list_update(n))
-    history.append(keep(running("last"), started("last", 2 * sessions)))
+    reservation = Reservation(7, 0, CARD, None, 1, 2)
+    history.append(keep(reservation))
+    history.append(both(forget(reservation), keep(running("last"), started("last", 2 * sessions))))
     return history
 
 
@@ -165,6 +168,7 @@ def records_of(recovered: Recovered) -> list[Record]:
         *recovered.bindings,
         *recovered.listed,
         *recovered.list_marks,
+        *recovered.reservations,
     ]
 
 

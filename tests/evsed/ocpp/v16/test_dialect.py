@@ -23,11 +23,12 @@ CORE_PROFILE = {
 
 
 LOCAL_AUTH_LIST = {"GetLocalListVersion", "SendLocalList"}
+RESERVATION = {"CancelReservation", "ReserveNow"}
 SMART_CHARGING = {"SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"}
 
 
 def test_the_requests_of_the_supported_profiles_are_answered() -> None:
-    assert set(INBOUND) == CORE_PROFILE | LOCAL_AUTH_LIST | SMART_CHARGING | {"TriggerMessage"}
+    assert set(INBOUND) == CORE_PROFILE | LOCAL_AUTH_LIST | RESERVATION | SMART_CHARGING | {"TriggerMessage"}
 
 
 def test_every_report_has_a_message() -> None:
