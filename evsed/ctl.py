@@ -24,6 +24,7 @@ from evsed.ctl_text import (
     in_colours,
     plainly,
     printable,
+    security_text,
     status_text,
     transactions_text,
     value_text,
@@ -184,6 +185,12 @@ def _transactions(args: argparse.Namespace) -> None:
     _print_json(transactions) if args.json else print(transactions_text(transactions, _width()))
 
 
+def _security_log(args: argparse.Namespace) -> None:
+    with Control(args.control_socket) as evsed:
+        events = evsed.ask("security-log", limit=args.limit)["events"]
+    _print_json(events) if args.json else print(security_text(events))
+
+
 def _log(args: argparse.Namespace) -> None:
     with Control(args.control_socket, READING_S) as evsed:
         for line in evsed.ask("log", lines=args.lines)["lines"]:
@@ -320,6 +327,9 @@ def _reading_words(word: Word) -> None:
     transactions = word("transactions", _transactions, "the newest charges")
     transactions.add_argument("--json", action="store_true", help="as JSON")
     transactions.add_argument("--limit", type=_natural, default=20, metavar="N", help="how many (default 20)")
+    security = word("security-log", _security_log, "the newest security events")
+    security.add_argument("--json", action="store_true", help="as JSON")
+    security.add_argument("--limit", type=_natural, default=50, metavar="N", help="how many (default 50)")
     log = word("log", _log, "the newest lines of the log of evsed")
     log.add_argument("-n", "--lines", type=_natural, default=50, metavar="N", help="how many (default 50)")
 

@@ -98,6 +98,12 @@ def _unassigned(wh: int) -> str:
     return f"{kilowatt_hours(wh)} counted since the last transaction" if wh else ""
 
 
+def security_text(events: Sequence[Document]) -> str:
+    """One line an event."""
+    rows = [(_moment(e["at_ms"]), e["kind"], printable(e["info"])) for e in events]
+    return table(("WHEN", "WHAT", "MORE"), rows)
+
+
 def transactions_text(transactions: Sequence[Document], width: int | None = None) -> str:
     """One line a transaction, and one for what was counted before it and is nobody's; its long name only where there is
     room for it.

@@ -19,6 +19,7 @@ from evsed.core import events, status, why
 from evsed.core.catalogue import ALL, by_key16, by_path
 from evsed.core.effects import Answered, VariablesReply, VendorReply
 from evsed.core.records import Transaction
+from evsed.core.security_events import SecurityEntry
 from evsed.core.variables import Variable
 from evsed.core.words import Registration, Stamp, StopReason, Token, Verdict
 from evsed.questions import (
@@ -28,6 +29,7 @@ from evsed.questions import (
     LogLines,
     MeterReplaced,
     Question,
+    SecurityLog,
     SendData,
     Set,
     Start,
@@ -59,6 +61,9 @@ class Desk(Protocol):
 
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first, running ones too."""
+
+    async def security_log(self, limit: int) -> Sequence[SecurityEntry]:
+        """The newest lines of the security log, newest first."""
 
     def wall_ms(self, stamp: Stamp) -> int | None:
         """The wall time of a stamp, as far as it is known by now."""
@@ -148,6 +153,11 @@ def _transaction(desk: Desk, record: Transaction) -> Document:
         "reason": record.reason,
         "unassigned_wh": record.unassigned_wh,
     }
+
+
+async def _security_log(desk: Desk, question: SecurityLog) -> Document:
+    rows = await desk.security_log(question.limit)
+    return {"events": [{"at_ms": desk.wall_ms(row.at), "kind": row.kind, "info": row.info} for row in rows]}
 
 
 async def _log(desk: Desk, question: LogLines) -> Document:
@@ -266,6 +276,7 @@ ANSWERS: dict[type[Question], Callable[[Desk, Any], Awaitable[Document]]] = {
     Get: _get,
     Set: _set,
     Transactions: _transactions,
+    SecurityLog: _security_log,
     LogLines: _log,
     SendData: _send_data,
     Availability: _availability,

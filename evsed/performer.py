@@ -85,6 +85,7 @@ class Performer:
         self._station_due_ms = station.next_deadline()
         self._unkept: dict[tuple[type, str], Change] = {}
         self._trouble = ""  # why the disk takes nothing
+        self._full = False
         self._retry_ms = 0
         self.restart: ResetKind | None = None
         # Each takes exactly the effect that it is entered under.
@@ -167,7 +168,7 @@ class Performer:
             except StoreFailed as failed:
                 self._broke(failed)
         self._hold(persist.changes)
-        return StoreBroken(persist.changes, self._trouble)
+        return StoreBroken(persist.changes, self._trouble, self._full)
 
     def _hold(self, changes: Iterable[Change]) -> None:
         """In their order; the newest of each key is enough, so that a disk broken for weeks fills no memory."""
@@ -188,7 +189,7 @@ class Performer:
                 await self._hands.disk(self._journal.flush)
             except StoreFailed as failed:
                 self._broke(failed)
-                await self._ask(StoreBroken((), self._trouble))
+                await self._ask(StoreBroken((), self._trouble, self._full))
 
     async def _try_again(self) -> None:
         """What was gathered goes with it."""
@@ -202,7 +203,7 @@ class Performer:
         self._hands.deliver(StoreMended())
 
     def _broke(self, failed: StoreFailed) -> None:
-        self._trouble = str(failed)
+        self._trouble, self._full = str(failed), failed.full
         self._retry_ms = self._hands.now().mono_ms + STORE_RETRY_MS
 
 

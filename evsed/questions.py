@@ -45,6 +45,12 @@ class Transactions(Question, tag="transactions"):
     limit: Rows = 20
 
 
+class SecurityLog(Question, tag="security-log"):
+    """The newest lines of the security log."""
+
+    limit: Rows = 50
+
+
 class LogLines(Question, tag="log"):
     """The newest lines of the log."""
 

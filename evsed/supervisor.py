@@ -18,6 +18,7 @@ from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply,
 from evsed.core.events import DeadlineReached, Event, LocalRequest, Ref, Request, ResetKind
 from evsed.core.overview import Surroundings, overview
 from evsed.core.records import Transaction
+from evsed.core.security_events import SecurityEntry
 from evsed.core.station import Station
 from evsed.core.status import HalStatus, LinkStatus, StationStatus, TickStatus
 from evsed.core.words import Now, Stamp
@@ -233,6 +234,10 @@ class Supervisor:
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         """The newest transactions, newest first."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.transactions, limit)
+
+    async def security_log(self, limit: int) -> Sequence[SecurityEntry]:
+        """Its newest lines, newest first."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._journal.security_log, limit)
 
     def wall_ms(self, stamp: Stamp) -> int | None:
         """The wall time of a stamp."""

@@ -12,6 +12,7 @@ from evsed.core.outbox import Outbox
 from evsed.core.profile_book import ProfileBook
 from evsed.core.reservations import Reservations, Stance
 from evsed.core.rules import Rules
+from evsed.core.security import Security
 from evsed.core.variables import Variables
 from evsed.core.words import Now, Token
 
@@ -29,6 +30,7 @@ class Box(Struct):
     variables: Variables
     tokens: TokenBook
     outbox: Outbox
+    security: Security
     profiles: ProfileBook
     reservations: Reservations
     rules: Rules

@@ -46,6 +46,7 @@ LIST_CONFLICT = FaultNote(
 def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
     """A plain reconnect needs no boot; the present state goes out before the backlog."""
     station.registration.connected()
+    station.box.security.linked()
     station.said_ms = turn.now.mono_ms
 
 
@@ -89,7 +90,7 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
     """The central system failed to process an item, or said nothing."""
     variables = station.box.variables
     outcome = station.box.outbox.failed(
-        event.item, variables[catalogue.MESSAGE_ATTEMPTS], variables[catalogue.MESSAGE_ATTEMPT_INTERVAL], turn
+        event, variables[catalogue.MESSAGE_ATTEMPTS], variables[catalogue.MESSAGE_ATTEMPT_INTERVAL], turn
     )
     if outcome is None:
         return

@@ -19,6 +19,7 @@ from evsed.core.reports import (
     TransactionStarted,
     TransactionUpdated,
 )
+from evsed.core.security_events import SecurityNoted
 from evsed.core.turn import Turn
 from evsed.core.words import MeterSet, Now, Stamp
 
@@ -73,7 +74,7 @@ class Calendar:
 
 def moment(report: Report) -> Stamp | None:
     """When what it tells happened; None = now."""
-    if isinstance(report, TransactionStarted | TransactionEnded | StatusChanged):
+    if isinstance(report, TransactionStarted | TransactionEnded | StatusChanged | SecurityNoted):
         return report.at
     if isinstance(report, TransactionUpdated | MetersSampled):
         return report.samples[0].at if report.samples else None

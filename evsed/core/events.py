@@ -13,6 +13,7 @@ from msgspec import Struct
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.reserved import ReservationCancelled, ReserveAsked
+from evsed.core.security_events import SecurityNoticed
 from evsed.core.words import FaultNote, MeterReading, Registration, StopReason, Token, TokenStatus, Verdict
 
 Ref = str
@@ -358,6 +359,7 @@ class StoreBroken(Struct, frozen=True):
 
     changes: tuple[object, ...]
     why: str
+    full: bool = False
 
 
 class StoreMended(Struct, frozen=True):
@@ -381,4 +383,14 @@ BoxEvent = (
     | DeadlineReached
 )
 LinkEvent = LinkUp | LinkDown | Delivered | Undelivered
-Event = BoxEvent | LinkEvent | Request | LocalRequest | FromCentral | RestartWanted | StoreBroken | StoreMended
+Event = (
+    BoxEvent
+    | LinkEvent
+    | SecurityNoticed
+    | Request
+    | LocalRequest
+    | FromCentral
+    | RestartWanted
+    | StoreBroken
+    | StoreMended
+)

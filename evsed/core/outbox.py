@@ -1,9 +1,10 @@
 """What waits to be sent, in which order, and how often it is tried.
 
-Transaction messages are one queue in strict order, kept on disk until they are answered (OCPP 1.6 §3.7).
-Everything else is of the present: it lives only as long as the connection. One call is open at a time; items leave in
-the order in which they were put, except that a question a driver waits for goes first, and that the backlog (what was
-queued before the connection came up) yields to all that describes the present.
+Transaction messages are one queue in strict order, kept on disk until they are answered (OCPP 1.6 §3.7); notices are
+kept likewise, each for itself (`notices.py`). Everything else is of the present: it lives only as long as the
+connection. One call is open at a time; items leave in the order in which they were put, except that a question a driver
+waits for goes first, and that the backlog (what was queued before the connection came up) yields to all that describes
+the present.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from enum import Enum, auto
 from msgspec import Struct
 from msgspec.structs import replace
 
+from evsed.core.events import Undelivered
+from evsed.core.notices import NOTICES, Notices
 from evsed.core.records import QueuedReport
 from evsed.core.reports import (
     AuthorizationAsked,
@@ -53,10 +56,12 @@ class Outbox:
     """The queue on disk and the reports of this connection."""
 
     def __init__(self, queued: Iterable[QueuedReport], new_id: Callable[[], str]) -> None:
-        self._queue = deque(queued)
+        rows = tuple(queued)
+        self._queue = deque(row for row in rows if not isinstance(row.report, NOTICES))
+        self._notices = Notices(row for row in rows if isinstance(row.report, NOTICES))
         self._present: dict[str, Present] = {}
         self._new_id = new_id
-        self._seq = max((row.seq for row in self._queue), default=0)
+        self._seq = max((row.seq for row in rows), default=0)
         self._backlog_seq = self._seq
         self._not_before_ms = 0
         self.open: QueuedReport | None = None
@@ -73,13 +78,16 @@ class Outbox:
             self._queue.append(row)
             turn.put(row, urgent=not isinstance(report, TransactionUpdated))
             self._thin(turn)
+        elif isinstance(report, NOTICES):
+            self._notices.put(row, turn)
         else:
             self._present[row.id] = Present(row, asked_for)
             self._limit_present()
 
-    def head(self) -> Report | None:
-        """The transaction message whose turn it is."""
-        return self._queue[0].report if self._queue else None
+    def heads(self) -> tuple[Report, ...]:
+        """The transaction message and the notice whose turn it is."""
+        rows = (self._queue[0] if self._queue else None, self._notices.head())
+        return tuple(row.report for row in rows if row is not None)
 
     def has(self, kind: type[Report]) -> bool:
         """Whether such a report of this connection waits or is being sent."""
@@ -100,12 +108,15 @@ class Outbox:
         allowed = [present.row for present in self._present.values() if _may_leave(present, stage)]
         if stage is Stage.ALL and self._queue and now_ms >= self._not_before_ms:
             allowed.append(self._queue[0])
+        notice = self._notices.due(now_ms)
+        if stage is Stage.ALL and notice is not None:
+            allowed.append(notice)
         self.open = min(allowed, key=self._turn_of, default=None)
         return self.open
 
-    def next_deadline(self) -> int | None:
-        """When the head of the queue may be tried again."""
-        return self._not_before_ms if self._queue else None
+    def deadlines(self) -> tuple[int | None, ...]:
+        """When the head of each queue may be tried again."""
+        return self._not_before_ms if self._queue else None, self._notices.next_deadline()
 
     def answered(self, item: str, turn: Turn) -> Report | None:
         """It arrived; None if it is not the open one."""
@@ -114,11 +125,13 @@ class Outbox:
             self._remove(row, turn)
         return row.report if row else None
 
-    def failed(self, item: str, attempts: int, interval_s: int, turn: Turn) -> tuple[Report, bool] | None:
+    def failed(self, event: Undelivered, attempts: int, interval_s: int, turn: Turn) -> tuple[Report, bool] | None:
         """It was refused or not answered: (report, given up); None if it is not the open one."""
-        row = self._close(item)
+        row = self._close(event.item)
         if row is None:
             return None
+        if self._notices.holds(row.id):
+            return row.report, self._notices.failed(row, event.code, attempts, turn)
         tried = replace(row, attempts=row.attempts + 1)
         if row.id in self._present or tried.attempts >= attempts:
             self._remove(row, turn)
@@ -161,6 +174,9 @@ class Outbox:
 
     def _remove(self, row: QueuedReport, turn: Turn) -> None:
         if self._present.pop(row.id, None) is not None:
+            return
+        if self._notices.holds(row.id):
+            self._notices.remove(row, turn)
             return
         if self._queue and self._queue[0].id == row.id:
             self._queue.popleft()

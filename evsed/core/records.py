@@ -9,6 +9,7 @@ from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.reports import Report
 from evsed.core.reserved import Reservation
+from evsed.core.security_events import SecurityEntry
 from evsed.core.words import MeterSet, Stamp, StopReason, Token, TokenStatus
 
 
@@ -162,11 +163,14 @@ Record = (
     | ListedToken
     | ListMark
     | Reservation
+    | SecurityEntry
 )
 
 
 class Recovered(Struct, frozen=True):
-    """All that the journal held at start, in the order in which it was written. Ended transactions stay on disk."""
+    """All that the journal held at start, in the order in which it was written. Ended transactions and the security log
+    stay on disk. `damaged`: there was a journal that could not be read, and a fresh one was begun.
+    """
 
     transactions: tuple[Transaction, ...] = ()
     queue: tuple[QueuedReport, ...] = ()
@@ -181,6 +185,7 @@ class Recovered(Struct, frozen=True):
     listed: tuple[ListedToken, ...] = ()
     list_marks: tuple[ListMark, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    damaged: bool = False
 
 
 class Past(Struct, frozen=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.security_events import SecurityNoted
 from evsed.core.words import FaultNote, MeterSet, Stamp, Status, StopReason, Token
 
 
@@ -94,5 +95,6 @@ Report = (
     | TransactionEnded
     | MetersSampled
     | VendorMessage
+    | SecurityNoted
 )
 TransactionReport = TransactionStarted | TransactionUpdated | TransactionEnded

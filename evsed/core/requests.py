@@ -183,7 +183,7 @@ def cancel(station: Station, request: CancelRequested, turn: Turn) -> None:
 def reset(station: Station, request: ResetRequested, turn: Turn) -> None:
     """OCPP 1.6 §5.14: answered before anything happens."""
     turn.tell(Reply(request.ref, Verdict.ACCEPTED))
-    station.resetting.begin(request.kind, turn)
+    station.resetting.begin(request.kind, station, turn)
 
 
 def unlock(station: Station, request: UnlockRequested, turn: Turn) -> None:

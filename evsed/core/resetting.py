@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evsed.core import catalogue
 from evsed.core.effects import Restart
 from evsed.core.events import ResetKind
+from evsed.core.security_events import SecurityKind
 from evsed.core.turn import Turn
 from evsed.core.words import StopReason
 
@@ -29,8 +30,9 @@ class Resetting:
         self._tries = 0
         self._done = False
 
-    def begin(self, kind: ResetKind, turn: Turn) -> None:
+    def begin(self, kind: ResetKind, station: Station, turn: Turn) -> None:
         """Take the order."""
+        station.box.security.note(SecurityKind.RESET, kind, turn)
         if self.kind is None:
             self._try_until_ms = turn.now.mono_ms + TRY_MS
         self.kind = ResetKind.HARD if ResetKind.HARD in (kind, self.kind) else kind

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.security_events import SecurityKind
+
 
 class Rules(Struct, frozen=True):
     """A new field makes all dialects answer."""
@@ -13,3 +15,4 @@ class Rules(Struct, frozen=True):
     answers_while_rejected: bool
     remote_start_while_pending: bool
     clear_by_id_alone: bool
+    critical_security: frozenset[SecurityKind]

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evsed.core import catalogue, central, requests, smart_charging
+from evsed.core import catalogue, central, requests, security, smart_charging
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
 from evsed.core.charging import judged
@@ -40,6 +40,8 @@ from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionS
 from evsed.core.reservations import Reservations
 from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
+from evsed.core.security import Security
+from evsed.core.security_events import SecurityKind
 from evsed.core.turn import Turn
 from evsed.core.variables import Variables
 from evsed.core.words import FaultNote, Now, Stamp, Status, Verdict
@@ -64,10 +66,12 @@ class Station:
     ) -> None:
         written = {setting.key: setting.value for setting in recovered.settings}
         variables = Variables(catalogue.ALL, presets or {}, written)
+        outbox = Outbox(recovered.queue, new_id)
         self.box: Box = Box(
             variables=variables,
             tokens=_tokens(access, recovered, variables),
-            outbox=Outbox(recovered.queue, new_id),
+            outbox=outbox,
+            security=Security(rules, outbox, new_id),
             reservations=Reservations(recovered.reservations),
             profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
             rules=rules,
@@ -76,17 +80,15 @@ class Station:
             installer_ma=installer_ma,
         )
         self.outlets: dict[int, Outlet] = {}
-        self.registration = Registration()
-        self.resetting = Resetting()
+        self.registration, self.resetting = Registration(), Resetting()
         self.smart_charging = smart_charging.SmartCharging()
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up, self.status_unsure = False, False
         self.said_ms = now.mono_ms
         self.store_trouble = ""
-        self._recovered = recovered
+        self._recovered, self._started = recovered, now
         self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
         self._calendar = Calendar(recovered)
-        self._started = now
         self._aligned = Aligned()
         self._told: tuple[Status, str | None] | None = None
         self._sent: str | None = None
@@ -97,6 +99,8 @@ class Station:
         turn = Turn(now)
         self._now_ms = now.mono_ms
         self._calendar.learn(turn)
+        self.box.security.begin(self._recovered.damaged, turn)
+        self.box.security.watch_time(turn)
         self._take(event, turn)
         self.box.online = self.registration.online
         self.box.resetting = self.resetting.kind is not None
@@ -120,7 +124,7 @@ class Station:
         times = (
             *(outlet.next_deadline(now_ms) for outlet in self.outlets.values()),
             self.registration.next_deadline(),
-            self.box.outbox.next_deadline() if self.box.online else None,
+            *(self.box.outbox.deadlines() if self.box.online else ()),
             self._heartbeat_ms() if self.box.online else None,
             self._aligned.at_ms,
             self.resetting.next_deadline(),
@@ -218,6 +222,8 @@ class Station:
         """The disk takes nothing: nothing new begins; what just began never did."""
         if self.box.durable:
             turn.log(f"! the journal can't be written: {event.why}")
+            if event.full:
+                self.box.security.note(SecurityKind.MEMORY_EXHAUSTED, "the disk is full", turn)
         self.box.durable, self.store_trouble = False, event.why
         self.box.outbox.not_sent(self._sent)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
@@ -289,10 +295,10 @@ class Station:
             turn.tell(Send(row.id, row.report, self.box.variables[catalogue.MESSAGE_TIMEOUT] * 1_000))
 
     def _stage(self, now: Now) -> Stage:
-        """What may leave now; a transaction message waits until it can be dated, and is sure to be on the disk (I5)."""
-        stage, head = self.registration.stage(now.mono_ms), self.box.outbox.head()
-        stamp = moment(head) if head is not None else None
-        undated = stamp is not None and self.date(stamp, now) is None
+        """What may leave now; what is queued waits until it can be dated, and is sure to be on the disk (I5)."""
+        stage = self.registration.stage(now.mono_ms)
+        stamps = [moment(report) for report in self.box.outbox.heads()]
+        undated = any(stamp is not None and self.date(stamp, now) is None for stamp in stamps)
         return Stage.PRESENT if stage is Stage.ALL and (undated or not self.box.durable) else stage
 
 
@@ -317,5 +323,6 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     StoreMended: Station.store_mended,
     VendorMessageWanted: Station.vendor_message,
     **central.HANDLERS,
+    **security.HANDLERS,
     **requests.HANDLERS,
 }

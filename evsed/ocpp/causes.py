@@ -13,6 +13,8 @@ from socket import gaierror
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, NegotiationError
 from websockets.http11 import Response
 
+from evsed.core.security_events import SecurityKind
+
 LONGEST_DETAIL = 120
 
 # What connecting may raise; anything else is a bug of ours.
@@ -31,6 +33,15 @@ _UNREACHED = {
     errno.EHOSTUNREACH: "there is no way to its address: check the network",
     errno.ENETUNREACH: "there is no way to its network: check the network of this box",
     errno.EADDRNOTAVAIL: "its address can't be used from here: check the url",
+}
+
+
+# What OpenSSL says when the other side has only TLS that we refuse: an alert of its, or our own verdict.
+_TLS_VERSION = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "UNKNOWN_PROTOCOL")
+_TLS_CIPHERS = ("WRONG_CIPHER_RETURNED", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
+_OF_TLS = {
+    **dict.fromkeys(_TLS_VERSION, SecurityKind.TLS_VERSION),
+    **dict.fromkeys(_TLS_CIPHERS, SecurityKind.TLS_CIPHERS),
 }
 
 
@@ -57,6 +68,17 @@ def why_not_connected(error: BaseException) -> str:
     if isinstance(error, NegotiationError):
         return f"it does not speak our version of OCPP: {_brief(error)}"
     return f"it does not open a WebSocket: {_brief(error)}"
+
+
+def concerns(error: BaseException) -> tuple[SecurityKind, ...]:
+    """What the security log must hear of a failed attempt."""
+    if isinstance(error, InvalidStatus):
+        refused = error.response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+        return (SecurityKind.REFUSED_BY_CENTRAL,) if refused else ()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return SecurityKind.CENTRAL_CERTIFICATE, SecurityKind.CENTRAL_REFUSED  # A00.FR.309, .413
+    found = _OF_TLS.get(error.reason or "") if isinstance(error, ssl.SSLError) else None
+    return () if found is None else (found,)
 
 
 def why_closed(error: ConnectionClosed) -> str:

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from evsed.core.effects import Reply, Send
 from evsed.core.events import Binding, BootAnswer, Delivered, Event, FromCentral, LinkDown, LinkUp, Ref, Undelivered
+from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Nameplate, Registration, Stamp
 from evsed.ocpp.dialect import Bindings, Dialect, Inbound, Lookups, Outbound, Refusal, RequestAnswer, VendorHandler
 from evsed.ocpp.frames import Payload
@@ -138,7 +139,8 @@ class Exchange:
         if isinstance(incoming, Failed):
             return self._undelivered(incoming.code, incoming.text)
         self._trace.note(f"{'dropped' if incoming.reply is None else 'refused'}: {incoming.why}")
-        return self._frame(incoming.reply)
+        events = () if incoming.concern is None else (SecurityNoticed(incoming.concern, incoming.why),)
+        return Output(self._frame(incoming.reply).frames, events)
 
     def _take_call(self, asked: Asked) -> Output:
         self._trace.call(IN, asked.id, asked.action, asked.payload)
@@ -151,7 +153,8 @@ class Exchange:
         if violation is not None:
             verdict = inbound.unknown_words.get(violation.field) if violation.flaw is Flaw.VALUE else None
             if verdict is None:
-                return self._refuse(asked.id, violation.flaw, violation.text)
+                concern = SecurityNoticed(SecurityKind.INVALID_MESSAGES, f"{asked.action}: {violation.text}")
+                return Output(self._refuse(asked.id, violation.flaw, violation.text).frames, (concern,))
             return self._answer(asked, inbound, verdict)
         ref = f"central-{next(self._refs)}"
         decoded = inbound.decode(asked.payload, ref, self._lookups)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from evsed.core.security_events import SecurityKind
 from evsed.ocpp import frames
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.violations import Flaw, RemoteViolation
@@ -21,6 +22,8 @@ from evsed.ocpp.violations import Flaw, RemoteViolation
 CALLS_AT_MOST = 16
 ANSWER_WITHIN_MS = 60_000
 CLOSED_CALLS_KEPT = 32
+# Late answers, and those to questions of an earlier connection, are nobody's fault.
+_CONCERNS = {"repeated answers": SecurityKind.REPLAYED}
 
 
 class Asked(Struct, frozen=True):
@@ -45,10 +48,11 @@ class Failed(Struct, frozen=True):
 
 
 class Dropped(Struct, frozen=True):
-    """A frame of no use; `reply`, if there is one, goes back."""
+    """A frame of no use; `reply`, if there is one, goes back. `concern`: it is of interest to the security log."""
 
     why: str
     reply: str | None = None
+    concern: SecurityKind | None = None
 
 
 Incoming = Asked | Answered | Failed | Dropped
@@ -110,7 +114,7 @@ class Session:
         except RemoteViolation as broken:
             self._counters["malformed frames"] += 1
             reply = self._error(broken.id, broken.flaw, broken.text) if broken.id is not None else None
-            return Dropped(broken.text, reply)
+            return Dropped(broken.text, reply, SecurityKind.INVALID_MESSAGES)
         if isinstance(message, frames.Call):
             return self._called(message, now_ms)
         if message.id != self._open:
@@ -139,7 +143,7 @@ class Session:
     def _stray(self, id: str) -> Dropped:
         kind = next((kind for closed, kind in reversed(self._closed) if closed == id), "unknown answers")
         self._counters[kind] += 1
-        return Dropped(f"an answer that nobody waits for ({kind})")
+        return Dropped(f"an answer that nobody waits for ({kind})", concern=_CONCERNS.get(kind))
 
     def _close(self, kind_of_next: str) -> None:
         if self._open is not None:

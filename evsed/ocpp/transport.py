@@ -22,9 +22,10 @@ from websockets.typing import Subprotocol
 
 from evsed.core.effects import LinkSettings, Reply, Send
 from evsed.core.events import Event, Ref
+from evsed.core.security_events import SecurityNoticed
 from evsed.core.status import LinkStatus
 from evsed.ocpp.backoff import Backoff
-from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, why_not_connected
+from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, concerns, why_not_connected
 from evsed.ocpp.conversation import Conversation, Sleep, rest
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
@@ -110,6 +111,8 @@ class Link:
                 connection = await self._dial()
             except NO_CONNECTION as error:
                 why, asked_s = why_not_connected(error), asked_wait_s(error)
+                for kind in concerns(error):
+                    self._deliver(SecurityNoticed(kind, why))
             else:
                 why = await self._talk(connection)
                 connected_ms = self._clock_ms() - self._since_ms

@@ -37,7 +37,7 @@ _PRAGMAS = (
     "cell_size_check = ON",
     "trusted_schema = OFF",
 )
-_PROBES = ("record", "ended", "quarantine")
+_PROBES = ("record", "ended", "security", "quarantine")
 
 _DISK = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -54,7 +54,13 @@ _DISK = {
 
 
 class StoreFailed(Exception):
-    """The disk did not do it; nothing was changed and it may be tried again. The text is a sentence."""
+    """The disk did not do it; nothing was changed and it may be tried again. The text is a sentence. `full`: for want
+    of room.
+    """
+
+    def __init__(self, sentence: str, *, full: bool = False) -> None:
+        super().__init__(sentence)
+        self.full = full
 
 
 class StoreRefused(Exception):
@@ -66,11 +72,12 @@ class _Damaged(Exception):
 
 
 class Database(Struct, frozen=True):
-    """An open journal file and the lock on its folder."""
+    """An open journal file and the lock on its folder. `damaged`: the one before it had to be set aside."""
 
     path: Path
     connection: sqlite3.Connection
     lock: int
+    damaged: bool = False
 
     def close(self) -> None:
         """Give both back."""
@@ -83,13 +90,13 @@ class Database(Struct, frozen=True):
 def open_database(folder: Path) -> Database:
     """The journal of a state folder, made if there is none. Raises StoreRefused, StoreFailed."""
     path = folder / FILE
-    lock = _lock(folder)
+    lock, damaged = _lock(folder), False
     try:
         with disk_faults(path):
             try:
                 connection = _open_sound(path)
             except _Damaged as damage:
-                aside = _set_aside(path)
+                aside, damaged = _set_aside(path), True
                 reason = " ".join(str(damage).split())[:200]
                 log.error("%s was damaged (%s): it is kept as %s, a fresh one is begun", path, reason, aside.name)
                 connection = _open_sound(path)
@@ -97,7 +104,7 @@ def open_database(folder: Path) -> Database:
     except BaseException:
         os.close(lock)
         raise
-    return Database(path, connection, lock)
+    return Database(path, connection, lock, damaged)
 
 
 @contextmanager
@@ -106,8 +113,9 @@ def disk_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as fault:
-        reason = _DISK.get(_code(fault), str(fault))
-        raise StoreFailed(f"{path}: {reason}; nothing was changed, it can be tried again.") from fault
+        code = _code(fault)
+        sentence = f"{path}: {_DISK.get(code, str(fault))}; nothing was changed, it can be tried again."
+        raise StoreFailed(sentence, full=code == sqlite3.SQLITE_FULL) from fault
     except OSError as fault:
         raise StoreFailed(
             f"{fault.filename or path}: {fault.strerror}; nothing was changed, it can be tried again."

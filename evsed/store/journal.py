@@ -6,6 +6,7 @@ Rules this file upholds:
 - `StoreFailed` leaves everything as it was, gathered changes too, so the same call may be made again.
 - A row that can't be read is moved aside with its reason; the others go on.
 - Ended transactions stay for people to look at: the newest `KEEP_ENDED`, and each whose reports are still queued.
+- So does the security log: its newest `KEEP_SECURITY` lines (A04.FR.04).
 
 Calls may block as long as the disk does. One caller at a time; which thread is the caller's choice.
 """
@@ -39,6 +40,7 @@ from evsed.core.records import (
     Transaction,
 )
 from evsed.core.reserved import Reservation
+from evsed.core.security_events import SecurityEntry
 from evsed.store.database import StoreFailed, disk_faults, open_database
 from evsed.store.records import KIND_OF, Row, Unreadable, decode, encode, tx_of
 
@@ -47,6 +49,7 @@ log = logging.getLogger(__name__)
 FLUSH_MS = 60_000
 KEEP_ENDED = 10_000
 KEEP_QUARANTINED = 1_000
+KEEP_SECURITY = 1_000
 TRANSACTION = KIND_OF[Transaction]
 
 T = TypeVar("T", bound=Record)
@@ -57,22 +60,27 @@ _PUT = """
     ON CONFLICT (kind, key) DO UPDATE SET
         version = excluded.version, checksum = excluded.checksum, body = excluded.body, tx = excluded.tx
 """
-_PUT_ENDED = """
-    INSERT INTO ended (kind, key, version, checksum, body) VALUES (?, ?, ?, ?, ?)
+_PUT_PAST = {
+    table: f"""
+    INSERT INTO {table} (kind, key, version, checksum, body) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET
         version = excluded.version, checksum = excluded.checksum, body = excluded.body
-"""
+"""  # noqa: S608
+    for table in ("ended", "security")
+}
 _DROP = "DELETE FROM record WHERE kind = ? AND key = ?"
 _DROP_ENDED = "DELETE FROM ended WHERE key = ?"
 _THIN_ENDED = """
     DELETE FROM ended WHERE place <= (SELECT max(place) FROM ended) - ?
     AND key NOT IN (SELECT tx FROM record WHERE tx IS NOT NULL)
 """
+_THIN_SECURITY = "DELETE FROM security WHERE place <= (SELECT max(place) FROM security) - ?"
 _LIVE = "SELECT place, kind, key, version, checksum, body FROM record ORDER BY place"
 _RUNNING = """
     SELECT place, kind, key, version, checksum, body FROM record
     WHERE kind = 'transaction' ORDER BY place DESC LIMIT ?
 """
+_NEWEST_SECURITY = "SELECT place, kind, key, version, checksum, body FROM security ORDER BY place DESC LIMIT ?"
 _NEWEST_ENDED = "SELECT place, kind, key, version, checksum, body FROM ended ORDER BY place DESC LIMIT ?"
 _MOVE_ASIDE = {
     table: (
@@ -80,7 +88,7 @@ _MOVE_ASIDE = {
         f"SELECT kind, key, version, checksum, body, ? FROM {table} WHERE place = ?",
         f"DELETE FROM {table} WHERE place = ?",  # noqa: S608
     )
-    for table in ("record", "ended")
+    for table in ("record", "ended", "security")
 }
 _THIN_QUARANTINE = "DELETE FROM quarantine WHERE place <= (SELECT max(place) FROM quarantine) - ?"
 
@@ -95,11 +103,11 @@ class Quarantined(Struct, frozen=True):
 
 
 class _Kept(Struct, frozen=True):
-    """A record ready to be written."""
+    """A record ready to be written; `past` is the table of those that are not loaded at start."""
 
     row: Row
     tx: str | None
-    ended: bool
+    past: str | None
 
 
 class Journal:
@@ -108,7 +116,7 @@ class Journal:
     def __init__(self, folder: Path, keep_ended: int = KEEP_ENDED) -> None:
         self._database = open_database(folder)
         self._sql = self._database.connection
-        self._keep_ended = keep_ended
+        self._thinning = {"ended": (_THIN_ENDED, (keep_ended,)), "security": (_THIN_SECURITY, (KEEP_SECURITY,))}
         self._gathered: dict[Address, _Kept | None] = {}
         self._flush_at: int | None = None
 
@@ -130,6 +138,7 @@ class Journal:
             listed=_only(ListedToken, found),
             list_marks=_only(ListMark, found),
             reservations=_only(Reservation, found),
+            damaged=self._database.damaged,
         )
 
     def commit(self, persist: Persist) -> None:
@@ -166,6 +175,10 @@ class Journal:
         ended = _only(Transaction, self._read("ended", _NEWEST_ENDED, limit))
         return [*running, *ended][:limit]
 
+    def security_log(self, limit: int = KEEP_SECURITY) -> list[SecurityEntry]:
+        """The security log as the disk has it, newest first."""
+        return list(_only(SecurityEntry, self._read("security", _NEWEST_SECURITY, limit)))
+
     def quarantined(self) -> list[Quarantined]:
         """Rows that could not be read, oldest first."""
         with disk_faults(self._database.path):
@@ -186,14 +199,14 @@ class Journal:
                     self._apply(kind, key, kept)
 
     def _apply(self, kind: str, key: str, kept: _Kept | None) -> None:
-        ended = kept is not None and kept.ended
-        if kept is None or ended:
+        past = kept.past if kept is not None else None
+        if kept is None or past == "ended":
             self._sql.execute(_DROP, (kind, key))
-        if kind == TRANSACTION and not ended:
+        if kind == TRANSACTION and past is None:
             self._sql.execute(_DROP_ENDED, (key,))
-        if kept is not None and ended:
-            self._sql.execute(_PUT_ENDED, kept.row)
-            self._sql.execute(_THIN_ENDED, (self._keep_ended,))
+        if kept is not None and past is not None:
+            self._sql.execute(_PUT_PAST[past], kept.row)
+            self._sql.execute(*self._thinning[past])
         elif kept is not None:
             self._sql.execute(_PUT, (*kept.row, kept.tx))
 
@@ -237,11 +250,11 @@ def _encoded(change: Change) -> tuple[Address, _Kept | None]:
     if isinstance(change, Drop):
         return (KIND_OF[change.kind], change.key), None
     record = cast(Record, change.record)  # effects.Put says so
-    ended = False
+    past = "security" if isinstance(record, SecurityEntry) else None
     if isinstance(record, Transaction) and record.ended is not None:
-        record, ended = replace(record, samples=()), True  # its end report carries them
+        record, past = replace(record, samples=()), "ended"  # its end report carries them
     row = encode(record)
-    return (row.kind, row.key), _Kept(row, tx_of(record), ended)
+    return (row.kind, row.key), _Kept(row, tx_of(record), past)
 
 
 def _only(kind: type[T], records: Iterable[Record]) -> tuple[T, ...]:

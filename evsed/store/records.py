@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import listed, profiles, records, reports, reserved
+from evsed.core import listed, profiles, records, reports, reserved, security_events
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -58,6 +58,7 @@ FORMS: dict[str, Form] = {
     "listed": Form(listed.ListedToken, 1),
     "list-mark": Form(listed.ListMark, 1),
     "reservation": Form(reserved.Reservation, 1),
+    "security": Form(security_events.SecurityEntry, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 
@@ -74,6 +75,7 @@ REPORTS: dict[str, type[Report]] = {
     "transaction-ended": reports.TransactionEnded,
     "meters-sampled": reports.MetersSampled,
     "vendor-message": reports.VendorMessage,
+    "security-noted": security_events.SecurityNoted,
 }
 _TAG_OF: dict[type, str] = {report: tag for tag, report in REPORTS.items()}
 

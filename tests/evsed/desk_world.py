@@ -16,6 +16,7 @@ from evsed.core import events
 from evsed.core.catalogue import ALL
 from evsed.core.effects import VariablesReply, VariableView, VendorReply
 from evsed.core.records import Transaction
+from evsed.core.security_events import SecurityEntry, SecurityKind
 from evsed.core.status import HalStatus, LinkStatus, OutletStatus, StationStatus, TickStatus
 from evsed.core.variables import Variables
 from evsed.core.words import FaultNote, Registration, Stamp, Status, StopReason, Token, Verdict
@@ -66,6 +67,10 @@ TRANSACTIONS = (
         unassigned_wh=350,
     ),
 )
+SECURITY_LOG = (
+    SecurityEntry("s2", SecurityKind.RESET, Stamp("b", 1, 1_800_000_000_000), "Hard"),
+    SecurityEntry("s1", SecurityKind.STARTED, Stamp("b", 0, None), ""),
+)
 
 
 class World:
@@ -115,6 +120,9 @@ class World:
 
     async def transactions(self, limit: int) -> Sequence[Transaction]:
         return TRANSACTIONS[:limit]
+
+    async def security_log(self, limit: int) -> Sequence[SecurityEntry]:
+        return SECURITY_LOG[:limit]
 
     def wall_ms(self, stamp: Stamp) -> int | None:
         return stamp.wall_ms

@@ -261,6 +261,17 @@ def test_transactions_as_json_and_limited(tmp_path: Path, capsys: pytest.Capture
     assert [t["id"] for t in json.loads(capsys.readouterr().out)] == ["t2"]
 
 
+def test_the_security_log_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, World(), "security-log") == 0
+    assert capsys.readouterr().out == (
+        "WHEN              WHAT                MORE\n"
+        "2027-01-15 08:00  ResetOrReboot       Hard\n"
+        "not dated yet     StartupOfTheDevice\n"
+    )
+    assert run(tmp_path, World(), "security-log", "--json", "--limit", "1") == 0
+    assert [event["info"] for event in json.loads(capsys.readouterr().out)] == ["Hard"]
+
+
 def test_the_log_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "log", "-n", "2") == 0
     assert capsys.readouterr().out == "< CALL 41 Reset\n> RESULT 41 Accepted\n"

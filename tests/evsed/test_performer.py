@@ -197,7 +197,7 @@ def test_what_depends_on_a_refused_commit_is_not_done_and_the_station_hears_it_f
     persist = keep("1")
     life.plan = {DeadlineReached: [persist, UP, SEND, LOG], StoreBroken: [Log("! broken")]}
     life.turn()
-    assert life.heard == [DeadlineReached(), StoreBroken(persist.changes, "the disk is full")]
+    assert life.heard == [DeadlineReached(), StoreBroken(persist.changes, "the disk is full", True)]
     assert life.done == ["= a line", "! broken"]
 
 
@@ -265,7 +265,7 @@ def test_a_batch_that_can_t_be_flushed_is_trouble_too(life: Life) -> None:
     life.plan, life.full = {}, True
     life.mono_ms += FLUSH_MS
     life.turn()
-    assert life.heard[-1] == StoreBroken((), "the disk is full")
+    assert life.heard[-1] == StoreBroken((), "the disk is full", True)
     assert life.performer.due_ms() == life.mono_ms + STORE_RETRY_MS
     life.full = False
     life.mono_ms += STORE_RETRY_MS

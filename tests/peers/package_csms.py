@@ -130,6 +130,10 @@ class Station(ChargePoint):
     def _meter_values(self, **_: object) -> object:
         return self._answer("MeterValues", {})
 
+    @on("SecurityEventNotification")
+    def _security_event(self, **_: object) -> object:
+        return self._answer("SecurityEventNotification", {})
+
     @on("StartTransaction")
     def _start(self, id_tag: str, **_: object) -> object:
         plain = {"transactionId": self._desk.next_transaction(), "idTagInfo": self._tag_info(id_tag)}

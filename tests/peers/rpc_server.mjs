@@ -18,6 +18,7 @@ const ANSWERS = {
     DataTransfer: () => ({ status: "UnknownVendorId" }),
     Heartbeat: () => ({ currentTime: now() }),
     MeterValues: () => ({}),
+    SecurityEventNotification: () => ({}),
     StartTransaction: () => ({ transactionId: ++transaction, idTagInfo: { status: "Accepted" } }),
     StatusNotification: () => ({}),
     StopTransaction: (payload) => (payload.idTag ? { idTagInfo: { status: "Accepted" } } : {}),

@@ -336,6 +336,7 @@ ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
     "DataTransfer": lambda csms, message: {"status": "Accepted"},
     "Heartbeat": Csms._heartbeat,
     "MeterValues": Csms._meter_values,
+    "SecurityEventNotification": lambda csms, message: {},
     "StartTransaction": Csms._start,
     "StatusNotification": Csms._status,
     "StopTransaction": Csms._stop,

@@ -46,7 +46,7 @@ class DiskJournal(Journal):
 
     def _write(self, changes: dict) -> None:  # type: ignore[type-arg]
         if changes and self.full():
-            raise StoreFailed("the disk is full")
+            raise StoreFailed("the disk is full", full=True)
         super()._write(changes)
         if changes:
             self.wrote()

@@ -461,5 +461,5 @@ class Wallbox:
         return [m.status for m in self.csms.all("StatusNotification") if m.connectorId == evse]
 
     def actions(self) -> list[str]:
-        """What the central system was told, in order."""
-        return [message.action for message in self.csms.received]
+        """What the central system was told, in order, but for security events: those follow all that is of a charge."""
+        return [m.action for m in self.csms.received if m.action != "SecurityEventNotification"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from evsed.core import reports
 from evsed.core.rules import Rules
+from evsed.core.security_events import SecurityNoted
 from evsed.core.words import Verdict
 from evsed.ocpp.dialect import Dialect, Inbound, Outbound
 from evsed.ocpp.schemas import Schemas
@@ -21,6 +22,7 @@ from evsed.ocpp.v16 import (
     metering,
     profiles,
     reservations,
+    security,
     status,
     transactions,
     vendor,
@@ -51,6 +53,9 @@ INBOUND: Mapping[str, Inbound] = {
     "ClearCache": Inbound(authorization.decode_clear_cache, encode_verdict),
     "ClearChargingProfile": Inbound(profiles.decode_clear, encode_verdict),
     "DataTransfer": Inbound(vendor.decode_transferred, vendor.encode_transferred),
+    "ExtendedTriggerMessage": Inbound(
+        security.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}
+    ),
     "GetCompositeSchedule": Inbound(profiles.decode_composite, profiles.encode_composite),
     "GetConfiguration": Inbound(configuration.decode_get, configuration.encode_get),
     "GetLocalListVersion": Inbound(local_list.decode_version, local_list.encode_version),
@@ -69,6 +74,7 @@ OUTBOUND: Mapping[type, Outbound[Any]] = {
     reports.Booted: Outbound("BootNotification", boot.encode_boot, boot.decode_boot),
     reports.HeartbeatDue: Outbound("Heartbeat", boot.encode_heartbeat, boot.decode_heartbeat),
     reports.MetersSampled: Outbound("MeterValues", metering.encode_sampled, decode_nothing),
+    SecurityNoted: Outbound("SecurityEventNotification", security.encode_event, decode_nothing),
     reports.StatusChanged: Outbound("StatusNotification", status.encode_status, decode_nothing),
     reports.TransactionEnded: Outbound("StopTransaction", transactions.encode_stop, transactions.decode_stop),
     reports.TransactionStarted: Outbound("StartTransaction", transactions.encode_start, transactions.decode_start),
@@ -82,6 +88,7 @@ RULES = Rules(
     answers_while_rejected=False,  # §4.2
     remote_start_while_pending=False,  # §4.2
     clear_by_id_alone=True,  # errata 3.26
+    critical_security=security.CRITICAL,
 )
 
 # Fields that say what happens, and neither who charges nor what was written.

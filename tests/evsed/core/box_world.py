@@ -28,6 +28,7 @@ from evsed.core.reports import (
     TransactionStarted,
 )
 from evsed.core.rules import Rules
+from evsed.core.security_events import SecurityKind
 from evsed.core.station import Station
 from evsed.core.words import FaultNote, Now, Registration, Stamp, Status, Token, TokenStatus, Verdict
 from tests.evsed.core.disk import Disk
@@ -40,6 +41,9 @@ RULES = Rules(
     answers_while_rejected=False,
     remote_start_while_pending=False,
     clear_by_id_alone=True,
+    critical_security=frozenset(
+        {SecurityKind.STARTED, SecurityKind.RESET, SecurityKind.TIME_SET, SecurityKind.MEMORY_EXHAUSTED}
+    ),
 )
 WALL0 = 1_780_000_000_000
 TAG = Token("04A1B2C3")

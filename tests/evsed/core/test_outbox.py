@@ -9,6 +9,7 @@ import pytest
 from evsed.core import events as ev
 from evsed.core import outbox as outbox_module
 from evsed.core.effects import Drop, Persist
+from evsed.core.events import Undelivered
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.records import QueuedReport
 from evsed.core.reports import (
@@ -209,6 +210,7 @@ def test_the_attempts_are_counted_over_a_crash() -> None:
     world.crash()
     world.connect()
     world.until(TransactionStarted).fail()
+    world.answer_all()
     assert world.disk.of(QueuedReport) == ()
 
 
@@ -313,7 +315,7 @@ def test_thinning_spares_the_one_that_is_being_sent(monkeypatch: pytest.MonkeyPa
     assert row is not None
     for _ in range(5):
         outbox.put(sample("a"), TURN)
-    assert outbox.failed(row.id, 5, 0, TURN) == (sample("a"), False)
+    assert outbox.failed(Undelivered(row.id, None), 5, 0, TURN) == (sample("a"), False)
     again = outbox.next(Stage.ALL, 1)
     assert again is not None
     assert (again.id, again.attempts) == (row.id, 1)

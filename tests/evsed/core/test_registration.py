@@ -16,6 +16,7 @@ from evsed.core.reports import (
     TransactionEnded,
     TransactionStarted,
 )
+from evsed.core.security_events import SecurityNoted
 from evsed.core.words import Registration, Status, Verdict
 from tests.evsed.core.box_world import RULES, TAG, WALL0, World
 
@@ -110,6 +111,7 @@ def test_statuses_come_first_then_the_backlog_in_its_order() -> None:
     assert [type(send.report) for send in world.sent] == [
         Booted,
         *[StatusChanged] * 3,
+        *[SecurityNoted] * 2,  # the start of the box; and the answer to the boot told the time
         TransactionStarted,
         TransactionStarted,
         TransactionEnded,

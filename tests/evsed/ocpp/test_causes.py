@@ -11,7 +11,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidMessage, Invalid
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from evsed.ocpp.causes import NO_CONNECTION, asked_wait_s, why_closed, why_not_connected
+from evsed.core.security_events import SecurityKind
+from evsed.ocpp.causes import NO_CONNECTION, asked_wait_s, concerns, why_closed, why_not_connected
 
 
 def status(code: int, **headers: str) -> InvalidStatus:
@@ -82,6 +83,17 @@ def test_what_a_peer_says_is_shown_harmlessly_and_cut() -> None:
 )
 def test_retry_after(headers: dict[str, str], seconds: float) -> None:
     assert asked_wait_s(status(503, **headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "concern"), [(401, True), (403, True), (404, False), (429, False), (503, False), (302, False)]
+)
+def test_a_refusal_of_our_credentials_concerns_the_security_log(code: int, concern: bool) -> None:
+    assert concerns(status(code)) == ((SecurityKind.REFUSED_BY_CENTRAL,) if concern else ())
+
+
+def test_a_lost_network_does_not() -> None:
+    assert concerns(TimeoutError()) == concerns(OSError()) == ()
 
 
 def test_other_errors_ask_for_no_wait() -> None:

@@ -23,6 +23,7 @@ from evsed.core.events import (
     Undelivered,
 )
 from evsed.core.reports import AuthorizationAsked, Booted, HeartbeatDue, StatusChanged
+from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Status, Token, TokenStatus, Verdict
 from evsed.ocpp.exchange import NOTHING
 from evsed.ocpp.session import CALLS_AT_MOST
@@ -100,6 +101,25 @@ def test_an_answer_of_another_connection_changes_nothing(peers: Peers) -> None:
     seen = len(peers.events)
     assert peers.hears('[3,"item-1",{}]') == []
     assert len(peers.events) == seen
+
+
+def concerns(peers: Peers) -> list[SecurityKind]:
+    return [event.kind for event in peers.events if isinstance(event, SecurityNoticed)]
+
+
+def test_what_is_no_message_is_of_interest_to_the_security_log(peers: Peers) -> None:
+    for frame in ("nonsense", '[2,"a","Reset",{}]', '[2,"b","Reset",{"type":"Hard","x":1}]'):
+        peers.hears(frame)
+    assert concerns(peers) == [SecurityKind.INVALID_MESSAGES] * 3
+    peers.hears('[2,"c","NoSuchAction",{}]')
+    assert len(concerns(peers)) == 3  # another version may have it
+
+
+def test_an_answer_that_comes_twice_is_of_interest_too(peers: Peers) -> None:
+    item = peers.report(IDLE)
+    assert concerns(peers) == []
+    peers.hears(f'[3,"{item}",{{}}]')
+    assert concerns(peers) == [SecurityKind.REPLAYED]
 
 
 @pytest.mark.parametrize(
@@ -260,6 +280,7 @@ def test_every_call_ends_in_one_answer_or_one_event(
     peers = Peers()
     peers.events.clear()
     replies = peers.asked(action, payload)
+    peers.events = [event for event in peers.events if not isinstance(event, SecurityNoticed)]
     assert len(replies) + len(peers.events) == 1
     if replies and replies[0][0] == 3:
         assert SCHEMAS.of_answer(action, replies[0][2]) is None

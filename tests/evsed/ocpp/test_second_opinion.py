@@ -28,6 +28,7 @@ from evsed.core.events import (
 )
 from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite, CompositePeriod, RateUnit
+from evsed.core.security_events import SecurityKind, SecurityNoted
 from evsed.core.words import (
     Context,
     FaultNote,
@@ -74,6 +75,7 @@ RESULTS = {
     "DataTransfer": call_result.DataTransfer(status="Accepted"),
     "Heartbeat": call_result.Heartbeat(current_time=NOW),
     "MeterValues": call_result.MeterValues(),
+    "SecurityEventNotification": call_result.SecurityEventNotification(),
     "StartTransaction": call_result.StartTransaction(transaction_id=0, id_tag_info=CARD),
     "StatusNotification": call_result.StatusNotification(),
     "StopTransaction": call_result.StopTransaction(id_tag_info=CARD),
@@ -129,6 +131,7 @@ REPORTS = [
     (reports.MetersSampled(0, SAMPLES), Noted()),
     (reports.TransactionEnded("tx", 1, Token("CARD"), at(), 9, StopReason.EV_DISCONNECTED, SAMPLES), INFO),
     (reports.VendorMessage("org.example", "note", "text"), VendorAnswer(Verdict.ACCEPTED)),
+    (SecurityNoted(SecurityKind.STARTED, at(), "x" * 300, True), Noted()),
 ]
 
 
@@ -174,6 +177,7 @@ REQUESTS = [
     (call.RemoteStartTransaction("CARD", connector_id=1), Verdict.ACCEPTED, "Accepted"),
     (call.RemoteStopTransaction(1), Verdict.REJECTED, "Rejected"),
     (call.Reset("Soft"), Verdict.ACCEPTED, "Accepted"),
+    (call.ExtendedTriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
     (call.TriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
     (call.UnlockConnector(1), Verdict.UNLOCKED, "Unlocked"),
     (call.ReserveNow(1, NOW, "CARD", 7, "GROUP"), Verdict.OCCUPIED, "Occupied"),

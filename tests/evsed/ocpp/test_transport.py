@@ -19,6 +19,7 @@ from websockets.typing import Subprotocol
 from evsed.core.effects import LinkSettings, Reply, Send
 from evsed.core.events import Delivered, Event, FromCentral, LinkDown, LinkUp, Undelivered
 from evsed.core.reports import HeartbeatDue, VendorMessage
+from evsed.core.security_events import SecurityNoticed
 from evsed.core.words import Verdict
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
@@ -321,6 +322,8 @@ def test_long_and_binary_messages_are_dropped_and_longer_ones_end_the_connection
     async def script(server: Server) -> None:
         station = Station(url_of(server))
         await station.next()
+        concerns = [await station.next() for _ in range(3)]
+        assert {event.kind for event in concerns if isinstance(event, SecurityNoticed)} == {"InvalidMessages"}
         event = await station.next()
         assert isinstance(event, FromCentral)
         assert station.exchange.counters["malformed frames"] == 3

@@ -90,7 +90,7 @@ def test_no_damage_keeps_the_journal_from_opening_or_makes_it_lie(
     ever_ended = {tx for state in once_true for tx in state.ended}
     outcomes = {"sound": 0, "lost something": 0, "set aside": 0}
     for number in range(IMAGES // len(HARM)):
-        dice = random.Random(number)
+        dice = random.Random(f"{harm.__name__} {number}")
         files = dice.choice((sound, closed))
         target = dice.choice(tuple(files))
         image = bytearray(files[target])

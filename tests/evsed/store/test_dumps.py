@@ -24,6 +24,7 @@ from evsed.core.records import (
     Setting,
     Transaction,
 )
+from evsed.core.security_events import SecurityKind
 from evsed.core.words import (
     Context,
     FaultNote,
@@ -75,6 +76,8 @@ EVERYTHING: tuple[Record, ...] = (
     BootClock(AT.boot, 1_789_999_876_544),
     Bound(Binding("ocpp1.6", "tx1", "42")),
 )
+KINDS: dict[str, list[SecurityKind]] = {"0001": [], "0002": [SecurityKind.STARTED]}
+"""What the security log of each dump holds."""
 
 
 def test_there_is_a_dump_of_every_schema() -> None:
@@ -92,4 +95,5 @@ def test_an_old_journal_is_understood_and_stays_so(folder: Path, dump: Path) -> 
         assert sorted(map(repr, records_of(journal.load()))) == sorted(map(repr, EVERYTHING))
         assert journal.transactions() == [RUNNING, ENDED]
         assert journal.quarantined() == []
+        assert [event.kind for event in journal.security_log()] == KINDS[dump.stem]
         journal.close()

@@ -16,8 +16,10 @@ from msgspec.structs import replace
 
 from evsed.core.effects import Drop, Persist, Put
 from evsed.core.records import QueuedReport, Recovered, Setting, Transaction
+from evsed.core.security_events import SecurityEntry, SecurityKind
 from evsed.core.words import Context, MeterSet
 from evsed.store import database
+from evsed.store import journal as journal_module
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import FLUSH_MS, Journal
 from tests.evsed.store.worlds import (
@@ -298,7 +300,7 @@ def test_a_file_of_a_newer_program_is_left_alone(folder: Path) -> None:
     journal._sql.execute("PRAGMA user_version = 99")
     journal.close()
     before = (folder / "journal.db").read_bytes()
-    with pytest.raises(StoreRefused, match=r"newer evsed \(schema 99, this program knows 1\); it is left as it is"):
+    with pytest.raises(StoreRefused, match=r"newer evsed \(schema 99, this program knows 2\); it is left as it is"):
         Journal(folder)
     assert (folder / "journal.db").read_bytes() == before
     assert [path.name for path in folder.iterdir()] == ["journal.db"]
@@ -350,3 +352,25 @@ def test_transaction_is_a_kind_of_its_own_key(folder: Path) -> None:
     journal.commit(forget(Transaction("same", 1, token("q").token, None, AT, 0, 0)))
     assert len(records_of(journal.load())) == 2
     journal.close()
+
+
+def event(n: int) -> SecurityEntry:
+    return SecurityEntry(f"s{n}", SecurityKind.RECONFIGURED, AT, str(n))
+
+
+def test_the_security_log_rolls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_module, "KEEP_SECURITY", 3)
+    journal = Journal(folder)
+    for n in range(5):
+        journal.commit(keep(event(n)))
+    assert journal.security_log() == [event(4), event(3), event(2)]
+    assert journal.security_log(1) == [event(4)]
+    journal.close()
+    journal = Journal(folder)
+    assert journal.load() == Recovered()  # it costs a start nothing
+    assert len(journal.security_log()) == 3
+
+
+def test_a_journal_that_was_set_aside_says_so(folder: Path) -> None:
+    (folder / "journal.db").write_bytes(b"no journal" * 1_000)
+    assert Journal(folder).load() == Recovered(damaged=True)

@@ -22,13 +22,14 @@ CORE_PROFILE = {
 }
 
 
+SECURITY = {"ExtendedTriggerMessage"}
 LOCAL_AUTH_LIST = {"GetLocalListVersion", "SendLocalList"}
 RESERVATION = {"CancelReservation", "ReserveNow"}
 SMART_CHARGING = {"SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"}
 
 
 def test_the_requests_of_the_supported_profiles_are_answered() -> None:
-    assert set(INBOUND) == CORE_PROFILE | LOCAL_AUTH_LIST | RESERVATION | SMART_CHARGING | {"TriggerMessage"}
+    assert set(INBOUND) == CORE_PROFILE | LOCAL_AUTH_LIST | RESERVATION | SMART_CHARGING | SECURITY | {"TriggerMessage"}
 
 
 def test_every_report_has_a_message() -> None:
@@ -39,6 +40,7 @@ def test_every_report_has_a_message() -> None:
         "DataTransfer",
         "Heartbeat",
         "MeterValues",
+        "SecurityEventNotification",
         "StartTransaction",
         "StatusNotification",
         "StopTransaction",
@@ -46,7 +48,7 @@ def test_every_report_has_a_message() -> None:
 
 
 def test_every_request_of_the_core_can_be_asked() -> None:
-    assert len(get_args(Request)) == len(INBOUND)
+    assert len(get_args(Request)) == len(INBOUND) - len({"ExtendedTriggerMessage"})  # the same as TriggerMessage
 
 
 def test_error_codes_have_the_spelling_of_1_6() -> None:

@@ -1,0 +1,104 @@
+"""The security log of the station, and what of it the central system hears.
+
+Rules this file upholds:
+- Every event becomes a line of the security log and a report (A04.FR.01, A04.FR.04). A critical one is on the disk
+  before anything that follows, and is told until the central system answers (A04.FR.02).
+- What a stranger can bring about at will is noted once in a while: it must not wear the card, nor hide the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from evsed.core.outbox import Outbox
+from evsed.core.rules import Rules
+from evsed.core.security_events import SecurityEntry, SecurityKind, SecurityNoted, SecurityNoticed
+from evsed.core.turn import Turn
+
+if TYPE_CHECKING:
+    from evsed.core.station import Station
+
+AGAIN_MS = 60_000
+UNCHANGED_AGAIN_MS = 3_600_000
+TIME_STEP_MS = 2_000
+PROVOKED = (
+    SecurityKind.REFUSED_BY_CENTRAL,
+    SecurityKind.CENTRAL_REFUSED,
+    SecurityKind.CENTRAL_CERTIFICATE,
+    SecurityKind.TLS_VERSION,
+    SecurityKind.TLS_CIPHERS,
+    SecurityKind.INVALID_MESSAGES,
+    SecurityKind.REPLAYED,
+)
+"""What whoever answers at the other end of the line can bring about."""
+
+
+class Security:
+    """Takes what happens. `new_id` names the lines of the log."""
+
+    def __init__(self, rules: Rules, outbox: Outbox, new_id: Callable[[], str]) -> None:
+        self._critical = rules.critical_security
+        self._outbox = outbox
+        self._new_id = new_id
+        self._noted_ms: dict[SecurityKind, int] = {}
+        self._since_link: set[SecurityKind] = set()
+        self._offset_ms: int | None = None
+        self._began = False
+
+    def begin(self, damaged: bool, turn: Turn) -> None:
+        """Once, in the first turn; `damaged`: the journal, and with it the log, had to be begun anew."""
+        if self._began:
+            return
+        self._began = True
+        self._offset_ms = _offset(turn)
+        if damaged:
+            self.note(SecurityKind.LOG_CLEARED, "the journal was damaged and begun anew", turn)
+        self.note(SecurityKind.STARTED, "", turn)
+
+    def note(self, kind: SecurityKind, info: str, turn: Turn) -> None:
+        """It happened; `info` holds no secret."""
+        if kind in PROVOKED and self._too_soon(kind, turn.now.mono_ms):
+            return
+        info = info if info.isprintable() else ascii(info)[1:-1]
+        critical, at = kind in self._critical, turn.now.stamp()
+        turn.put(SecurityEntry(self._new_id(), kind, at, info), urgent=critical)
+        self._outbox.put(SecurityNoted(kind, at, info, critical), turn)
+        turn.log(f"! security: {kind} {info}".rstrip())
+
+    def linked(self) -> None:
+        """A connection came up: what keeps us from the next one is news again."""
+        self._since_link.clear()
+
+    def watch_time(self, turn: Turn) -> None:
+        """The clock is set when wall time and monotonic time drift apart."""
+        offset_ms = _offset(turn)
+        if offset_ms is None:
+            return
+        before_ms, self._offset_ms = self._offset_ms, offset_ms
+        if before_ms is None:
+            self.note(SecurityKind.TIME_SET, "the time became known", turn)
+        elif abs(offset_ms - before_ms) >= TIME_STEP_MS:
+            self.note(SecurityKind.TIME_SET, f"by {(offset_ms - before_ms) / 1_000:+.0f} s", turn)
+
+    def _too_soon(self, kind: SecurityKind, now_ms: int) -> bool:
+        last_ms = self._noted_ms.get(kind)
+        wait_ms = UNCHANGED_AGAIN_MS if kind in self._since_link else AGAIN_MS
+        if last_ms is not None and now_ms - last_ms < wait_ms:
+            return True
+        self._noted_ms[kind] = now_ms
+        self._since_link.add(kind)
+        return False
+
+
+def noticed(station: Station, event: SecurityNoticed, turn: Turn) -> None:
+    """The shell saw something."""
+    station.box.security.note(event.kind, event.info, turn)
+
+
+def _offset(turn: Turn) -> int | None:
+    return None if turn.now.wall_ms is None else turn.now.wall_ms - turn.now.mono_ms
+
+
+# Each function takes exactly the event type that it is entered under.
+HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {SecurityNoticed: noticed}
