@@ -5,7 +5,8 @@ Rules this file upholds:
 - The register never goes back, never jumps further than the time and the meter's greatest power allow, and doesn't
   stand still while power flows.
 - A first reading, or the first after a long silence, needs a second one that fits: a wrong value believed there
-  would make all true ones after it look wrong.
+  would make all true ones after it look wrong. So does one after a register of 0, which a meter that is not awake yet
+  may tell as well as one that is new.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ class Trust:
 
     def is_stranger(self, now_ms: int) -> bool:
         """Whether one reading alone would not be enough."""
-        return self._last is None or now_ms - self._last.at_ms > STRANGE_AFTER_MS
+        last = self._last
+        return last is None or last.energy_wh == 0 or now_ms - last.at_ms > STRANGE_AFTER_MS
 
     def check(self, new: MeterReading, before: MeterReading | None = None) -> None:
         """Compare a reading with itself, with `before` and with the last believed one. Raises NoReading."""
         doubt = implausible(new, self._bounds)
-        for old in (before, self._last):
+        awake = self._last if self._last is not None and self._last.energy_wh else None
+        for old in (before, awake):
             if doubt is None and old is not None:
                 doubt = self._misfit(old, new)
         if doubt is not None:

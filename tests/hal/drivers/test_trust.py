@@ -98,6 +98,19 @@ def test_a_register_jumps_no_further_than_time_and_power_allow(after_ms: int, mo
         trusting().check(but(at_ms=later, energy_wh=1_234_567 + most_wh + 50))
 
 
+def test_a_meter_that_said_0_before_it_was_awake_is_believed_again_by_two_readings() -> None:
+    trust = Trust(BOUNDS, resolution_wh=1)
+    trust.believe(but(energy_wh=0))
+    assert trust.is_stranger(1_001_000)
+    first, second = but(at_ms=1_001_000), but(at_ms=1_002_000)
+    trust.check(first)
+    trust.check(second, first)
+    with pytest.raises(NoReading, match="jumped"):
+        trust.check(but(at_ms=1_002_000, energy_wh=2_000_000), first)
+    trust.believe(second)
+    assert not trust.is_stranger(1_003_000)
+
+
 def test_a_coarse_register_may_move_by_its_step() -> None:
     coarse = Trust(BOUNDS, resolution_wh=100)  # tenths of a kWh
     coarse.believe(GOOD)
