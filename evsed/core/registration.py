@@ -8,6 +8,8 @@ from evsed.core.words import Registration as State
 
 OWN_WAIT_S = 60
 """Used where the central system names no interval, and when it does not answer a boot."""
+LONGEST_WAIT_S = 86_400
+"""Who is told to be silent for years is told so by mistake, and nothing but its power switch would bring it back."""
 
 
 class Registration:
@@ -54,7 +56,8 @@ class Registration:
         self._accepted_here = answer.status is State.ACCEPTED
         self._flush_pending |= self._accepted_here
         # OCPP 1.6 §4.2: 0 = the station chooses a wait that floods nobody.
-        self._retry_ms = now_ms + (answer.interval_s if answer.interval_s > 0 else OWN_WAIT_S) * 1_000
+        wait_s = min(answer.interval_s, LONGEST_WAIT_S) if answer.interval_s > 0 else OWN_WAIT_S
+        self._retry_ms = now_ms + wait_s * 1_000
 
     def unanswered(self, now_ms: int) -> None:
         """No usable answer to a boot."""

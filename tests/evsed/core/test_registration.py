@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from evsed.core import events as ev
+from evsed.core import registration
 from evsed.core.effects import AdoptTime, VariablesReply
 from evsed.core.reports import (
     AuthorizationAsked,
@@ -152,6 +153,13 @@ def test_the_next_boot_waits_for_the_interval(status: Registration, interval_s: 
     assert boots(world) == 2
     world.answer_all()
     assert world.statuses() == [Status.AVAILABLE]
+
+
+def test_nobody_is_silent_for_years() -> None:
+    asking = registration.Registration()
+    asking.connected()
+    asking.answered(ev.BootAnswer(PENDING, None, 2**31), 0)
+    assert asking.next_deadline() == 86_400_000
 
 
 def test_pending_speaks_only_when_asked_but_answers() -> None:
