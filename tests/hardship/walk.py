@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,16 @@ QUICK = {
 }
 START_WH = 1_234_567
 NEVER_NUMBERED = -1
+# What is tried for so often: once, or as a message of a transaction. Notices of other kinds have their own patience.
+COUNTED = (
+    "Authorize",
+    "DataTransfer",
+    "Heartbeat",
+    "MeterValues",
+    "StartTransaction",
+    "StatusNotification",
+    "StopTransaction",
+)
 
 
 class Walk:
@@ -44,7 +55,7 @@ class Walk:
         self.astray = story.walk(self._make, folder)
         self.calls = max(len(world.csms.received) for world in self.worlds)
         for world in self.worlds:
-            _conclude(world)
+            conclude(world)
             self._judge(world)
 
     def _make(self, presets: dict[str, str] | None = None, **options: Any) -> Wallbox:
@@ -74,7 +85,7 @@ class Walk:
         assert sum(charge.energy_wh for charge in charges) == world.register() - START_WH, "a Wh is lost or sold twice"
 
 
-def _conclude(world: Wallbox) -> None:
+def conclude(world: Wallbox) -> None:
     """All is well again, the cars leave, what is owed arrives."""
     _mend(world)
     world.until(lambda: day.owes(world) >= 0, within=700)
@@ -95,11 +106,13 @@ def _given_up(csms: Csms, refused: Message) -> None:
     """It was tried as often as it may be: a line that broke is no try, and a life that ends may take the last tries,
     and samples, with it. A stop that never arrived leaves its transaction open at the central system.
     """
+    csms.breaches = [breach for breach in csms.breaches if " began before " not in breach]
+    if refused.action not in COUNTED:
+        return
     tries = sum(message.id == refused.id for message in csms.received)
     most = ATTEMPTS if _is_queued(refused) else 1
     least = 1 if refused.action == "MeterValues" and csms.connections > 1 else most
     assert least <= tries <= most * csms.connections, f"{tries} tries of {refused}"
-    csms.breaches = [breach for breach in csms.breaches if " began before " not in breach]
 
 
 def _is_queued(message: Message) -> bool:
@@ -130,12 +143,19 @@ def _mend(world: Wallbox) -> None:
             world.clear(name, evse)
 
 
-def walked(story: Story, befall: Callable[[Walk, Csms], None], what: str = "nothing") -> Walk:
-    """Walk in a folder of memory; a failure names what befell."""
+@contextmanager
+def in_memory() -> Iterator[Path]:
+    """A folder, in memory where the machine has such."""
     memory = Path("/dev/shm")
     with TemporaryDirectory(prefix="evsed-", dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+def walked(story: Story, befall: Callable[[Walk, Csms], None], what: str = "nothing") -> Walk:
+    """Walk in a folder of its own; a failure names what befell."""
+    with in_memory() as folder:
         try:
-            return Walk(story, Path(folder), befall)
+            return Walk(story, folder, befall)
         except BaseException as failed:
             failed.add_note(f"hardship: {what}")
             raise

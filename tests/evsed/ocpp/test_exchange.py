@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from evsed.core.effects import Reply, Send
 from evsed.core.events import (
@@ -27,7 +24,7 @@ from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Status, Token, TokenStatus, Verdict
 from evsed.ocpp.exchange import NOTHING
 from evsed.ocpp.session import CALLS_AT_MOST
-from evsed.ocpp.v16.dialect import INBOUND, SCHEMAS
+from evsed.ocpp.v16.dialect import INBOUND
 from tests.evsed.ocpp.world import T0, Peers, at
 
 IDLE = StatusChanged(1, Status.AVAILABLE, at())
@@ -256,35 +253,3 @@ def test_the_trace_shows_what_happens_and_no_secrets(peers: Peers) -> None:
     assert "< CALL q ChangeConfiguration key=AuthorizationKey\n> RESULT q status=NotSupported" in text
     assert "CARD" not in text and "hunter2" not in text
     assert all(line.isprintable() and len(line) < 400 for line in peers.lines)
-
-
-def values() -> st.SearchStrategy[object]:
-    plain: st.SearchStrategy[object] = st.sampled_from(
-        [None, True, -1, 0, 1, 2**31, 2**63, 1.5, "", "a", "Hard", "Operative", "x" * 21, "\u0000", "é" * 50, [], {}]
-    )
-    return st.recursive(plain, lambda inner: st.lists(inner, max_size=3), max_leaves=4)
-
-
-FIELDS = ("connectorId", "type", "key", "value", "idTag", "transactionId", "requestedMessage", "vendorId", "data")
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    st.sampled_from(sorted(SCHEMAS.actions)),
-    st.dictionaries(st.sampled_from(FIELDS), values(), max_size=4),
-    st.randoms(use_true_random=False),
-)
-def test_every_call_ends_in_one_answer_or_one_event(
-    action: str, payload: dict[str, object], chance: random.Random
-) -> None:
-    peers = Peers()
-    peers.events.clear()
-    replies = peers.asked(action, payload)
-    peers.events = [event for event in peers.events if not isinstance(event, SecurityNoticed)]
-    assert len(replies) + len(peers.events) == 1
-    if replies and replies[0][0] == 3:
-        assert SCHEMAS.of_answer(action, replies[0][2]) is None
-    for event in peers.events:
-        assert isinstance(event, FromCentral)
-        verdict = chance.choice(list(Verdict))
-        assert len(peers.replies(event.request, verdict)) == 1
