@@ -169,7 +169,9 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
     )
     identity = site.station.identity
     supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, __version__)
-    supervisor.hal = HalLink(paths.hal_socket, supervisor.inbox.put, clock.mono_ms)
+    supervisor.hal = HalLink(
+        paths.hal_socket, supervisor.inbox.put, clock.mono_ms, decides=supervisor.decides, note=supervisor.note
+    )
     supervisor.metered = frozenset(meter.evse for meter in site.meter)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:

@@ -3,7 +3,7 @@
 Rules this file upholds:
 - With edges.py and site.py the only places of evsed that know the contract of hal.
 - A silent, refusing or garbled hal is a `HalSilent` with one sentence, never a traceback.
-- A lease is renewed only while the loop that decides is alive: `HalLink` has no thread of its own.
+- A lease is renewed only while the loop decides: one that hangs must not hold a charge for ever.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ PATIENCE = 1_000
 
 SILENT_S = 3.0
 RETRY_S = 0.5
+NOT_RENEWED = "! the loop that decides hangs, in a commit if the disk is slow: the leases are left to run out"
+RENEWED = "= the loop decides again: the leases are renewed"
 
 
 class HalSilent(Exception):
@@ -117,13 +119,26 @@ class HalClient:
 
 
 class HalLink:
-    """evsed's own connection: demands become leases that are renewed, snapshots become events."""
+    """evsed's own connection: demands become leases that are renewed, snapshots become events.
 
-    def __init__(self, path: str, deliver: Callable[[Event], None], clock_ms: Callable[[], int]) -> None:
+    `decides` says whether the loop that made the demands is alive; `note` takes a line for the log.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        deliver: Callable[[Event], None],
+        clock_ms: Callable[[], int],
+        *,
+        decides: Callable[[], bool],
+        note: Callable[[str], None],
+    ) -> None:
         self._path = path
         self._clock_ms = clock_ms
+        self._decides, self._note = decides, note
         self._socket: socket.socket | None = None
         self._demands: dict[int, Demand] = {}
+        self._renews = True
         self.view = HalView(deliver)
         self.since_ms = clock_ms()
 
@@ -149,7 +164,12 @@ class HalLink:
         self._send(ClearFaults(evse))
 
     def renew(self) -> None:
-        """Send every lease again."""
+        """Send every lease again, unless nobody decides on them any more."""
+        if self._decides() is not self._renews:
+            self._renews = not self._renews
+            self._note(RENEWED if self._renews else NOT_RENEWED)
+        if not self._renews:
+            return
         for demand in self._demands.values():
             self._send_lease(demand)
 

@@ -30,6 +30,10 @@ from evsed.store.journal import Journal
 LOCAL = "control-"
 """Refs of people at the box begin with it; all others are the central system's."""
 LOG_LINES = 1_000
+STUCK_MS = 5_000
+"""A worn card may take seconds for a commit. A turn that hangs longer decides nothing any more, so that the leases are
+left to run out 3 s later: before WatchdogSec=10s of the unit ends us, and also where nobody watches.
+"""
 
 log = logging.getLogger("evsed")
 
@@ -124,6 +128,7 @@ class Supervisor:
         self._writer = ThreadPoolExecutor(1, "journal")
         self._performer = Performer(station, journal, quarantine, self)
         self._asked: dict[str, asyncio.Future[Answered]] = {}
+        self._turning_since_ms: int | None = None
         self._changed = asyncio.Event()
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self.beat: Callable[[], None] = lambda: None
@@ -136,11 +141,18 @@ class Supervisor:
         """For ever; `beat_s` is how often the watchdog wants to hear of us. Raises RestartRequested."""
         while True:
             event = await self.inbox.next(self._wait_s(beat_s)) or DeadlineReached()
+            self._turning_since_ms = self._clock.mono_ms()
             await self._performer.turn(event)
+            self._turning_since_ms = None
             self._changed.set()
             self.beat()
             if self._performer.restart is not None:
                 raise RestartRequested(self._performer.restart)
+
+    def decides(self) -> bool:
+        """Whether what hal is allowed is still decided on: the loop waits for an event, or its turn is young."""
+        since_ms = self._turning_since_ms
+        return since_ms is None or self._clock.mono_ms() - since_ms <= STUCK_MS
 
     async def close(self) -> None:
         """Keep what is gathered and give the disk back. Raises StoreFailed."""

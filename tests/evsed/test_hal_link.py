@@ -12,7 +12,7 @@ import pytest
 
 from evsed.core import events as ev
 from evsed.core.effects import Demand
-from evsed.hal_link import RETRY_S, SILENT_S, HalClient, HalLink, HalSilent
+from evsed.hal_link import NOT_RENEWED, RENEWED, RETRY_S, SILENT_S, HalClient, HalLink, HalSilent
 from hal.contract import (
     LEASE_MS,
     MAX_DATAGRAM,
@@ -87,7 +87,9 @@ class World:
     def __init__(self, path: str) -> None:
         self.hal = Hal(path)
         self.told: list[ev.Event] = []
-        self.link = HalLink(path, self.told.append, now_ms)
+        self.decides = True
+        self.lines: list[str] = []
+        self.link = HalLink(path, self.told.append, now_ms, decides=lambda: self.decides, note=self.lines.append)
 
     async def says(self, *updates: Update | bytes) -> None:
         self.hal.says(*updates)
@@ -150,6 +152,36 @@ def test_only_the_newest_demand_of_each_outlet_is_renewed(tmp_path: Path) -> Non
         await passes(RENEW_MS / 1_000)
         renewed = {(lease.evse, lease.max_ma) for lease in world.hal.heard() if isinstance(lease, Lease)}
         assert renewed == {(1, 0), (2, 6_000)}
+
+    with_link(tmp_path, script)
+
+
+def test_a_loop_that_hangs_lets_the_leases_run_out(tmp_path: Path) -> None:
+    async def script(world: World) -> None:
+        world.link.demand(UP)
+        world.hal.heard()
+        world.decides = False
+        for n in range(5):
+            await world.says(snapshot(seq=n))
+            await passes(RENEW_MS / 1_000)
+            assert world.hal.heard() == []
+        assert world.lines == [NOT_RENEWED]
+        world.decides = True
+        await passes(RENEW_MS / 1_000)
+        assert [type(heard) for heard in world.hal.heard()] == [Lease]
+        assert world.lines == [NOT_RENEWED, RENEWED]
+
+    with_link(tmp_path, script)
+
+
+def test_a_hal_that_comes_back_gets_no_lease_of_a_loop_that_hangs(tmp_path: Path) -> None:
+    async def script(world: World) -> None:
+        world.link.demand(UP)
+        world.decides = False
+        world.hal.dies()
+        world.hal.starts()
+        await passes(3 * RETRY_S)
+        assert world.hal.heard() == []
 
     with_link(tmp_path, script)
 

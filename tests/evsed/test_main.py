@@ -121,6 +121,7 @@ def test_hal_and_link_speak_to_the_inbox(tmp_path: Path) -> None:
         assert box.inbox._events[-1] == LinkUp()
         box.demand(Demand(1, 0, False, False))
         assert box.hal._demands == {1: Demand(1, 0, False, False)}
+        assert box.hal._decides == box.decides and box.hal._note == box.note
 
 
 # --- exit codes ----------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from evsed.clock import Sources, SystemClock
@@ -23,7 +25,8 @@ from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import CRASHES, Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
-from evsed.supervisor import Inbox, NoCentral, RestartRequested, Supervisor
+from evsed.supervisor import STUCK_MS, Inbox, NoCentral, RestartRequested, Supervisor
+from hal.contract import LEASE_MS
 from tests.evsed.snapshots import READING, outlet, snapshot
 from tests.world.life import DiskJournal
 
@@ -177,6 +180,41 @@ def test_the_disk_is_written_in_a_thread_of_its_own_and_waited_for(tmp_path: Pat
 
     run(tmp_path, script)
     assert threads and all(name.startswith("journal") for name in threads)
+
+
+def test_a_turn_that_hangs_decides_nothing_any_more(tmp_path: Path) -> None:
+    card = threading.Event()
+    at_it = threading.Event()
+
+    async def script(box: Box) -> None:
+        def hang() -> None:
+            at_it.set()
+            assert card.wait(PATIENCE_S)
+
+        box.journal.wrote = hang
+        box.mono_ms += 10 * STUCK_MS
+        assert box.supervisor.decides(), "a loop that waits for events is not stuck, however long"
+        box.hal.view.take(snapshot(outlet(PLUGGED, meter=msgspec.structs.replace(READING, at_ms=box.mono_ms))))
+        async with asyncio.timeout(PATIENCE_S):
+            while not at_it.is_set():
+                await asyncio.sleep(0)
+        assert box.supervisor.decides()
+        box.mono_ms += STUCK_MS
+        assert box.supervisor.decides(), "a slow card is no reason yet"
+        box.mono_ms += 1
+        assert not box.supervisor.decides()
+        card.set()
+        box.journal.wrote = lambda: None
+        await box.idle()
+        assert box.supervisor.decides()
+
+    run(tmp_path, script)
+
+
+def test_the_leases_of_a_loop_that_hangs_run_out_before_the_watchdog_ends_it() -> None:
+    unit = (Path(__file__).resolve().parents[2] / "systemd" / "evsed.service").read_text()
+    (watchdog_s,) = re.findall(r"(?m)^WatchdogSec=(\d+)s$", unit)
+    assert int(watchdog_s) * 1_000 > STUCK_MS + LEASE_MS
 
 
 def test_what_is_gathered_is_kept_at_the_end(tmp_path: Path) -> None:
