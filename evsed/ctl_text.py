@@ -18,6 +18,12 @@ Document = dict[str, Any]
 Paint = Callable[[str, str], str]
 
 INDENT = 18
+FIGURES = {
+    "closings": "closings of the contactor",
+    "interruptions": "openings that nobody wanted",
+    "short_c": "too short wishes of the car",
+    "wake_ups": "pulses to wake it",
+}
 NARROWEST = 40  # in a narrower terminal lines are left as they are
 
 CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -71,6 +77,8 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
     if tick:
         worst = f"the worst by {tick['late_max_us'] // 1_000}.{tick['late_max_us'] % 1_000 // 100} ms"
         yield "tick", f"{tick['overruns']} of {tick['ticks']} late, {worst}"
+    dropped = {"datagrams dropped by evse-hal": hal["dropped"], "garbled datagrams of evse-hal": hal["garbled"]}
+    yield "counted", _counted(dropped | status["link"]["counters"])
     yield "clock", "" if status["clock_trusted"] else "not known yet; records are dated once it is"
     yield "journal", status["store"]
 
@@ -85,12 +93,19 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     yield "this charge", "" if session is None else kilowatt_hours(session)
     yield "register", "unknown" if register is None else kilowatt_hours(register)
     yield "unassigned", _unassigned(outlet["unassigned_wh"])
+    figures = outlet["figures"] or {}
+    yield "counted", _counted({words: figures.get(name, 0) for name, words in FIGURES.items()})
     yield "card", outlet["token"] or ""
     yield "transaction", outlet["tx"] or ""
     for fault in outlet["faults"]:
         weight = "warning" if not fault["opens"] else "latched fault" if fault["latched"] else "fault"
         advice = f"; {fault['advice']}" if fault["advice"] else ""
         yield weight, f"{fault['name']}: {fault['text'].rstrip('.')}{advice}"
+
+
+def _counted(figures: dict[str, int]) -> str:
+    """What has happened at all, in one line."""
+    return ", ".join(f"{count} {words}" for words, count in figures.items() if count)
 
 
 def _unassigned(wh: int) -> str:

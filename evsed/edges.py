@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from evsed.core import events
 from evsed.core.effects import Demand
+from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
 from hal.contract import LEASE_MS, Cp, Lease, Outlet, Snapshot
 
@@ -51,6 +52,24 @@ class HalView:
 def lease(demand: Demand, now_ms: int) -> Lease:
     """The permission that a demand is, from now on."""
     return Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, now_ms + LEASE_MS)
+
+
+def tick_figures(told: Snapshot) -> TickStatus:
+    """How hal's loop keeps its time."""
+    return TickStatus(ticks=told.tick.ticks, overruns=told.tick.overruns, late_max_us=told.tick.late_max_us)
+
+
+def outlet_figures(told: Snapshot) -> dict[int, OutletFigures]:
+    """What hal has counted at each outlet."""
+    return {
+        outlet.evse: OutletFigures(
+            short_c=outlet.short_c,
+            wake_ups=outlet.wake_ups,
+            closings=outlet.closings,
+            interruptions=outlet.interruptions,
+        )
+        for outlet in told.outlets
+    }
 
 
 def differences(before: Outlet | None, after: Outlet) -> Iterator[events.Event]:

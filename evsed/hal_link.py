@@ -2,7 +2,8 @@
 
 Rules this file upholds:
 - With edges.py and site.py the only places of evsed that know the contract of hal.
-- A silent, refusing or garbled hal is a `HalSilent` with one sentence, never a traceback.
+- A silent, refusing or garbled hal is a `HalSilent` with one sentence for a tool, never a traceback.
+- A datagram that can't be read is counted and dropped; it is no sign of life. The log tells when that begins and ends.
 - A lease is renewed only while the loop decides: one that hangs must not hold a charge for ever.
 """
 
@@ -139,6 +140,8 @@ class HalLink:
         self._socket: socket.socket | None = None
         self._demands: dict[int, Demand] = {}
         self._renews = True
+        self._garbled_ms: int | None = None
+        self.garbled = 0
         self.view = HalView(deliver)
         self.since_ms = clock_ms()
 
@@ -147,8 +150,8 @@ class HalLink:
         while True:
             try:
                 await self._session()
-            except (OSError, ContractViolation, TimeoutError):
-                pass  # told as HalDown below; what was wrong is in the log of hal
+            except (OSError, TimeoutError):
+                pass  # told as HalDown below
             finally:
                 self._hang_up()
             self._went()
@@ -182,16 +185,34 @@ class HalLink:
         self.renew()
         renewal = loop.create_task(self._renewing())
         try:
+            silent_at_s = loop.time() + SILENT_S
             while True:
-                async with asyncio.timeout(SILENT_S):
+                async with asyncio.timeout_at(silent_at_s):
                     datagram = await loop.sock_recv(connection, MAX_DATAGRAM + 1)
                 if not datagram:
                     return
-                update = decode_update(datagram)
-                if isinstance(update, Snapshot):
-                    self._took(update)
+                if self._understood(datagram):
+                    silent_at_s = loop.time() + SILENT_S
         finally:
             renewal.cancel()
+
+    def _understood(self, datagram: bytes) -> bool:
+        """Take what hal tells; False if it can't be read."""
+        now_ms = self._clock_ms()
+        try:
+            update = decode_update(datagram)
+        except ContractViolation as broken:
+            self.garbled += 1
+            if self._garbled_ms is None:
+                self._note(f"! evse-hal says what can't be read ({broken}): it is dropped; restart both if that lasts")
+            self._garbled_ms = now_ms
+            return False
+        if self._garbled_ms is not None and now_ms - self._garbled_ms >= SILENT_S * 1_000:
+            self._garbled_ms = None
+            self._note(f"= evse-hal can be read again; {self.garbled} datagrams were dropped since evsed began")
+        if isinstance(update, Snapshot):
+            self._took(update)
+        return True
 
     async def _renewing(self) -> None:
         while True:

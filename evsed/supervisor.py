@@ -20,8 +20,9 @@ from evsed.core.overview import Surroundings, overview
 from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry
 from evsed.core.station import Station
-from evsed.core.status import HalStatus, LinkStatus, StationStatus, TickStatus
+from evsed.core.status import HalStatus, LinkStatus, StationStatus
 from evsed.core.words import Now, Stamp
+from evsed.edges import outlet_figures, tick_figures
 from evsed.hal_link import HalLink
 from evsed.performer import Performer
 from evsed.quarantine import Quarantine
@@ -217,14 +218,18 @@ class Supervisor:
     def status(self) -> StationStatus:
         """All of it, now."""
         now, hal = self._clock.now(), self.hal
-        tick = hal.view.snapshot.tick if hal.view.up and hal.view.snapshot else None
+        told = hal.view.snapshot if hal.view.up else None
+        up_s = (now.mono_ms - hal.since_ms) // 1_000
         around = Surroundings(
             identity=self._identity,
             version=self._version,
-            hal=HalStatus(up=hal.view.up, for_s=(now.mono_ms - hal.since_ms) // 1_000),
+            hal=HalStatus(
+                up=hal.view.up, for_s=up_s, garbled=hal.garbled, dropped=told.dropped_datagrams if told else 0
+            ),
             link=self.central.status(),
-            tick=TickStatus(ticks=tick.ticks, overruns=tick.overruns, late_max_us=tick.late_max_us) if tick else None,
+            tick=tick_figures(told) if told else None,
             metered=self.metered,
+            figures=outlet_figures(told) if told else {},
         )
         return overview(self._station, around, now)
 

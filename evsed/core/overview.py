@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from evsed.core.figures import duration, time_of_day
@@ -14,6 +16,7 @@ from evsed.core.status import (
     Access,
     HalStatus,
     LinkStatus,
+    OutletFigures,
     OutletStatus,
     StationStatus,
     TickStatus,
@@ -32,6 +35,7 @@ class Surroundings(Struct, frozen=True):
     tick: TickStatus | None
     metered: frozenset[int] = frozenset()
     """Outlets that site.toml gives a meter; a simulated board brings its own."""
+    figures: Mapping[int, OutletFigures] = {}
 
 
 def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
@@ -48,7 +52,7 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
         tick=around.tick,
         store=station.store_trouble,
         restarting=station.resetting.kind is not None,
-        outlets=tuple(_outlet(outlet, around.metered, now) for outlet in station.outlets.values()),
+        outlets=tuple(_outlet(outlet, around, now) for outlet in station.outlets.values()),
     )
 
 
@@ -56,6 +60,11 @@ def _limits(outlet: Outlet) -> tuple[tuple[str, int], ...]:
     seen = {"board": outlet.seen.board_ma, "cable": outlet.seen.cable_ma}
     known = ((owner, max_ma) for owner, max_ma in seen.items() if max_ma is not None)
     return tuple(sorted((*outlet.limits.all(), *known), key=lambda slot: slot[1]))
+
+
+def _has_a_meter(outlet: Outlet) -> bool:
+    """Whether evse-hal has told of one."""
+    return outlet.seen.meter is not None or any(fault.name == METER_SILENT for fault in outlet.seen.faults)
 
 
 def _next_boot_s(station: Station, now_ms: int) -> int | None:
@@ -75,13 +84,12 @@ def _reserved(outlet: Outlet, now: Now) -> tuple[str, str] | None:
     return masked(reservation.token) or "", until
 
 
-def _outlet(outlet: Outlet, metered: frozenset[int], now: Now) -> OutletStatus:
+def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
     reading = fresh(seen.meter, now.mono_ms)
     energy_wh = reading.energy_wh if reading else None
     fell_to_wh = outlet.register.fell_to_wh
     limits = _limits(outlet)
-    free = outlet.box.access.free_token is not None
     return OutletStatus(
         evse=outlet.evse,
         status=outlet.status,
@@ -112,6 +120,7 @@ def _outlet(outlet: Outlet, metered: frozenset[int], now: Now) -> OutletStatus:
         cable_for=masked(held.owner) if held else None,
         reserved=_reserved(outlet, now),
         cable_left=seen.known and not seen.plugged and not seen.socket_empty,
-        metered=outlet.evse in metered or seen.meter is not None or any(f.name == METER_SILENT for f in seen.faults),
-        access=Access.FREE if free else Access.AUTHORIZED,
+        metered=outlet.evse in around.metered or _has_a_meter(outlet),
+        access=Access.FREE if outlet.box.access.free_token is not None else Access.AUTHORIZED,
+        figures=around.figures.get(outlet.evse),
     )

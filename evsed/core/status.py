@@ -25,6 +25,17 @@ class Access(StrEnum):
     AUTHORIZED = "authorized"
 
 
+class OutletFigures(Struct, frozen=True, kw_only=True):
+    """What evse-hal has counted at one outlet since its start: the car's brief wishes for energy that closed nothing,
+    pulses that were to wake it, closings of the contactor, and openings that nobody wanted.
+    """
+
+    short_c: int
+    wake_ups: int
+    closings: int
+    interruptions: int
+
+
 class OutletStatus(Struct, frozen=True, kw_only=True):
     """One outlet now. `drawn_ma` is empty and the meter's values are None while no reading can be believed.
 
@@ -68,23 +79,31 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     cable_left: bool = False
     metered: bool = True
     access: Access = Access.AUTHORIZED
+    figures: OutletFigures | None = None
 
 
 class HalStatus(Struct, frozen=True, kw_only=True):
-    """Whether evse-hal answers, and for how many seconds that has been so."""
+    """Whether evse-hal answers, and for how many seconds that has been so. `garbled` datagrams of it were dropped by
+    evsed, `dropped` ones by evse-hal, each since its own start.
+    """
 
     up: bool = False
     for_s: int = 0
+    garbled: int = 0
+    dropped: int = 0
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """The connection to the central system; `for_s` is how long it has been as it is."""
+    """The connection to the central system; `for_s` is how long it has been as it is. `counters` are what went wrong
+    since evsed began, by name; what never did is not in it.
+    """
 
     configured: bool = False
     connected: bool = False
     for_s: int = 0
     next_try_s: int | None = None
     error: str = ""
+    counters: dict[str, int] = {}
 
 
 class TickStatus(Struct, frozen=True, kw_only=True):

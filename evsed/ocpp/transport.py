@@ -149,6 +149,7 @@ class Link:
             for_s=(now_ms - self._since_ms) // 1_000,
             next_try_s=None if self._next_try_ms is None else max(0, self._next_try_ms - now_ms) // 1_000,
             error=self._error,
+            counters=dict(self._exchange.counters),
         )
 
     async def close(self) -> None:

@@ -70,7 +70,8 @@ class Hal:
 
     def says(self, *updates: Update | bytes) -> None:
         for update in updates:
-            self.peer.send(update if isinstance(update, bytes) else encode(update))
+            with suppress(BrokenPipeError):  # who has hung up does not hear it
+                self.peer.send(update if isinstance(update, bytes) else encode(update))
 
     def heard(self) -> list[Request]:
         """All that was said since the last time."""
@@ -238,6 +239,45 @@ def test_silence_is_death(tmp_path: Path) -> None:
         await passes(RETRY_S)
         await world.says(snapshot())
         assert world.hal.dials == 2 and world.link.view.up
+
+    with_link(tmp_path, script)
+
+
+def test_what_can_t_be_read_is_counted_dropped_and_said_once(tmp_path: Path) -> None:
+    """Also where it comes between good ones: the connection is kept, and the log is not flooded."""
+
+    async def script(world: World) -> None:
+        await world.says(snapshot())
+        world.kinds()
+        for n in range(50):
+            await world.says(b"junk", snapshot(seq=n), b"x" * (MAX_DATAGRAM + 1))
+            await passes(0.1)
+        assert (world.link.garbled, world.hal.dials, world.told) == (100, 1, [])
+        (line,) = world.lines
+        assert line.startswith("! evse-hal says what can't be read")
+        for n in range(4):
+            await passes(1)
+            await world.says(snapshot(outlet(closed=True), seq=n))
+        assert world.told == [ev.ContactorMoved(1, True)]
+        assert [line[0] for line in world.lines] == ["!", "="] and "100 datagrams" in world.lines[1]
+
+    with_link(tmp_path, script)
+
+
+def test_a_hal_of_another_contract_is_a_silent_one_and_said_once(tmp_path: Path) -> None:
+    async def script(world: World) -> None:
+        await world.says(snapshot())
+        world.kinds()
+        for _ in range(100):
+            await world.says(b"junk")
+            await passes(0.1)
+        assert world.kinds() == [ev.HalDown]
+        assert len(world.lines) == 1
+        for n in range(8):
+            await world.says(snapshot(seq=n))
+            await passes(0.5)
+        assert world.kinds()[0] is ev.HalUp
+        assert len(world.lines) == 2
 
     with_link(tmp_path, script)
 

@@ -18,7 +18,7 @@ from evsed.core import events as ev
 from evsed.core.box import Access
 from evsed.core.effects import AdoptTime, Demand, LinkSettings, Reply, Send, VariablesReply
 from evsed.core.station import Station
-from evsed.core.status import LinkStatus
+from evsed.core.status import LinkStatus, OutletFigures
 from evsed.core.words import Registration, Stamp, Token, Verdict
 from evsed.edges import HalView
 from evsed.ocpp.v16.dialect import DIALECT
@@ -63,6 +63,7 @@ class Hal:
     def __init__(self, deliver: Callable[[ev.Event], None]) -> None:
         self.view = HalView(deliver)
         self.since_ms = 1_000
+        self.garbled = 3
         self.told: list[object] = []
 
     def demand(self, demand: Demand) -> None:
@@ -326,9 +327,12 @@ def test_people_see_what_is_so(tmp_path: Path) -> None:
         status = box.supervisor.status()
         assert (status.identity, status.version, status.hal.up, status.tick) == ("box-1", "9.9", False, None)
         box.mono_ms += 3_000
-        box.hal.view.take(snapshot(PLUGGED))
+        box.hal.view.take(snapshot(outlet(PLUGGED, short_c=1, wake_ups=2, closings=3, interruptions=4), dropped=7))
         await box.idle()
         status = box.supervisor.status()
+        assert (status.hal.garbled, status.hal.dropped) == (3, 7)
+        figures = OutletFigures(short_c=1, wake_ups=2, closings=3, interruptions=4)
+        assert status.outlets[0].figures == figures
         assert status.hal.up and status.hal.for_s == (box.mono_ms - box.hal.since_ms) // 1_000
         assert status.tick is not None and status.tick.late_max_us == 1_234
         assert status.link.connected and status.outlets[0].plugged

@@ -120,6 +120,9 @@ def test_a_report_goes_out_and_its_answer_comes_back() -> None:
         station.link.send(Send("item-1", HeartbeatDue(), 5_000))
         assert isinstance(await station.next(), Delivered)
         assert station.link.status().connected and station.link.status().error == ""
+        assert station.link.status().counters == {}
+        station.link.refuse("central-7", "nobody asked")
+        assert station.link.status().counters == {"requests that failed": 1}
         await station.ends()
         assert await station.next() == LinkDown("evsed closed it")
         assert not any("AQID" in line or "DA0OD" in line for line in station.lines)

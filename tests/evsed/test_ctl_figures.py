@@ -1,4 +1,4 @@
-"""What evsectl says and does about an energy meter whose register fell."""
+"""What evsectl says of what was counted, and what it does about an energy meter whose register fell."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from evsed.core import events
+from evsed.core.status import HalStatus, LinkStatus, OutletFigures
 from tests.evsed.desk_world import IDLE, World
 from tests.evsed.test_ctl import run
 
@@ -38,3 +39,23 @@ def test_a_meter_that_did_not_fall_is_none_of_it(tmp_path: Path, capsys: pytest.
     assert run(tmp_path, world, "meter-replaced") == 1
     assert capsys.readouterr().err == "evsectl: The register of outlet 1 has not fallen, so it counts on as it is.\n"
     assert world.requests == []
+
+
+def test_what_went_wrong_is_counted_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    figures = OutletFigures(short_c=2, wake_ups=0, closings=17, interruptions=1)
+    world.becomes(replace(IDLE, figures=figures))
+    world.state = replace(
+        world.state, hal=HalStatus(up=True, garbled=3), link=LinkStatus(configured=True, counters={"late answers": 4})
+    )
+    assert run(tmp_path, world, "status") == 0
+    station, outlet = (line for line in capsys.readouterr().out.splitlines() if "counted" in line)
+    assert station.endswith("3 garbled datagrams of evse-hal, 4 late answers")
+    assert outlet.endswith("17 closings of the contactor, 1 openings that nobody wanted, 2 too short wishes of the car")
+
+
+def test_what_never_happened_is_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World()
+    world.becomes(replace(IDLE, figures=OutletFigures(short_c=0, wake_ups=0, closings=0, interruptions=0)))
+    assert run(tmp_path, world, "status") == 0
+    assert "counted" not in capsys.readouterr().out
