@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from evsed.core import catalogue
 from evsed.core.events import TokenAnswer
@@ -22,7 +21,6 @@ from evsed.core.variables import Variables
 from evsed.core.words import Stamp, Token, TokenStatus
 
 CACHE_SIZE = 1_000
-REFRESH_MS = 86_400_000
 VALID = (TokenStatus.ACCEPTED, TokenStatus.CONCURRENT_TX)
 """What OCPP 1.6 §3.5.2 calls valid; only Accepted may start anything without a question (§3.5.4)."""
 
@@ -98,12 +96,11 @@ class TokenBook:
         if not self._variables[catalogue.AUTH_CACHE_ENABLED] or self._of_lists(token, at.wall_ms) is not None:
             return
         known = KnownToken(token, answer.status, answer.expires_ms, answer.group, at)
-        before = self._cache.pop(known.key, None)
+        self._cache.pop(known.key, None)
         while len(self._cache) >= CACHE_SIZE:
             turn.drop(KnownToken, self._evict(at.wall_ms), urgent=False)
         self._cache[known.key] = known
-        if before is None or replace(before, seen=at) != known or _aged(before.seen, at):
-            turn.put(known, urgent=False)
+        turn.put(known, urgent=False)
 
     def clear(self, turn: Turn) -> None:
         """Forget the cache; the lists stay."""
@@ -144,8 +141,3 @@ def _by_time(status: TokenStatus, expires_ms: int | None, wall_ms: int | None) -
     """Accepted ends by itself; while no time is known, nothing is known to have expired."""
     late = expires_ms is not None and wall_ms is not None and wall_ms >= expires_ms
     return TokenStatus.EXPIRED if late and status is TokenStatus.ACCEPTED else status
-
-
-def _aged(seen: Stamp, at: Stamp) -> bool:
-    """Whether the disk should hear again that a token was seen: once a day is enough for its age."""
-    return at.wall_ms is not None and (seen.wall_ms is None or at.wall_ms - seen.wall_ms >= REFRESH_MS)

@@ -158,7 +158,6 @@ class Reservations:
 
     def _end(self, reservation: Reservation, why: str, turn: Turn) -> None:
         del self._all[reservation.key]
-        self._kept_free = {evse: one for evse, one in self._kept_free.items() if one is not reservation}
         turn.drop(Reservation, reservation.key)
         turn.log(f"= reservation {reservation.id} ends: {why}")
 

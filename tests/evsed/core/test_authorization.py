@@ -365,6 +365,37 @@ def test_a_full_cache_drops_what_is_not_valid_then_the_oldest_and_never_the_new_
     assert known() == {"a", "e", "f"}
 
 
+@pytest.mark.parametrize(("life_s", "starts"), [(3_600, False), (864_000, True), (0, True)])
+def test_what_was_said_long_ago_no_longer_counts(life_s: int, starts: bool) -> None:
+    ten_hours_ago = Stamp("boot0", 1, WALL0 - 36_000_000)
+    world = knowing(KnownToken(TAG, ACCEPTED, None, None, ten_hours_ago))
+    world.set("AuthorizationCacheLifeTime", life_s).offline().swipe()
+    assert (world.station.outlets[1].grant is not None) is starts
+
+
+def test_what_is_said_again_counts_anew_also_after_a_power_cut() -> None:
+    world = World().set("AuthorizationCacheLifeTime", 3_600).online()
+    for _ in range(3):
+        world.swipe()
+        world.answer_all()
+        world.advance(2_000)
+    world.power_cut()
+    world.wall_offset = WALL0
+    world.offline().swipe()
+    assert world.station.outlets[1].grant is not None
+
+
+def test_after_a_restart_too_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorization, "CACHE_SIZE", 2)
+    known = (
+        KnownToken(Token(name), ACCEPTED, None, None, Stamp("boot0", 1, WALL0 + ms))
+        for name, ms in (("b", 2), ("a", 1))
+    )
+    book = TokenBook((), LocalList(), known, Variables(catalogue.ALL, {}))
+    book.learn(Token("c"), ev.TokenAnswer(ACCEPTED), Stamp("boot", 1, WALL0 + 3), Turn(Now("boot", 1, WALL0)))
+    assert [name for name in "abc" if book.opinion(Token(name), WALL0) is not None] == ["b", "c"]
+
+
 # --- the list against the central system -------------------------------------------------------------------------
 
 

@@ -222,8 +222,8 @@ def test_a_remote_start_is_for_its_token_alone() -> None:
 
 def test_a_remote_start_without_outlet_takes_the_reserved_one_or_leaves_it() -> None:
     world = reserved(evse=2, outlets=2)
-    assert start(world, OTHER) is Verdict.ACCEPTED
     assert start(world, TAG) is Verdict.ACCEPTED
+    assert start(world, OTHER) is Verdict.ACCEPTED
     grants = [outlet.grant.token if outlet.grant else None for outlet in world.station.outlets.values()]
     assert grants == [OTHER, TAG]
 
@@ -249,6 +249,11 @@ def test_it_is_over_in_time() -> None:
     world.advance(3)
     world.answer_all()
     assert (world.statuses()[-1], kept(world)) == (A, [])
+
+
+def test_its_end_is_waited_for() -> None:
+    world = reserved(seconds=2)
+    assert world.station.next_deadline() == world.mono_ms + 2_000
 
 
 def test_it_is_over_while_the_power_is_off() -> None:
@@ -332,6 +337,12 @@ def test_the_same_number_replaces_also_elsewhere() -> None:
     world.plug_in(2)
     swipe(world, OTHER, 2)
     assert world.last(TransactionStarted).reservation == 7
+
+
+def test_a_reservation_of_any_outlet_may_become_one_of_the_last_outlet() -> None:
+    world = reserved(evse=0)
+    assert reserve(world, 1) is Verdict.ACCEPTED
+    assert (world.status(), kept(world)) == (R, [7])
 
 
 def test_a_replacement_that_finds_no_place_changes_nothing() -> None:
@@ -439,6 +450,42 @@ def test_it_ends_on_any_outlet() -> None:
     swipe(world, TAG, 1)
     assert world.last(TransactionStarted).reservation == 7
     assert (kept(world), world.status(2)) == ([], A)
+
+
+def test_the_one_of_the_outlet_is_used_up_before_the_one_of_any() -> None:
+    world = reserved(evse=0, outlets=2)
+    assert reserve(world, 1, id=8) is Verdict.ACCEPTED
+    world.plug_in(1)
+    swipe(world, TAG, 1)
+    assert world.last(TransactionStarted).reservation == 8
+    assert kept(world) == [7]
+
+
+def test_a_stranger_who_waits_in_vain_for_a_cable_frees_the_last_one() -> None:
+    world = reserved(evse=0, outlets=2)
+    swipe(world, OTHER, 1)
+    assert (world.status(1), world.status(2)) == (P, R)
+    world.advance(61)
+    assert (world.status(1), world.status(2)) == (A, A)
+
+
+def test_a_car_that_stands_there_is_not_told_as_reserved() -> None:
+    world = reserved(evse=0, outlets=2)
+    world.plug_in(1)
+    world.fault(HOT, evse=2)
+    world.answer_all()
+    assert world.statuses(1) == [A, P]
+    swipe(world, OTHER, 1)
+    assert world.tx(1) is None
+    world.fault(evse=2)
+    world.answer_all()
+    assert (world.status(1), world.status(2)) == (P, R)
+
+
+def test_what_was_used_up_is_remembered_for_one_turn() -> None:
+    world = reserved()
+    world.charging()
+    assert world.station.box.reservations._used == {}
 
 
 def test_who_begins_to_use_one_leaves_the_other_to_all() -> None:
