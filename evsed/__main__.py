@@ -22,14 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evsed import __version__, watchdog
+from evsed.clerk import Clerk
 from evsed.clock import SystemClock
 from evsed.control import CannotListen, listen, serve
 from evsed.core import catalogue
 from evsed.core.box import Access
+from evsed.core.errands import ProgramStarted
 from evsed.core.events import ResetKind
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Token
+from evsed.diagnostics import spellings
 from evsed.hal_link import HalLink
+from evsed.installer import FileSlots
+from evsed.locations import least_nearness
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.transport import CentralSettings, Link
 from evsed.ocpp.v16.dialect import DIALECT
@@ -38,6 +43,7 @@ from evsed.site import Site, SiteError, load
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
+from evsed.transfer import Trust
 from evsed.vendors import VendorError, handlers
 
 UNUSABLE = 2
@@ -131,6 +137,7 @@ async def _asked_to_stop() -> None:
 async def _work(supervisor: Supervisor, listening: socket.socket) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(supervisor.hal.run())
+        tasks.create_task(supervisor.clerk.run())
         tasks.create_task(serve(supervisor, listening))
         if isinstance(supervisor.central, Link):
             tasks.create_task(supervisor.central.run())
@@ -172,18 +179,13 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
     supervisor.hal = HalLink(
         paths.hal_socket, supervisor.inbox.put, clock.mono_ms, decides=supervisor.decides, note=supervisor.note
     )
+    supervisor.clerk = _clerk(site, paths.state, supervisor, clock)
     supervisor.metered = frozenset(meter.evse for meter in site.meter)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:
         plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)
-        exchange = Exchange(
-            DIALECT,
-            plate,
-            supervisor.wall_ms,
-            (bound.binding for bound in recovered.bindings),
-            vendors=handlers(),
-            trace=supervisor.note,
-        )
+        known = (bound.binding for bound in recovered.bindings)
+        exchange = Exchange(DIALECT, plate, supervisor.wall_ms, known, vendors=handlers(), trace=supervisor.note)
         settings = CentralSettings(site.central.url, identity, site.central.key, site.central.ca_file)
         supervisor.central = Link(
             settings,
@@ -195,6 +197,16 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
             ping_s=station.box.variables[catalogue.PING_INTERVAL],
         )
     return supervisor
+
+
+def _clerk(site: Site, state: Path, supervisor: Supervisor, clock: SystemClock) -> Clerk:
+    """Who runs errands. A file may lie as near as the central system does; the first event says which program runs."""
+    installer = FileSlots(state, __version__, sys.path, lambda: clock.now().wall_ms)
+    supervisor.inbox.put(ProgramStarted(installer.on_trial()))
+    central = site.central
+    trust = Trust(central.ca_file, least_nearness(central.url)) if central is not None else Trust()
+    secrets = spellings(central.key) if central is not None and central.key is not None else ()
+    return Clerk(state, supervisor.inbox.put, installer, trust, supervisor.facts, secrets)
 
 
 if __name__ == "__main__":

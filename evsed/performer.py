@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, get_args
 
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ from evsed.core.effects import (
     Restart,
     Send,
 )
+from evsed.core.errands import Errand
 from evsed.core.events import Event, FromCentral, Ref, ResetKind, StoreBroken, StoreMended, Undelivered
 from evsed.core.records import Record
 from evsed.core.station import Station
@@ -72,6 +73,9 @@ class Hands(Protocol):
     def settings(self, effect: LinkSettings) -> None:
         """Obey new settings of the link."""
 
+    def errand(self, effect: Errand) -> None:
+        """Do it beside the loop; its end is an event."""
+
     def note(self, line: str) -> None:
         """One line for the log."""
 
@@ -97,6 +101,7 @@ class Performer:
             LinkSettings: hands.settings,
             Log: lambda effect: hands.note(effect.line),
             Restart: self._note_restart,
+            **dict.fromkeys(get_args(Errand), hands.errand),
         }
 
     async def turn(self, event: Event) -> None:

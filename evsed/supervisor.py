@@ -13,8 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from evsed.clerk import Clerk
 from evsed.clock import SystemClock
+from evsed.core.catalogue import ALL
 from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply, Send
+from evsed.core.errands import Errand
 from evsed.core.events import DeadlineReached, Event, LocalRequest, Ref, Request, ResetKind
 from evsed.core.overview import Surroundings, overview
 from evsed.core.records import Transaction
@@ -22,15 +25,17 @@ from evsed.core.security_events import SecurityEntry
 from evsed.core.station import Station
 from evsed.core.status import HalStatus, LinkStatus, StationStatus
 from evsed.core.words import Now, Stamp
+from evsed.diagnostics import Facts
 from evsed.edges import outlet_figures, tick_figures
 from evsed.hal_link import HalLink
+from evsed.logbook import LogBook
 from evsed.performer import Performer
 from evsed.quarantine import Quarantine
 from evsed.store.journal import Journal
 
 LOCAL = "control-"
 """Refs of people at the box begin with it; all others are the central system's."""
-LOG_LINES = 1_000
+LOGGED_TRANSACTIONS = 100
 STUCK_MS = 5_000
 """A worn card may take seconds for a commit. A turn that hangs longer decides nothing any more, so that the leases are
 left to run out 3 s later: before WatchdogSec=10s of the unit ends us, and also where nobody watches.
@@ -131,11 +136,12 @@ class Supervisor:
         self._asked: dict[str, asyncio.Future[Answered]] = {}
         self._turning_since_ms: int | None = None
         self._changed = asyncio.Event()
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+        self._book = LogBook()
         self.beat: Callable[[], None] = lambda: None
         self.metered: frozenset[int] = frozenset()
         self.inbox = Inbox()
         self.hal: HalLink
+        self.clerk: Clerk
         self.central: Central = NoCentral()
 
     async def run(self, beat_s: float | None) -> None:
@@ -208,9 +214,13 @@ class Supervisor:
         """Of the link."""
         self.central.settings(effect)
 
+    def errand(self, effect: Errand) -> None:
+        """By the clerk."""
+        self.clerk.do(effect)
+
     def note(self, line: str) -> None:
         """One line for the log and for `evsectl log`."""
-        self._lines.append(line)
+        self._book.add(self._clock.now().stamp(), line)
         log.info("%s", line)
 
     # --- what people at the box may ask (desk.Desk) --------------------------------------------------------
@@ -262,7 +272,14 @@ class Supervisor:
 
     def log_lines(self, most: int) -> Sequence[str]:
         """The newest lines of the log, newest last."""
-        return list(self._lines)[-most:]
+        return self._book.newest(most)
+
+    async def facts(self) -> Facts:
+        """What a log says of the box."""
+        transactions = await self.transactions(LOGGED_TRANSACTIONS)
+        held = self._station.box.variables
+        variables = [(variable.path, held.text(variable)) for variable in ALL]
+        return Facts(self.status(), transactions, variables, tuple(self._book), self.wall_ms)
 
     def clear_faults(self, evse: int) -> None:
         """Tell evse-hal that a person acknowledges the outlet's faults."""

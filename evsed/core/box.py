@@ -25,7 +25,9 @@ class Access(Struct, frozen=True):
 
 
 class Box(Struct):
-    """Shared by the outlets; only the station changes `online`, `durable` and `resetting`."""
+    """Shared by the outlets; only the station changes `online`, `durable`, `resetting` and `upkeep`, which says that a
+    new program waits to be installed, so that no charge may begin.
+    """
 
     variables: Variables
     tokens: TokenBook
@@ -40,6 +42,7 @@ class Box(Struct):
     online: bool = False
     durable: bool = True
     resetting: bool = False
+    upkeep: bool = False
 
     def opinion(self, token: Token, now: Now) -> Opinion | None:
         """What the box itself knows of a token."""

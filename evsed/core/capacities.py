@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evsed.core.variables import BOOL, INT, Variable
+from evsed.core.variables import BOOL, INT, LIST, Variable
 
 
 def _most(component: str, name: str, key16: str, most: int, help: str) -> Variable[int]:
@@ -64,4 +64,13 @@ RESERVE_ZERO = Variable(
     default=True,
     writable=False,
     help="Whether any one of the outlets can be reserved, without saying which.",
+)
+FILE_PROTOCOLS = Variable(
+    component="OCPPCommCtrlr",
+    name="FileTransferProtocols",
+    key16="SupportedFileTransferProtocols",
+    kind=LIST,
+    default=("FTP", "FTPS", "HTTP", "HTTPS"),
+    writable=False,
+    help="How firmware may come and logs may go.",
 )

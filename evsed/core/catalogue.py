@@ -337,7 +337,7 @@ SUPPORTED_PROFILES = Variable(
     name="SupportedFeatureProfiles",
     key16="SupportedFeatureProfiles",
     kind=LIST,
-    default=("Core", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger"),
+    default=("Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger"),
     writable=False,
     help="OCPP 1.6 profiles that this station has.",
 )

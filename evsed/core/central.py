@@ -47,6 +47,7 @@ def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
     """A plain reconnect needs no boot; the present state goes out before the backlog."""
     station.registration.connected()
     station.box.security.linked()
+    station.upkeep.connected()
     station.said_ms = turn.now.mono_ms
 
 
@@ -74,6 +75,7 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
     if report is None:
         return
     station.said_ms = turn.now.mono_ms
+    station.upkeep.arrived(report, turn)
     for binding in event.bindings:
         station.bind(binding, turn)
     if isinstance(event.answer, BootAnswer):
@@ -99,6 +101,7 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
     why = f"{event.code} {event.text}".strip() if event.code else "no answer"
     turn.log(f"! {type(report).__name__} not delivered ({why}){', given up' if given_up else ''}")
     _no_vendor_answer(report, turn)
+    station.upkeep.failed(report, event.code, turn)
     if isinstance(report, Booted):
         station.registration.unanswered(turn.now.mono_ms)
     elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:

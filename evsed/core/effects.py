@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.errands import Errand, LogReply
 from evsed.core.events import Ref, ResetKind
 from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite
@@ -77,7 +78,7 @@ class VendorReply(Struct, frozen=True):
     data: str | None = None
 
 
-Answered = Verdict | VariablesReply | VendorReply | Composite | ListVersion
+Answered = Verdict | VariablesReply | VendorReply | Composite | ListVersion | LogReply
 
 
 class Reply(Struct, frozen=True):
@@ -111,6 +112,6 @@ class Log(Struct, frozen=True):
     line: str
 
 
-Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | Log
+Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | Log | Errand
 Dependent = Demand | Send
 """What is not done after a `Persist` that the disk refused."""

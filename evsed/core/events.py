@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from evsed.core.errands import UpkeepEvent, UpkeepRequest
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.reserved import ReservationCancelled, ReserveAsked
@@ -206,6 +207,8 @@ class TriggerKind(StrEnum):
     BOOT = "BootNotification"
     HEARTBEAT = "Heartbeat"
     METER_VALUES = "MeterValues"
+    DIAGNOSTICS = "DiagnosticsStatusNotification"
+    FIRMWARE = "FirmwareStatusNotification"
     STATUS = "StatusNotification"
 
 
@@ -305,6 +308,7 @@ Request = (
     | ListVersionAsked
     | ReserveAsked
     | ReservationCancelled
+    | UpkeepRequest
 )
 
 
@@ -347,10 +351,6 @@ LocalRequest = VendorMessageWanted | CancelRequested | MeterReplaced
 # --- the shell -----------------------------------------------------------------------------------------------
 
 
-class RestartWanted(Struct, frozen=True):
-    """The service manager asks evsed to end; nothing is stopped, hal keeps the charge on its lease."""
-
-
 class StoreBroken(Struct, frozen=True):
     """These changes could not be kept, so no demand or send after them in their list was done; all else was.
 
@@ -381,16 +381,7 @@ BoxEvent = (
     | MeterRead
     | TagPresented
     | DeadlineReached
+    | UpkeepEvent
 )
 LinkEvent = LinkUp | LinkDown | Delivered | Undelivered
-Event = (
-    BoxEvent
-    | LinkEvent
-    | SecurityNoticed
-    | Request
-    | LocalRequest
-    | FromCentral
-    | RestartWanted
-    | StoreBroken
-    | StoreMended
-)
+Event = BoxEvent | LinkEvent | SecurityNoticed | Request | LocalRequest | FromCentral | StoreBroken | StoreMended

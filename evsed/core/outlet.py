@@ -24,7 +24,7 @@ from evsed.core.records import Inoperative, Past, Transaction
 from evsed.core.register import Register
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.reservations import Stance
-from evsed.core.seen import Seen
+from evsed.core.seen import HAL_SILENT, Seen
 from evsed.core.turn import Turn
 from evsed.core.unlocking import Unlocking
 from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, refused_alone
@@ -34,23 +34,21 @@ RETURN_PATIENCE_MS = 10_000
 """After a power cut a car may need this long until its pilot shows that it is still plugged in."""
 OFFER_PATIENCE_MS = 7_000
 """Hal spaces the steps of an offer by 5 s; one that has not followed by then will not."""
-HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
 
 
 class Outlet:
     """The state of one EVSE with one connector."""
 
     def __init__(self, evse: int, box: Box, past: Past, boot: str) -> None:
-        adopted, operative = past.running, past.operative
+        adopted, self.operative = past.running, past.operative
         self.evse = evse
         self.box = box
         self.seen = Seen()
         self.register = Register(evse, past.meter, adopted)
         self.charging = Charging(evse, box, self.seen, self.register, adopted)
-        self.operative = operative
         self.limits = Limits({INSTALLER: box.installer_ma})
         waits = Status.AVAILABLE if box.reservations.holder(evse) is None else Status.RESERVED
-        idle = waits if operative else Status.UNAVAILABLE
+        idle = waits if self.operative else Status.UNAVAILABLE
         self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
         self.grant: Grant | None = None
         self.asking: Asking | None = None
@@ -70,6 +68,11 @@ class Outlet:
     def status(self) -> Status:
         """As drivers and central systems see it."""
         return self.connector.status
+
+    @property
+    def in_service(self) -> bool:
+        """Whether a charge may begin here at all."""
+        return self.operative and not self.box.upkeep
 
     # --- what happens --------------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class Outlet:
 
     def idle(self) -> bool:
         """It could be used, and nobody is about to."""
-        sound = self.operative and self.fault() is None and self.register.fell_to_wh is None
+        sound = self.in_service and self.fault() is None and self.register.fell_to_wh is None
         return sound and self.charging.tx is None and self.grant is None
 
     def free(self) -> bool:
@@ -258,7 +261,7 @@ class Outlet:
         return held is not None and self.box.belongs(token, held.owner, held.group, turn.now)
 
     def _open_for_use(self, token: Token, turn: Turn) -> bool:
-        serves = self.operative and self.box.durable and not self.box.resetting and self.seen.opening_fault is None
+        serves = self.in_service and self.box.durable and not self.box.resetting and self.seen.opening_fault is None
         if serves and self.box.stance(self.evse, token, turn.now) is not Stance.CLOSED:
             return True
         why = "reserved for another card" if serves else "not in service"
@@ -267,8 +270,7 @@ class Outlet:
 
     def _decide(self, token: Token, turn: Turn, profile: Profile | None, *, online: bool) -> None:
         opinion = self.box.opinion(token, turn.now)
-        policy = self.box.policy(online=online)
-        decision = decide(opinion, policy)
+        decision = decide(opinion, self.box.policy(online=online))
         if decision is Decision.START:
             self._grant(token, opinion.group if opinion else None, turn, profile)
         elif decision is Decision.ASK:
@@ -285,7 +287,7 @@ class Outlet:
         self.box.outbox.put(AuthorizationAsked(self.evse, asking.token), turn)
 
     def _grant(self, token: Token, group: str | None, turn: Turn, profile: Profile | None = None) -> None:
-        if self.charging.tx is not None or not self.operative:
+        if self.charging.tx is not None or not self.in_service:
             return
         if not self.box.reservations.admits(self.evse, token, group):
             turn.log(f"= outlet {self.evse} card refused: the outlet is reserved for another card")
@@ -322,13 +324,12 @@ class Outlet:
             self.charging.end(reason, None, turn)
 
     def _cable_at_the_car(self, turn: Turn) -> None:
-        running = self.charging.running
         if not self.seen.known:
             return
-        if self.cable.watch(running=running):
+        if self.cable.watch(running=self.charging.running):
             self.refusal = None
         stops = self.box.variables[catalogue.STOP_ON_EV_DISCONNECT]
-        if not self.seen.plugged and running and not self._returning and stops:
+        if not self.seen.plugged and self.charging.running and not self._returning and stops:
             self.charging.end(StopReason.EV_DISCONNECTED, None, turn)
 
     def _after(self, done: Transaction, turn: Turn) -> None:
@@ -342,7 +343,7 @@ class Outlet:
     def _grants(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms
         free = self.box.access.free_token
-        open = self.charging.tx is None and self.grant is None and self.operative and not self.cable.used
+        open = self.charging.tx is None and self.grant is None and self.in_service and not self.cable.used
         if free and self.seen.plugged and open and self.box.stance(self.evse, free, turn.now) is Stance.OPEN:
             self._grant(free, None, turn)
         if self.grant is None:
@@ -383,7 +384,7 @@ class Outlet:
             known=seen.known,
             fault=self.fault(),
             warnings=tuple(fault for fault in self.faults if not fault.opens),
-            operative=self.operative,
+            operative=self.in_service,
             plugged=seen.plugged,
             running=charging.running,
             ending=charging.ending is not None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.errands import FirmwareUpdate, LogUpload
 from evsed.core.events import Binding
 from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
@@ -164,6 +165,8 @@ Record = (
     | ListMark
     | Reservation
     | SecurityEntry
+    | FirmwareUpdate
+    | LogUpload
 )
 
 
@@ -186,6 +189,8 @@ class Recovered(Struct, frozen=True):
     list_marks: tuple[ListMark, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     damaged: bool = False
+    firmware: tuple[FirmwareUpdate, ...] = ()
+    uploads: tuple[LogUpload, ...] = ()
 
 
 class Past(Struct, frozen=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.errands import FirmwareStatus, UploadStatus
 from evsed.core.security_events import SecurityNoted
 from evsed.core.words import FaultNote, MeterSet, Stamp, Status, StopReason, Token
 
@@ -85,6 +86,32 @@ class VendorMessage(Struct, frozen=True):
     ref: str = ""
 
 
+class DiagnosticsProgress(Struct, frozen=True):
+    """How far the upload of a log is whose order had no number."""
+
+    status: UploadStatus
+
+
+class LogProgress(Struct, frozen=True):
+    """How far the upload of a log is; `number` is that of its order, None while nothing is under way."""
+
+    status: UploadStatus
+    number: int | None
+
+
+class FirmwareProgress(Struct, frozen=True):
+    """How far an update is whose order had no number."""
+
+    status: FirmwareStatus
+
+
+class SignedFirmwareProgress(Struct, frozen=True):
+    """How far an update is; `number` is that of its order, None while nothing is under way."""
+
+    status: FirmwareStatus
+    number: int | None
+
+
 Report = (
     Booted
     | HeartbeatDue
@@ -96,5 +123,9 @@ Report = (
     | MetersSampled
     | VendorMessage
     | SecurityNoted
+    | DiagnosticsProgress
+    | LogProgress
+    | FirmwareProgress
+    | SignedFirmwareProgress
 )
 TransactionReport = TransactionStarted | TransactionUpdated | TransactionEnded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, local_list, reservations, smart_charging
+from evsed.core import catalogue, local_list, reservations, smart_charging, upkeep
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
     AvailabilityRequested,
@@ -235,11 +235,23 @@ def _tell_meter(station: Station, evse: int | None, turn: Turn) -> bool:
     return any(told)
 
 
+def _tell_diagnostics(station: Station, evse: int | None, turn: Turn) -> bool:
+    station.box.outbox.put(station.upkeep.uploads.diagnostics_now(), turn, asked_for=True)
+    return True
+
+
+def _tell_firmware(station: Station, evse: int | None, turn: Turn) -> bool:
+    station.box.outbox.put(station.upkeep.firmware.report_now(), turn, asked_for=True)
+    return True
+
+
 TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.BOOT: _tell_boot,
     TriggerKind.HEARTBEAT: _tell_heartbeat,
     TriggerKind.STATUS: _tell_status,
     TriggerKind.METER_VALUES: _tell_meter,
+    TriggerKind.DIAGNOSTICS: _tell_diagnostics,
+    TriggerKind.FIRMWARE: _tell_firmware,
 }
 
 # Each function takes exactly the event type that it is entered under.
@@ -258,6 +270,7 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     MeterReplaced: meter_replaced,
     Triggered: trigger,
     **smart_charging.HANDLERS,
+    **upkeep.HANDLERS,
     **local_list.HANDLERS,
     **reservations.HANDLERS,
 }

@@ -123,7 +123,7 @@ class Reservations:
         """Why this outlet can't be reserved now; the reservation `id` would be replaced."""
         if outlet.fault() is not None or outlet.register.fell_to_wh is not None:
             return Verdict.FAULTED, "nothing can charge at the outlet"
-        if not outlet.operative:
+        if not outlet.in_service:
             return Verdict.UNAVAILABLE, "the outlet is out of service"
         if any(one.evse == outlet.evse and one.id != id for one in self._all.values()):
             return Verdict.OCCUPIED, "the outlet is reserved"

@@ -22,6 +22,8 @@ from evsed.core.events import (
 from evsed.core.metering import fresh
 from evsed.core.words import FaultNote, MeterReading
 
+HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
+
 
 class Seen(Struct):
     """The last word of hal. `known` is false until hal told whether a cable is in."""

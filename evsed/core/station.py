@@ -32,7 +32,7 @@ from evsed.core.events import (
 from evsed.core.local_list import LocalList
 from evsed.core.metering import Aligned
 from evsed.core.outbox import Outbox, Stage
-from evsed.core.outlet import HAL_SILENT, Outlet
+from evsed.core.outlet import Outlet
 from evsed.core.profile_book import ProfileBook
 from evsed.core.records import Bound, QueuedReport, Recovered, Transaction, past
 from evsed.core.registration import Registration
@@ -42,7 +42,9 @@ from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
 from evsed.core.security import Security
 from evsed.core.security_events import SecurityKind
+from evsed.core.seen import HAL_SILENT
 from evsed.core.turn import Turn
+from evsed.core.upkeep import Upkeep
 from evsed.core.variables import Variables
 from evsed.core.words import FaultNote, Now, Stamp, Status, Verdict
 
@@ -82,17 +84,17 @@ class Station:
         self.outlets: dict[int, Outlet] = {}
         self.registration, self.resetting = Registration(), Resetting()
         self.smart_charging = smart_charging.SmartCharging()
+        self.upkeep = Upkeep(recovered)
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up, self.status_unsure = False, False
         self.said_ms = now.mono_ms
         self.store_trouble = ""
-        self._recovered, self._started = recovered, now
+        self._recovered, self._started, self._now_ms = recovered, now, now.mono_ms
         self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
         self._calendar = Calendar(recovered)
         self._aligned = Aligned()
         self._told: tuple[Status, str | None] | None = None
         self._sent: str | None = None
-        self._now_ms = now.mono_ms
 
     def handle(self, event: Event, now: Now) -> list[Effect]:
         """Everything that follows from one event, in the order in which it must be done."""
@@ -105,6 +107,7 @@ class Station:
         self.box.online = self.registration.online
         self.box.resetting = self.resetting.kind is not None
         self.resetting.end_all(self, turn)
+        self.upkeep.settle(self, turn)
         self._station_status(turn)
         self.box.reservations.settle(self, turn)
         for outlet in self.outlets.values():
@@ -114,6 +117,7 @@ class Station:
         for outlet in self.outlets.values():
             outlet.offer(turn)
         self._aligned_values(turn)
+        self.upkeep.settle(self, turn)
         self.resetting.settle(self, turn)
         self._say(turn)
         return turn.effects()
@@ -130,6 +134,7 @@ class Station:
             self.resetting.next_deadline(),
             self.smart_charging.next_deadline(),
             self.box.reservations.next_deadline(),
+            self.upkeep.next_deadline(now_ms),
             self._started.mono_ms + HAL_PATIENCE_MS,
         )
         return soonest(times, now_ms)

@@ -111,6 +111,7 @@ class Verdict(StrEnum):
     REBOOT_REQUIRED = "RebootRequired"
     NOT_SUPPORTED = "NotSupported"
     NOT_IMPLEMENTED = "NotImplemented"
+    ACCEPTED_CANCELED = "AcceptedCanceled"
     UNLOCKED = "Unlocked"
     UNLOCK_FAILED = "UnlockFailed"
     UNKNOWN = "Unknown"

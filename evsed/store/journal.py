@@ -24,6 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evsed.core.effects import Change, Drop, Persist
+from evsed.core.errands import FirmwareUpdate, LogUpload
 from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
@@ -139,6 +140,8 @@ class Journal:
             list_marks=_only(ListMark, found),
             reservations=_only(Reservation, found),
             damaged=self._database.damaged,
+            firmware=_only(FirmwareUpdate, found),
+            uploads=_only(LogUpload, found),
         )
 
     def commit(self, persist: Persist) -> None:

@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import listed, profiles, records, reports, reserved, security_events
+from evsed.core import errands, listed, profiles, records, reports, reserved, security_events
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -59,6 +59,8 @@ FORMS: dict[str, Form] = {
     "list-mark": Form(listed.ListMark, 1),
     "reservation": Form(reserved.Reservation, 1),
     "security": Form(security_events.SecurityEntry, 1),
+    "firmware": Form(errands.FirmwareUpdate, 1),
+    "upload": Form(errands.LogUpload, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 
@@ -76,6 +78,10 @@ REPORTS: dict[str, type[Report]] = {
     "meters-sampled": reports.MetersSampled,
     "vendor-message": reports.VendorMessage,
     "security-noted": security_events.SecurityNoted,
+    "diagnostics-progress": reports.DiagnosticsProgress,
+    "log-progress": reports.LogProgress,
+    "firmware-progress": reports.FirmwareProgress,
+    "signed-firmware-progress": reports.SignedFirmwareProgress,
 }
 _TAG_OF: dict[type, str] = {report: tag for tag, report in REPORTS.items()}
 

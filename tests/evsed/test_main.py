@@ -20,6 +20,7 @@ from evsed import __main__ as evsed
 from evsed.clock import SystemClock
 from evsed.core import catalogue
 from evsed.core.effects import Demand, Persist, Put
+from evsed.core.errands import ProgramStarted
 from evsed.core.events import Binding, HalUp, LinkUp, ResetKind
 from evsed.core.records import Bound
 from evsed.core.words import Token
@@ -116,7 +117,8 @@ def test_hal_and_link_speak_to_the_inbox(tmp_path: Path) -> None:
     with joined(tmp_path, CENTRAL) as box:
         assert isinstance(box.central, Link)
         box.hal.view.take(snapshot())
-        assert isinstance(box.inbox._events[0], HalUp)
+        assert box.inbox._events[0] == ProgramStarted(False)
+        assert isinstance(box.inbox._events[1], HalUp)
         box.central._deliver(LinkUp())
         assert box.inbox._events[-1] == LinkUp()
         box.demand(Demand(1, 0, False, False))

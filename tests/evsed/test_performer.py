@@ -20,6 +20,7 @@ from evsed.core.effects import (
     Restart,
     Send,
 )
+from evsed.core.errands import Abandon, Errand, Fetch, Purpose
 from evsed.core.events import (
     CacheCleared,
     DeadlineReached,
@@ -113,6 +114,9 @@ class Life:
     def refuse(self, ref: str, text: str) -> None:
         self.done.append(("refused", ref, text))
 
+    def errand(self, effect: Errand) -> None:
+        self.done.append(effect)
+
     def note(self, line: str) -> None:
         self.done.append(line)
 
@@ -155,11 +159,12 @@ def test_nothing_is_done_before_the_commit_it_comes_after(life: Life) -> None:
 
 def test_each_effect_has_its_hand(life: Life) -> None:
     effects: list[Effect] = [
-        UP, SEND, Reply("ref", Verdict.ACCEPTED), AdoptTime(1), LinkSettings(30), LOG, Restart(ResetKind.HARD)
+        UP, SEND, Reply("ref", Verdict.ACCEPTED), AdoptTime(1), LinkSettings(30), LOG,
+        Fetch("a", "b"), Abandon(Purpose.LOG), Restart(ResetKind.HARD)
     ]  # fmt: skip
     life.plan = {DeadlineReached: effects}
     life.turn()
-    assert life.done == [*effects[:5], "= a line"]
+    assert life.done == [*effects[:5], "= a line", *effects[6:8]]
     assert life.performer.restart is ResetKind.HARD
 
 

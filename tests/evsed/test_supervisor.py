@@ -21,6 +21,7 @@ from evsed.core.station import Station
 from evsed.core.status import LinkStatus, OutletFigures
 from evsed.core.words import Registration, Stamp, Token, Verdict
 from evsed.edges import HalView
+from evsed.logbook import MOST_LINES
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import CRASHES, Quarantine
 from evsed.store.database import StoreFailed
@@ -348,10 +349,10 @@ def test_people_see_what_is_so(tmp_path: Path) -> None:
 
 def test_the_log_is_bounded_and_its_newest_lines_come_last(tmp_path: Path) -> None:
     async def script(box: Box) -> None:
-        for n in range(2_000):
+        for n in range(MOST_LINES + 1_000):
             box.supervisor.note(f"line {n}")
-        assert box.supervisor.log_lines(2) == ["line 1998", "line 1999"]
-        assert len(box.supervisor.log_lines(5_000)) == 1_000
+        assert box.supervisor.log_lines(2) == ["line 5998", "line 5999"]
+        assert len(box.supervisor.log_lines(10_000)) == MOST_LINES == 5_000
 
     run(tmp_path, script)
 

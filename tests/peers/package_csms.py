@@ -122,6 +122,14 @@ class Station(ChargePoint):
     def _data(self, **_: object) -> object:
         return self._answer("DataTransfer", {"status": "UnknownVendorId"})
 
+    @on("DiagnosticsStatusNotification")
+    def _diagnostics(self, **_: object) -> object:
+        return self._answer("DiagnosticsStatusNotification", {})
+
+    @on("FirmwareStatusNotification")
+    def _firmware(self, **_: object) -> object:
+        return self._answer("FirmwareStatusNotification", {})
+
     @on("Heartbeat")
     def _heartbeat(self) -> object:
         return self._answer("Heartbeat", {"currentTime": utc_now()})

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.evsed.servers import WebFiles, serving
 from tests.peers.central import CentralSystem, Refused
 from tests.stand import Wallbox
 
 TAG, OTHER_TAG, LISTED_TAG = "04A1B2C3", "REMOTE1", "LISTED01"
 
-# What a station of all profiles but Firmware Management sends and answers.
+# What a station of all profiles sends and answers.
 MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("SecurityEventNotification", "StartTransaction", "StatusNotification", "StopTransaction"),
+    *("DiagnosticsStatusNotification", "FirmwareStatusNotification"),
 )
 REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
@@ -24,6 +26,7 @@ REQUESTS = (
     "ExtendedTriggerMessage",
     *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
     *("GetLocalListVersion", "SendLocalList", "ReserveNow", "CancelReservation"),
+    *("GetDiagnostics", "UpdateFirmware"),
 )
 PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
@@ -34,11 +37,8 @@ PROFILE: dict[str, Any] = {
 }
 PAUSE = {"startPeriod": 0, "limit": 0}
 # Profiles it does not have: refused with an error, and nothing breaks.
-LATER = "2030-01-02T03:04:05Z"
-REFUSED: dict[str, dict[str, Any]] = {
-    "GetDiagnostics": {"location": "ftp://127.0.0.1/diagnostics"},
-    "UpdateFirmware": {"location": "http://127.0.0.1/firmware", "retrieveDate": LATER},
-}
+LATER, LONG_AGO = "2030-01-02T03:04:05Z", "2020-01-02T03:04:05Z"
+REFUSED: dict[str, dict[str, Any]] = {"GetInstalledCertificateIds": {"certificateType": "ManufacturerRootCertificate"}}
 
 
 class Unexpected(AssertionError):
@@ -238,8 +238,23 @@ def is_triggered(box: Wallbox, central: CentralSystem) -> None:
         triggers(central, message, by="ExtendedTriggerMessage")
     for absent in ("LogStatusNotification", "FirmwareStatusNotification"):
         expect(central, "ExtendedTriggerMessage", "NotImplemented", requestedMessage=absent)
-    for absent in ("DiagnosticsStatusNotification", "FirmwareStatusNotification"):
-        expect(central, "TriggerMessage", "NotImplemented", requestedMessage=absent)
+    for idle in ("DiagnosticsStatusNotification", "FirmwareStatusNotification"):
+        triggers(central, idle)
+
+
+def is_looked_into(box: Wallbox, central: CentralSystem) -> None:
+    with serving(WebFiles()) as files:
+        told = central.seen("DiagnosticsStatusNotification")
+        name = central.ask("GetDiagnostics", location=f"{files.url}/logs")["fileName"]
+        central.wait_for("DiagnosticsStatusNotification", told + 1)
+        last = central.frames("DiagnosticsStatusNotification")[-1]["status"]
+        if last != "Uploaded" or not files.files[f"/logs/{name}"]:
+            raise Unexpected(f"the log did not arrive: {files.asked}")
+        told = central.seen("FirmwareStatusNotification")
+        central.ask("UpdateFirmware", location=f"{files.url}/none", retrieveDate=LONG_AGO, retries=0)
+        central.wait_for("FirmwareStatusNotification", told + 1)
+        if central.frames("FirmwareStatusNotification")[-1]["status"] != "DownloadFailed":
+            raise Unexpected(f"a firmware that is not there did not fail: {files.asked}")
 
 
 def refuses_what_it_has_not(box: Wallbox, central: CentralSystem) -> None:
@@ -273,6 +288,7 @@ STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
     is_put_out_of_service_and_back,
     talks_of_this_and_that,
     is_triggered,
+    is_looked_into,
     refuses_what_it_has_not,
     is_reset,
 )

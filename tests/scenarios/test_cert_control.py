@@ -206,11 +206,15 @@ def test_tc_054_trigger_message(box: Wallbox) -> None:
     assert trigger(box, "MeterValues", 1) == "Accepted"
     assert trigger(box, "Heartbeat") == "Accepted"
     assert trigger(box, "StatusNotification", 1) == "Accepted"
-    assert trigger(box, "DiagnosticsStatusNotification") == "NotImplemented"
-    assert trigger(box, "FirmwareStatusNotification") == "NotImplemented"
+    assert trigger(box, "DiagnosticsStatusNotification") == "Accepted"
+    assert trigger(box, "FirmwareStatusNotification") == "Accepted"
     assert trigger(box, "BootNotification") == "Rejected"  # errata 3.35: it was accepted on this connection
-    values, _, status = box.csms.received[begin:]
-    assert [m.action for m in box.csms.received[begin:]] == ["MeterValues", "Heartbeat", "StatusNotification"]
+    values, _, status, *idle = box.csms.received[begin:]
+    assert [m.action for m in box.csms.received[begin:]] == [
+        *("MeterValues", "Heartbeat", "StatusNotification"),
+        *("DiagnosticsStatusNotification", "FirmwareStatusNotification"),
+    ]
+    assert [message.status for message in idle] == ["Idle", "Idle"]
     assert status.status == "Available"
     sampled = values.meterValue[0]["sampledValue"]
     assert {value["context"] for value in sampled} == {"Trigger"}

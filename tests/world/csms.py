@@ -335,6 +335,8 @@ ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
     "Authorize": Csms._authorize,
     "BootNotification": Csms._boot,
     "DataTransfer": lambda csms, message: {"status": "Accepted"},
+    "DiagnosticsStatusNotification": lambda csms, message: {},
+    "FirmwareStatusNotification": lambda csms, message: {},
     "Heartbeat": Csms._heartbeat,
     "MeterValues": Csms._meter_values,
     "SecurityEventNotification": lambda csms, message: {},

@@ -10,8 +10,11 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from evsed.core.box import Access
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send
+from evsed.core.errands import Errand, ProgramStarted
 from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
@@ -24,6 +27,7 @@ from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
 from evsed.supervisor import LOCAL
 from hal.contract import RENEW_MS
+from tests.world.depot import Clerk
 
 if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
@@ -97,9 +101,9 @@ class Evsed:
             new_id=lambda: f"id-{next(world.ids)}",
             presets=world.presets,
         )
-        self.exchange = Exchange(
-            DIALECT, PLATE, self.date, (bound.binding for bound in recovered.bindings), trace=world.note
-        )
+        plate = msgspec.structs.replace(PLATE, firmware=world.version())
+        bindings = (bound.binding for bound in recovered.bindings)
+        self.exchange = Exchange(DIALECT, plate, self.date, bindings, trace=world.note)
         self.inbox: deque[Event] = deque()
         self.view = HalView(self.inbox.append)
         self.demands: dict[int, Demand] = {}
@@ -107,6 +111,8 @@ class Evsed:
         self.connected = False
         self.redial_ms = world.mono_ms
         self.station.decided = lambda effects: world.watch.decided(effects, self.demands)
+        self.clerk = Clerk(world.depot, world.folder, lambda: self.now().wall_ms is not None)
+        self.inbox.append(ProgramStarted(self.clerk.installer.on_trial()))
         self.performer = Performer(self.station, self.journal, Quarantine(world.folder), self)
 
     @property
@@ -131,6 +137,7 @@ class Evsed:
         self._redial()
         if self.connected:
             self._out(self.exchange.tick(now_ms))
+        self.inbox.extend(self.clerk.ended(now_ms))
         if self._performer_due_ms() <= now_ms:
             self.inbox.append(DeadlineReached())
         while self.inbox and self.restart is None:
@@ -148,6 +155,7 @@ class Evsed:
         times = (
             self.exchange.next_deadline() if self.connected else None,
             self.redial_ms if self.may_dial() else None,
+            self.clerk.due_ms(),
         )
         return min(self._performer_due_ms(), self.renew_ms, *(at for at in times if at is not None))
 
@@ -184,6 +192,9 @@ class Evsed:
 
     def settings(self, effect: LinkSettings) -> None:
         self.world.pings.append(effect.ping_s)
+
+    def errand(self, effect: Errand) -> None:
+        self.clerk.do(effect, self.world.mono_ms)
 
     def note(self, line: str) -> None:
         self.world.note(line)

@@ -18,6 +18,8 @@ import msgspec
 from evsed.core.effects import Demand
 from evsed.core.words import Status
 from evsed.edges import lease
+from evsed.image import version_of
+from evsed.slots import Slots
 from hal.boards import Board, OutletBoard, assemble, load, with_outlets
 from hal.bus import Mailbox
 from hal.contract import Limits, MeterReading, Outlet, Snapshot
@@ -29,6 +31,7 @@ from hal.sim.meter import Flow
 from hal.sim.plant import Plant
 from hal.tick import TICK_MS, Tick
 from tests.world.csms import NEW_YEAR_2027, Csms
+from tests.world.depot import VERSION, Depot
 from tests.world.life import NEVER_MS, Evsed
 from tests.world.watch import Watch
 
@@ -107,6 +110,8 @@ class Wallbox:
         self.struck: Callable[[], None] = self.power_cut
         self.csms = Csms(lambda: NEW_YEAR_2027 + self.ms)
         self.csms.judges_statuses = True
+        self.depot = Depot(self)
+        self.crashes: set[str] = set()
         self.board = assemble(with_outlets(load(board), evses) if evses > 1 else load(board))
         self.plant: Plant = self.board._plant  # type: ignore[attr-defined]
         self.watch = Watch(self)
@@ -172,10 +177,20 @@ class Wallbox:
         self.touched()
 
     def start_evsed(self) -> None:
-        """A new life. It comes to know hal by the next snapshot."""
+        """A new life, of the program that the slots choose. It comes to know hal by the next snapshot."""
+        slots = Slots(self.folder)
+        slots.count()
+        while self.version() in self.crashes:
+            self.note(f"* evsed {self.version()} crashes")
+            slots.count()
         self.evsed = Evsed(self)
         if self.tick is not None and self.tick.ticks:
             self._publish(self.tick.snapshot(self.mono_ms))
+
+    def version(self) -> str:
+        """Of the program that runs."""
+        current = Slots(self.folder).current()
+        return VERSION if current is None else version_of(current)
 
     def kill_evsed(self, restart_s: float | None = None) -> None:
         """It is gone at once; what was gathered and not flushed is lost."""

@@ -1,5 +1,4 @@
-"""OCPP 1.6-J, edition 2 with its errata: the profiles Core, Local Auth List Management, Reservation, Smart Charging
-and Remote Trigger, as tables."""
+"""OCPP 1.6-J, edition 2 with its errata and all its profiles, as tables."""
 
 from __future__ import annotations
 
@@ -25,6 +24,7 @@ from evsed.ocpp.v16 import (
     security,
     status,
     transactions,
+    upkeep,
     vendor,
 )
 from evsed.ocpp.v16.numbers import SUBPROTOCOL
@@ -57,6 +57,7 @@ INBOUND: Mapping[str, Inbound] = {
         security.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}
     ),
     "GetCompositeSchedule": Inbound(profiles.decode_composite, profiles.encode_composite),
+    "GetDiagnostics": Inbound(upkeep.decode_diagnostics, upkeep.encode_diagnostics),
     "GetConfiguration": Inbound(configuration.decode_get, configuration.encode_get),
     "GetLocalListVersion": Inbound(local_list.decode_version, local_list.encode_version),
     "RemoteStartTransaction": Inbound(transactions.decode_remote_start, encode_verdict),
@@ -67,14 +68,23 @@ INBOUND: Mapping[str, Inbound] = {
     "SetChargingProfile": Inbound(profiles.decode_set, profiles.encode_set),
     "TriggerMessage": Inbound(control.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}),
     "UnlockConnector": Inbound(control.decode_unlock, encode_verdict),
+    "UpdateFirmware": Inbound(upkeep.decode_update, upkeep.encode_update),
 }
 
 OUTBOUND: Mapping[type, Outbound[Any]] = {
     reports.AuthorizationAsked: Outbound("Authorize", authorization.encode_authorize, authorization.decode_authorize),
     reports.Booted: Outbound("BootNotification", boot.encode_boot, boot.decode_boot),
+    reports.DiagnosticsProgress: Outbound(
+        "DiagnosticsStatusNotification", upkeep.encode_diagnostics_progress, decode_nothing
+    ),
+    reports.FirmwareProgress: Outbound("FirmwareStatusNotification", upkeep.encode_firmware_progress, decode_nothing),
     reports.HeartbeatDue: Outbound("Heartbeat", boot.encode_heartbeat, boot.decode_heartbeat),
+    reports.LogProgress: Outbound("LogStatusNotification", upkeep.encode_log_progress, decode_nothing),
     reports.MetersSampled: Outbound("MeterValues", metering.encode_sampled, decode_nothing),
     SecurityNoted: Outbound("SecurityEventNotification", security.encode_event, decode_nothing),
+    reports.SignedFirmwareProgress: Outbound(
+        "SignedFirmwareStatusNotification", upkeep.encode_signed_firmware_progress, decode_nothing
+    ),
     reports.StatusChanged: Outbound("StatusNotification", status.encode_status, decode_nothing),
     reports.TransactionEnded: Outbound("StopTransaction", transactions.encode_stop, transactions.decode_stop),
     reports.TransactionStarted: Outbound("StartTransaction", transactions.encode_start, transactions.decode_start),
@@ -115,6 +125,8 @@ SHOWN = (
     "id",
     "chargingProfilePurpose",
     "stackLevel",
+    "fileName",
+    "retrieveDate",
     "duration",
     "chargingRateUnit",
     "csChargingProfiles.chargingProfileId",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evsed.core.effects import Change, Drop, Persist, Put
+from evsed.core.errands import FirmwareUpdate, LogUpload
 from evsed.core.listed import ListedToken, ListMark
 from evsed.core.profiles import InstalledProfile
 from evsed.core.records import (
@@ -98,6 +99,8 @@ class Disk:
             listed=self.of(ListedToken),
             list_marks=self.of(ListMark),
             reservations=self.of(Reservation),
+            firmware=self.of(FirmwareUpdate),
+            uploads=self.of(LogUpload),
         )
 
     def _cut(self, before: bool) -> None:

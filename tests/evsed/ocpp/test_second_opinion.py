@@ -15,6 +15,7 @@ from ocpp.v16 import ChargePoint, call, call_result, enums
 
 from evsed.core import reports
 from evsed.core.effects import Answered, Reply, Send, VariablesReply, VariableView
+from evsed.core.errands import FirmwareStatus, LogReply, UploadStatus
 from evsed.core.events import (
     BootAnswer,
     Delivered,
@@ -73,6 +74,10 @@ RESULTS = {
     "Authorize": call_result.Authorize(id_tag_info=CARD),
     "BootNotification": call_result.BootNotification(current_time=NOW, interval=60, status="Accepted"),
     "DataTransfer": call_result.DataTransfer(status="Accepted"),
+    "DiagnosticsStatusNotification": call_result.DiagnosticsStatusNotification(),
+    "FirmwareStatusNotification": call_result.FirmwareStatusNotification(),
+    "LogStatusNotification": call_result.LogStatusNotification(),
+    "SignedFirmwareStatusNotification": call_result.SignedFirmwareStatusNotification(),
     "Heartbeat": call_result.Heartbeat(current_time=NOW),
     "MeterValues": call_result.MeterValues(),
     "SecurityEventNotification": call_result.SecurityEventNotification(),
@@ -130,6 +135,10 @@ REPORTS = [
     (reports.TransactionUpdated("tx", 1, SAMPLES), Noted()),
     (reports.MetersSampled(0, SAMPLES), Noted()),
     (reports.TransactionEnded("tx", 1, Token("CARD"), at(), 9, StopReason.EV_DISCONNECTED, SAMPLES), INFO),
+    (reports.DiagnosticsProgress(UploadStatus.PERMISSION_DENIED), Noted()),
+    (reports.LogProgress(UploadStatus.PERMISSION_DENIED, 5), Noted()),
+    (reports.FirmwareProgress(FirmwareStatus.INSTALLING), Noted()),
+    (reports.SignedFirmwareProgress(FirmwareStatus.INSTALL_REBOOTING, 5), Noted()),
     (reports.VendorMessage("org.example", "note", "text"), VendorAnswer(Verdict.ACCEPTED)),
     (SecurityNoted(SecurityKind.STARTED, at(), "x" * 300, True), Noted()),
 ]
@@ -184,7 +193,7 @@ REQUESTS = [
     (call.CancelReservation(7), Verdict.REJECTED, "Rejected"),
     (call.SendLocalList(1, "Full", [{"id_tag": "CARD", "id_tag_info": CARD}]), Verdict.FAILED, "Failed"),
 ]
-NO_STATUS = {"GetConfiguration", "GetLocalListVersion"}
+NO_STATUS = {"GetConfiguration", "GetDiagnostics", "GetLocalListVersion", "UpdateFirmware"}
 
 
 def ask(request: object, answer: Answered | None) -> Any:
@@ -230,4 +239,11 @@ def test_the_package_understands_our_composite_schedule() -> None:
 
 def test_the_package_understands_our_errors() -> None:
     with pytest.raises(ocpp.exceptions.NotSupportedError):
-        ask(call.UpdateFirmware("http://example.org", NOW), None)
+        ask(call.GetInstalledCertificateIds("ManufacturerRootCertificate"), None)
+
+
+def test_the_package_understands_what_becomes_of_firmware_and_logs() -> None:
+    assert ask(call.GetDiagnostics("ftp://example.org"), LogReply("log.gz", False)).file_name == "log.gz"
+    assert ask(call.UpdateFirmware("http://example.org", NOW), Verdict.ACCEPTED) is not None
+    with pytest.raises(ocpp.exceptions.GenericError):
+        ask(call.UpdateFirmware("http://example.org", NOW), Verdict.REJECTED)

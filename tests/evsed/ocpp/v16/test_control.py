@@ -30,13 +30,15 @@ def test_a_trigger_may_be_about_one_connector(kind: TriggerKind) -> None:
     assert peers.asks("TriggerMessage", payload) == Triggered("central-2", kind, 2)
 
 
-@pytest.mark.parametrize("kind", [TriggerKind.BOOT, TriggerKind.HEARTBEAT])
+@pytest.mark.parametrize(
+    "kind", [TriggerKind.BOOT, TriggerKind.HEARTBEAT, TriggerKind.DIAGNOSTICS, TriggerKind.FIRMWARE]
+)
 def test_a_connector_is_ignored_where_it_says_nothing(kind: TriggerKind) -> None:
     request = Peers().asks("TriggerMessage", {"requestedMessage": kind.value, "connectorId": 9})
     assert request == Triggered("central-1", kind, None)
 
 
-@pytest.mark.parametrize("message", ["DiagnosticsStatusNotification", "FirmwareStatusNotification", "Foo", "heartbeat"])
+@pytest.mark.parametrize("message", ["LogStatusNotification", "Foo", "heartbeat"])
 def test_what_we_never_send_is_not_implemented(message: str) -> None:
     replies = Peers().asked("TriggerMessage", {"requestedMessage": message})
     assert replies == [[3, "q", {"status": "NotImplemented"}]]

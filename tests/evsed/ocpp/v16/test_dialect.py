@@ -23,13 +23,15 @@ CORE_PROFILE = {
 
 
 SECURITY = {"ExtendedTriggerMessage"}
+FIRMWARE = {"GetDiagnostics", "UpdateFirmware"}
 LOCAL_AUTH_LIST = {"GetLocalListVersion", "SendLocalList"}
 RESERVATION = {"CancelReservation", "ReserveNow"}
 SMART_CHARGING = {"SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"}
 
 
 def test_the_requests_of_the_supported_profiles_are_answered() -> None:
-    assert set(INBOUND) == CORE_PROFILE | LOCAL_AUTH_LIST | RESERVATION | SMART_CHARGING | SECURITY | {"TriggerMessage"}
+    profiles = CORE_PROFILE | FIRMWARE | LOCAL_AUTH_LIST | RESERVATION | SMART_CHARGING
+    assert set(INBOUND) == profiles | SECURITY | {"TriggerMessage"}
 
 
 def test_every_report_has_a_message() -> None:
@@ -38,9 +40,13 @@ def test_every_report_has_a_message() -> None:
         "Authorize",
         "BootNotification",
         "DataTransfer",
+        "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification",
         "Heartbeat",
+        "LogStatusNotification",
         "MeterValues",
         "SecurityEventNotification",
+        "SignedFirmwareStatusNotification",
         "StartTransaction",
         "StatusNotification",
         "StopTransaction",

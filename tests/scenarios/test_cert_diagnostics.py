@@ -1,0 +1,122 @@
+"""Logs that a central system asks for, as the OCPP 1.6 certification walks through it. Each test of a case bears its
+id.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evsed.core.errands import Outcome
+from tests.world.csms import Question
+from tests.world.wallbox import Wallbox
+
+THERE = "ftp://box:canary@logs.test/in"
+
+
+def asked(box: Wallbox, **more: Any) -> Question:
+    question = box.csms.call("GetDiagnostics", {"location": THERE, "retries": 1, "retryInterval": 10} | more)
+    box.advance(0.5)
+    return question
+
+
+def told(box: Wallbox) -> list[str]:
+    return [message.status for message in box.csms.all("DiagnosticsStatusNotification")]
+
+
+def trigger(box: Wallbox) -> str:
+    question = box.csms.call("TriggerMessage", {"requestedMessage": "DiagnosticsStatusNotification"})
+    box.advance(0.2)
+    assert question.status == "Accepted"
+    return str(box.csms.last("DiagnosticsStatusNotification").status)
+
+
+def test_tc_045_1_a_log_is_sent(box: Wallbox) -> None:
+    question = asked(box)
+    assert question.answer is not None
+    name = question.answer["fileName"]
+    assert told(box) == ["Uploading"]
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    assert [(order.location, file) for order, file in box.depot.uploads] == [(THERE, name)]
+
+
+def test_tc_045_2_a_log_that_cannot_be_sent_is_told_after_its_retries(box: Wallbox) -> None:
+    box.depot.fails_next(*[Outcome.FAILED] * 2)
+    asked(box)
+    box.advance(14)
+    assert told(box) == ["Uploading"]
+    box.until(lambda: told(box) == ["Uploading", "UploadFailed"])
+    assert box.depot.uploads == []
+    box.advance(60)
+    assert len(told(box)) == 2
+
+
+def test_a_retry_brings_it_there(box: Wallbox) -> None:
+    box.depot.fails_next(Outcome.FAILED)
+    asked(box)
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    assert len(box.depot.uploads) == 1
+
+
+def test_an_address_that_is_not_used_is_not_tried_again(box: Wallbox) -> None:
+    box.depot.fails_next(Outcome.HOPELESS)
+    asked(box, retries=5)
+    box.until(lambda: told(box) == ["Uploading", "UploadFailed"], within=10)
+
+
+def test_a_trigger_tells_how_it_stands_and_idle_otherwise(box: Wallbox) -> None:
+    assert trigger(box) == "Idle"
+    asked(box)
+    assert trigger(box) == "Uploading"
+    box.until(lambda: told(box)[-1] == "Uploaded")
+    assert trigger(box) == "Idle"
+
+
+def test_a_newer_order_takes_the_place_of_the_older_one(box: Wallbox) -> None:
+    first, second = asked(box), asked(box, location="https://other.test/")
+    assert first.answer is not None and second.answer is not None
+    assert first.answer["fileName"] != second.answer["fileName"]
+    box.until(lambda: told(box)[-1] == "Uploaded")
+    assert [order.location for order, _ in box.depot.uploads] == ["https://other.test/"]
+    assert told(box) == ["Uploading", "Uploading", "Uploaded"]
+
+
+@pytest.mark.parametrize("cut", [Wallbox.power_cut, lambda box: box.kill_evsed(1)], ids=["cut", "crash"])
+def test_an_upload_outlives_a_restart_and_nothing_is_told_twice(box: Wallbox, cut: Any) -> None:
+    asked(box)
+    cut(box)
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    assert len(box.depot.uploads) == 1
+
+
+def test_what_happened_without_a_line_is_told_over_the_next_one_in_order(box: Wallbox) -> None:
+    asked(box)
+    box.lose_line()
+    box.advance(60)
+    box.find_line()
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+
+
+def test_a_refused_status_is_not_told_again(box: Wallbox) -> None:
+    box.csms.rejects_next("DiagnosticsStatusNotification")
+    asked(box)
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    box.advance(120)
+    assert len(told(box)) == 2
+
+
+def test_a_status_that_nobody_answers_is_told_again_over_the_next_line(box: Wallbox) -> None:
+    box.csms.silent_on("DiagnosticsStatusNotification")
+    asked(box)
+    box.advance(60)
+    assert told(box) == ["Uploading"]
+    box.csms.speaks_on("DiagnosticsStatusNotification")
+    box.drop_line()
+    box.until(lambda: told(box) == ["Uploading", "Uploading", "Uploaded"])
+
+
+def test_no_password_is_in_any_line_of_the_log(box: Wallbox) -> None:
+    asked(box)
+    box.until(lambda: told(box)[-1] == "Uploaded")
+    assert not any("canary" in line for line in box.lines)
