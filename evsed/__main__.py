@@ -1,7 +1,8 @@
 """evsed: read site.toml, open the journal, join everything, run until told otherwise.
 
-Exit codes: 0 = asked to stop, 2 = configuration or folder unusable (one sentence on stderr), 10 = soft reset,
-11 = hard reset (the file `hard-reset` in the runtime folder asks for it). Anything else is a crash.
+Exit codes: 0 = asked to stop, 1 = the disk failed at the start, 2 = configuration or folder unusable (both with one
+sentence on stderr), 10 = soft reset, 11 = hard reset (the file `hard-reset` in the runtime folder asks for it). Anything
+else is a crash.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from evsed import __version__, watchdog
 from evsed.clerk import Clerk
@@ -39,14 +42,16 @@ from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.transport import CentralSettings, Link
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import Quarantine
-from evsed.site import Site, SiteError, load
+from evsed.site import Site, SiteError, load, worries
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
 from evsed.transfer import Trust
 from evsed.vendors import VendorError, handlers
 
+DISK_FAILED = 1
 UNUSABLE = 2
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 EXIT_OF = {ResetKind.SOFT: 10, ResetKind.HARD: 11}
 
 log = logging.getLogger("evsed")
@@ -66,17 +71,51 @@ class Paths:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `evsed`; returns its exit code."""
     options = _options(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format=_log_format(), stream=sys.stderr)
+    logging.basicConfig(level=options.log_level, format=_log_format(), stream=sys.stderr)
     try:
         if options.check is not None:
-            load(Path(options.check))
-            print(f"{options.check} is valid.")  # noqa: T201 - the answer to --check
-            return 0
+            return _check(Path(options.check))
         site = load(Path(options.site))
+        for worry in worries(Path(options.site)):
+            log.warning("! %s", worry)
         return asyncio.run(_run(site, _paths(options)))
-    except (SiteError, StoreRefused, StoreFailed, CannotListen, VendorError) as unusable:
+    except (SiteError, StoreRefused, CannotListen, VendorError) as unusable:
         print(unusable, file=sys.stderr)  # noqa: T201 - a sentence for the person who started us
         return UNUSABLE
+    except StoreFailed as failed:  # a disk may come back: whoever started us tries again
+        print(failed, file=sys.stderr)  # noqa: T201 - a sentence for the person who started us
+        return DISK_FAILED
+
+
+def _check(path: Path) -> int:
+    """Say whether both daemons would start with it. What only evse-hal knows, evse-hal says. Raises SiteError."""
+    load(path)
+    for worry in worries(path):
+        print(worry, file=sys.stderr)  # noqa: T201 - a part of the answer
+    command = [sys.executable, "-m", "hal", "--check", str(path)]
+    asked = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if asked.returncode == UNUSABLE:
+        sys.stderr.write(asked.stderr)
+        return UNUSABLE
+    rest = (
+        "" if asked.returncode == 0 else " to evsed; evse-hal could not be asked, so board and meters are not checked"
+    )
+    print(f"{path} is valid{rest}.")  # noqa: T201 - the answer to --check
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that says in one sentence what it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(UNUSABLE, f"{self.prog}: {message}; see --help\n")
+
+
+def _log_level(text: str) -> str:
+    if text.upper() not in LOG_LEVELS:
+        known = ", ".join(LOG_LEVELS)
+        raise argparse.ArgumentTypeError(f"{text} is not one of {known} (nor may EVSED_LOG_LEVEL be)")
+    return text.upper()
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -84,13 +123,22 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         words = f"{help} (environment {variable}, else {default})"
         parser.add_argument(option, default=os.environ.get(variable, default), help=words)
 
-    parser = argparse.ArgumentParser(prog="evsed", description="The part of the wallbox that talks.")
+    parser = _Parser(prog="evsed", description="The part of the wallbox that talks.")
     parser.add_argument("--check", metavar="SITE", help="say whether this site.toml is valid, and end")
     path("--site", "EVSE_SITE", "/etc/evse/site.toml", "the configuration")
     path("--state", "EVSED_STATE", "/var/lib/evsed", "folder of the journal")
     path("--hal-socket", "EVSE_HAL_SOCKET", "/run/evse-hal/hal.sock", "socket of evse-hal")
     path("--control-socket", "EVSED_CONTROL", "/run/evsed/control.sock", "socket for evsectl")
-    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    parser.add_argument(
+        "--log-level",
+        type=_log_level,
+        default=os.environ.get("EVSED_LOG_LEVEL") or "INFO",
+        metavar="LEVEL",
+        help=f"{', '.join(LOG_LEVELS)} (environment EVSED_LOG_LEVEL, else INFO)",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"evsed {__version__}", help="say which version, and end"
+    )
     return parser.parse_args(arguments)
 
 
@@ -123,7 +171,10 @@ async def _run(site: Site, paths: Paths) -> int:
         work.cancel()
         stop.cancel()
         await asyncio.wait({work, stop})
-        await supervisor.close()
+        try:
+            await supervisor.close()
+        except StoreFailed as failed:  # it must not hide why we end
+            log.error("! %s What was gathered since the last writing is lost.", failed)
 
 
 async def _asked_to_stop() -> None:

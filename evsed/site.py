@@ -10,6 +10,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ LARGEST_SECRET = 4_096
 LARGEST_CA = 1_048_576
 TEXT_KEY = range(1, 65)  # characters; OCPP 2.0.1 errata allow 64
 HEX_KEY = range(16, 21)  # bytes; OCPP 1.6 security whitepaper, AuthorizationKey
+STRANGERS_READ = 0o004
 STRANGERS = 0o037  # a secret is written by its owner, and read by its owner and its group at most
 
 Tag = Annotated[str, msgspec.Meta(min_length=1, max_length=20)]  # OCPP 1.6 idToken
@@ -105,6 +107,13 @@ def load(path: Path) -> Site:
         raise SiteError(f"{path}{wrong}") from None
 
 
+def worries(path: Path) -> Iterator[str]:
+    """What is allowed and yet unwise in a file that can be loaded, a sentence each."""
+    central = tables(path).get("central", {})
+    if "password" in central and os.stat(path).st_mode & STRANGERS_READ:
+        yield f"{path} holds a password that every user of this machine can read: chmod 640, or central.password_file."
+
+
 def _site(table: Tables, folder: Path) -> Site:
     _check_station(table.station)
     _check_installation(table)
@@ -124,7 +133,7 @@ def _check_station(station: Station) -> None:
         text = getattr(station, name)
         if text is not None and (not text.isprintable() or text != text.strip()):
             raise Wrong(f": station.{name} must be printable and must not begin or end with a space.")
-    # OCPP-J 1.6 §6.2.1: identity and password are one text with a colon between.
+    # OCPP-J 1.6 §6.2.2: identity and password are one text with a colon between.
     if ":" in station.identity:
         raise Wrong(": station.identity must not contain a colon.")
 
@@ -162,7 +171,7 @@ def _check_url(url: str) -> bool:
     """Whether it is a secure one. The sentences don't repeat it: it may contain a password."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host = None if parts.port == 0 else parts.hostname
     except ValueError:
         host = None
     if "@" in url:
@@ -203,8 +212,11 @@ def _secret(text: str, subject: str) -> bytes:
 
 def _ca(path: Path) -> str:
     subject = f": central.ca_file {path}"
-    if b"-----BEGIN CERTIFICATE-----" not in content(path, LARGEST_CA, subject):
-        raise Wrong(f"{subject} holds no certificate in PEM form.")
+    content(path, LARGEST_CA, subject)
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        raise Wrong(f"{subject} holds no certificate in PEM form, or a damaged one; get it anew.") from None
     return str(path)
 
 

@@ -52,6 +52,8 @@ KEEP_ENDED = 10_000
 KEEP_QUARANTINED = 1_000
 KEEP_SECURITY = 1_000
 TRANSACTION = KIND_OF[Transaction]
+NAMED = frozenset(KIND_OF.values()) - {KIND_OF[KnownToken], KIND_OF[ListedToken]}
+"""Kinds whose keys may be in a log; those of cards are the numbers of cards."""
 
 T = TypeVar("T", bound=Record)
 Address = tuple[str, str]  # kind and key
@@ -238,7 +240,8 @@ class Journal:
         return found
 
     def _move_aside(self, table: str, place: int, row: Row, why: str) -> None:
-        log.error("%s: %s %r went to quarantine: %s", self._database.path, row.kind, row.key, why)
+        key = repr(row.key) if row.kind in NAMED else "(its key is not told)"
+        log.error("%s: %s %s went to quarantine: %s", self._database.path, row.kind, key, why)
         copy, delete = _MOVE_ASIDE[table]
         try:
             with disk_faults(self._database.path), self._transaction():

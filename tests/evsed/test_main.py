@@ -22,10 +22,11 @@ from evsed.core import catalogue
 from evsed.core.effects import Demand, Persist, Put
 from evsed.core.errands import ProgramStarted
 from evsed.core.events import Binding, HalUp, LinkUp, ResetKind
-from evsed.core.records import Bound
+from evsed.core.records import Bound, Recovered
 from evsed.core.words import Token
 from evsed.ocpp.transport import Link
 from evsed.site import load
+from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
 from evsed.supervisor import NoCentral, RestartRequested, Supervisor
 from tests.evsed.snapshots import snapshot
@@ -151,6 +152,46 @@ def test_a_state_folder_that_another_evsed_uses_is_2(tmp_path: Path, capsys: pyt
     os.close(folder)
 
 
+class FullDisk(Journal):
+    """A journal whose last writing finds no room."""
+
+    def close(self) -> None:
+        super().close()
+        raise StoreFailed("The journal can't be written: No space left on device.")
+
+
+class BrokenDisk(Journal):
+    """A journal that can't be read just now."""
+
+    def load(self) -> Recovered:
+        raise StoreFailed("The journal can't be read: Input/output error.")
+
+
+def test_a_disk_that_is_full_at_the_end_does_not_hide_why_we_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def reset(supervisor: Supervisor, listening: socket.socket) -> None:
+        listening.close()
+        async with asyncio.TaskGroup():
+            raise RestartRequested(ResetKind.SOFT)
+
+    monkeypatch.setattr(evsed, "Journal", FullDisk)
+    monkeypatch.setattr(evsed, "_work", reset)
+    try:
+        assert run(tmp_path, FREE) == 10
+    finally:
+        gc.unfreeze()
+    assert "No space left on device. What was gathered since the last writing is lost." in caplog.text
+
+
+def test_a_disk_that_fails_at_the_start_is_1_so_that_it_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evsed, "Journal", BrokenDisk)
+    assert run(tmp_path, FREE) == 1
+    assert capsys.readouterr().err.endswith("The journal can't be read: Input/output error.\n")
+
+
 def test_a_control_socket_that_can_t_be_opened_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "control.sock").write_text("")
     assert run(tmp_path, FREE) == 2
@@ -209,15 +250,67 @@ def test_each_place_can_be_set_by_option_and_by_environment(
     assert place(evsed._paths(evsed._options([option, "/by/option"]))) == "/by/option"
 
 
+def check(site: Path, text: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    site.write_text(text)
+    site.chmod(0o640)
+    code = evsed.main(["--check", str(site)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
 def test_check_says_so_without_starting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = tmp_path / "site.toml"
-    site.write_text(FREE)
-    assert evsed.main(["--check", str(site)]) == 0
-    assert capsys.readouterr().out == f"{site} is valid.\n"
-    site.write_text(FREE + "[colour]\n")
-    assert evsed.main(["--check", str(site)]) == 2
-    assert "colour is not known" in capsys.readouterr().err
+    assert check(site, FREE, capsys) == (0, f"{site} is valid.\n", "")
+    code, said, why = check(site, FREE + "[colour]\n", capsys)
+    assert (code, said) == (2, "") and "colour is not known" in why
     assert sorted(tmp_path.iterdir()) == [site]
+
+
+def test_check_also_asks_evse_hal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "site.toml"
+    code, said, why = check(site, FREE.replace('"sim"', '"of-my-dreams"'), capsys)
+    assert (code, said) == (2, "") and why.startswith("evse-hal: ") and "of-my-dreams" in why
+    code, said, why = check(site, FREE + '[[meter]]\nmodel = "abacus"\nport = "sim"\n', capsys)
+    assert (code, said) == (2, "") and "abacus" in why
+
+
+def test_without_evse_hal_a_check_says_what_it_could_not_look_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evsed.sys, "executable", "/bin/false")
+    code, said, why = check(tmp_path / "site.toml", FREE, capsys)
+    assert (code, why) == (0, "") and "board and meters are not checked" in said
+
+
+def test_a_password_that_everybody_can_read_is_a_worry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "site.toml"
+    text = CENTRAL.replace("[central]", '[central]\npassword = "s3cret"')
+    assert check(site, text, capsys)[2] == ""
+    site.chmod(0o644)
+    assert evsed.main(["--check", str(site)]) == 0
+    why = capsys.readouterr().err
+    assert "chmod 640" in why and "s3cret" not in why
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--log-level", "foo"], "foo is not one of DEBUG, INFO"), (["--frob"], "unrecognized arguments: --frob")],
+)
+def test_a_wrong_option_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        evsed.main(words)
+    assert ended.value.code == 2
+    why = capsys.readouterr().err
+    assert said in why and why.count("\n") == 1
+
+
+def test_a_wrong_log_level_of_the_environment_is_one_sentence_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVSED_LOG_LEVEL", "loud")
+    with pytest.raises(SystemExit):
+        evsed.main([])
+    assert "nor may EVSED_LOG_LEVEL be" in capsys.readouterr().err
 
 
 # --- a whole life --------------------------------------------------------------------------------------------

@@ -19,7 +19,20 @@ EXAMPLE = ROOT / "deploy" / "site.toml"
 LEAST = '[station]\nidentity = "box-1"\n[board]\nname = "sim"\n'
 FREE = LEAST + '[access]\nmode = "free"\n'
 CENTRAL = LEAST + '[central]\nurl = "wss://csms.example/ocpp"\n'
-PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+# A root that signed itself; its key was thrown away.
+PEM = """
+-----BEGIN CERTIFICATE-----
+MIIBijCCATGgAwIBAgIUAxhbhWOrUzhRjzLm19eFVrWO1EIwCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPZXZzZWQgdGVzdCByb290MCAXDTI2MTEyMTA0MDg0MloYDzIx
+MjYxMDI4MDQwODQyWjAaMRgwFgYDVQQDDA9ldnNlZCB0ZXN0IHJvb3QwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAAQhm8Ps58IrvB3umsI7L/ObI7T1FV0K+aBogKlT
+lV7iyIVgPQGi4rUp5aYIJEpJIU8SjVaiYVR+kSw1URhr0phfo1MwUTAdBgNVHQ4E
+FgQUY3nB7gDtfg2uT21VjJcQNcNRBOMwHwYDVR0jBBgwFoAUY3nB7gDtfg2uT21V
+jJcQNcNRBOMwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiA+fj3C
+J+UqNAo5pPsF2eWYklcIWV0lon/qo1fgxENivAIgd2YAkTpR9c17AIGonOMZdcg+
+nsq7vYSEIi59MpKJs2Q=
+-----END CERTIFICATE-----
+"""
 
 
 def site(folder: Path, text: str | bytes) -> Site:
@@ -292,6 +305,7 @@ def test_one_sentence_says_what_is_wrong(tmp_path: Path, text: str, sentence: st
         "wss:///path",
         "wss://host:70000/",
         "wss://host:x/",
+        "ws://host:0",
         "wss://[::1/",
         "wss://host/#part",
         "wss://ho st/",
@@ -343,8 +357,12 @@ def test_a_password_file_is_for_its_owner_and_group(tmp_path: Path) -> None:
 
 def test_a_certificate_file_holds_certificates(tmp_path: Path) -> None:
     text = CENTRAL + 'ca_file = "ca.pem"'
-    (tmp_path / "ca.pem").write_text("no")
-    assert wrong(tmp_path, text) == f": central.ca_file {tmp_path / 'ca.pem'} holds no certificate in PEM form."
+    for damaged in ("no", PEM.replace("evsed", "")[:200], PEM.replace("MIIB", "MIIC")):
+        (tmp_path / "ca.pem").write_text(damaged)
+        said = (
+            f": central.ca_file {tmp_path / 'ca.pem'} holds no certificate in PEM form, or a damaged one; get it anew."
+        )
+        assert wrong(tmp_path, text) == said
 
 
 # --- what a file may be --------------------------------------------------------------------------------------

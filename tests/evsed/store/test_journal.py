@@ -230,6 +230,8 @@ def test_unreadable_rows_go_to_quarantine_and_the_others_go_on(folder: Path, cap
     assert records_of(journal.load()) == [running("tx")]
     assert journal.transactions() == [running("tx")]
     assert len(caplog.records) == 4
+    (cards,) = (line.getMessage() for line in caplog.records if ": token " in line.getMessage())
+    assert "token (its key is not told) went to quarantine" in cards
     assert [(row.kind, row.key) for row in journal.quarantined()] == [
         ("setting", HEARTBEAT.key),
         ("token", "a"),
