@@ -1,8 +1,8 @@
 """evsed: read site.toml, open the journal, join everything, run until told otherwise.
 
 Exit codes: 0 = asked to stop, 1 = the disk failed at the start, 2 = configuration or folder unusable (both with one
-sentence on stderr), 10 = soft reset, 11 = hard reset (the file `hard-reset` in the runtime folder asks for it). Anything
-else is a crash.
+sentence on stderr), 10 = soft reset, 11 = hard reset (the file `hard-reset` in the runtime folder asks for it).
+Anything else is a crash.
 """
 
 from __future__ import annotations
