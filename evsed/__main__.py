@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,10 @@ from evsed.clock import SystemClock
 from evsed.control import CannotListen, listen, serve
 from evsed.core import catalogue
 from evsed.core.box import Access
+from evsed.core.central_systems import CentralSystem, Secret, Target
 from evsed.core.errands import ProgramStarted
 from evsed.core.events import ResetKind
+from evsed.core.records import Recovered
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Token
 from evsed.diagnostics import spellings
@@ -42,7 +44,7 @@ from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.transport import CentralSettings, Link
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import Quarantine
-from evsed.site import Site, SiteError, load, worries
+from evsed.site import Central, Site, SiteError, load, worries
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
@@ -224,40 +226,83 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
         installer_ma=site.limits.max_ma,
         new_id=lambda: str(uuid.uuid4()),
         presets=site.presets,
+        systems=_systems(site.central),
     )
-    identity = site.station.identity
-    supervisor = Supervisor(station, journal, Quarantine(paths.state), clock, identity, __version__)
+    identity, quarantine = site.station.identity, Quarantine(paths.state)
+    supervisor = Supervisor(station, journal, quarantine, clock, identity, __version__)
     supervisor.hal = HalLink(
         paths.hal_socket, supervisor.inbox.put, clock.mono_ms, decides=supervisor.decides, note=supervisor.note
     )
-    supervisor.clerk = _clerk(site, paths.state, supervisor, clock)
+    supervisor.clerk = _clerk(site, paths.state, station, supervisor, clock)
     supervisor.metered = frozenset(meter.evse for meter in site.meter)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:
-        plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)
-        known = (bound.binding for bound in recovered.bindings)
-        exchange = Exchange(DIALECT, plate, supervisor.wall_ms, known, vendors=handlers(), trace=supervisor.note)
-        settings = CentralSettings(site.central.url, identity, site.central.key, site.central.ca_file)
-        supervisor.central = Link(
-            settings,
-            exchange,
-            clock.mono_ms,
-            supervisor.inbox.put,
-            log=supervisor.note,
-            chance=random.SystemRandom().random,
-            ping_s=station.box.variables[catalogue.PING_INTERVAL],
-        )
+        supervisor.central = _link(site, site.central, station, recovered, supervisor)
     return supervisor
 
 
-def _clerk(site: Site, state: Path, supervisor: Supervisor, clock: SystemClock) -> Clerk:
+def _clerk(site: Site, state: Path, station: Station, supervisor: Supervisor, clock: SystemClock) -> Clerk:
     """Who runs errands. A file may lie as near as the central system does; the first event says which program runs."""
     installer = FileSlots(state, __version__, sys.path, lambda: clock.now().wall_ms)
     supervisor.inbox.put(ProgramStarted(installer.on_trial()))
     central = site.central
     trust = Trust(central.ca_file, least_nearness(central.url)) if central is not None else Trust()
-    secrets = spellings(central.key) if central is not None and central.key is not None else ()
-    return Clerk(state, supervisor.inbox.put, installer, trust, supervisor.facts, secrets)
+    return Clerk(state, supervisor.inbox.put, installer, trust, supervisor.facts, lambda: _hidden(station))
+
+
+def _hidden(station: Station) -> Iterable[str]:
+    """The keys that the central systems know us by, in all ways to write them."""
+    return (text for secret in station.networks.secrets() for text in spellings(secret.value))
+
+
+def _link(site: Site, central: Central, station: Station, recovered: Recovered, supervisor: Supervisor) -> Link:
+    """The link to the first target."""
+    plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)
+    exchange = Exchange(
+        DIALECT,
+        plate,
+        supervisor.wall_ms,
+        (bound.binding for bound in recovered.bindings),
+        vendors=handlers(),
+        trace=supervisor.note,
+    )
+    supervisor.dialling = dialling(central, site.station.identity)
+    target = station.networks.target()
+    assert target is not None  # there is a [central]
+    return Link(
+        supervisor.dialling(target),
+        exchange,
+        lambda: supervisor.now().mono_ms,
+        supervisor.inbox.put,
+        log=supervisor.note,
+        chance=random.SystemRandom().random,
+        ping_s=station.box.variables[catalogue.PING_INTERVAL],
+    )
+
+
+def _systems(central: Central | None) -> tuple[CentralSystem, ...]:
+    return tuple(
+        CentralSystem(
+            url=one.url,
+            basis=one.basis,
+            key=None if one.key is None else Secret(one.key),
+            profile=one.profile,
+            secure_url=one.secure_url,
+            trusted=one.ca_file is not None,
+        )
+        for one in (() if central is None else (central, *central.fallback))
+    )
+
+
+def dialling(central: Central, identity: str) -> Callable[[Target], CentralSettings]:
+    """How the link dials a target."""
+    ca_files = [one.ca_file for one in (central, *central.fallback)]
+
+    def settings(target: Target) -> CentralSettings:
+        key = None if target.key is None else target.key.value
+        return CentralSettings(target.url, identity, key, ca_files[target.number])
+
+    return settings
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ class Clerk:
         installer: Installer,
         trust: Trust,
         facts: Callable[[], Awaitable[diagnostics.Facts]],
-        secrets: Iterable[str],
+        secrets: Callable[[], Iterable[str]],
     ) -> None:
         self._folder = state / FOLDER
         self._deliver, self._installer, self._trust = deliver, installer, trust
-        self._facts, self._secrets = facts, tuple(secrets)
+        self._facts, self._secrets = facts, secrets
         self._tasks: asyncio.TaskGroup | None = None
         self._waiting: list[Errand] = []
         self._turns = {purpose: asyncio.Lock() for purpose in Purpose}
@@ -94,7 +94,7 @@ class Clerk:
         path, order = self._folder / FILES[Purpose.LOG], errand.order
         try:
             if not path.exists():
-                facts, secrets = await self._facts(), [*self._secrets, *secrets_of(order.location)]
+                facts, secrets = await self._facts(), [*self._secrets(), *secrets_of(order.location)]
                 await _wholly(lambda: diagnostics.write(path, order, facts, secrets))
         except OSError as full:
             return Result(Outcome.FAILED, f"the log can't be made: {full.strerror}")

@@ -17,6 +17,7 @@ import msgspec
 
 from evsed.core import events, status, why
 from evsed.core.catalogue import ALL, by_key16, by_path
+from evsed.core.central_systems import Secret, SecretWritten
 from evsed.core.effects import Answered, VariablesReply, VendorReply
 from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry
@@ -129,6 +130,9 @@ async def _set(desk: Desk, question: Set) -> Document:
         raise Refused(f"{question.name} can only be read.")
     if wrong := variable.check(question.value):
         raise Refused(wrong)
+    if variable.secret:
+        secret = Secret(question.value.encode())
+        return await _verdict(desk, lambda ref: SecretWritten(ref, variable.component, variable.name, secret))
     return await _verdict(
         desk, lambda ref: events.VariableWritten(ref, variable.component, variable.name, question.value)
     )

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast, get_args
 
 from msgspec.structs import replace
 
+from evsed.core.central_systems import ConnectTo
 from evsed.core.effects import (
     AdoptTime,
     Change,
@@ -76,6 +77,9 @@ class Hands(Protocol):
     def errand(self, effect: Errand) -> None:
         """Do it beside the loop; its end is an event."""
 
+    def connect(self, effect: ConnectTo) -> None:
+        """Dial another target."""
+
     def note(self, line: str) -> None:
         """One line for the log."""
 
@@ -99,6 +103,7 @@ class Performer:
             Reply: hands.reply,
             AdoptTime: hands.adopt,
             LinkSettings: hands.settings,
+            ConnectTo: hands.connect,
             Log: lambda effect: hands.note(effect.line),
             Restart: self._note_restart,
             **dict.fromkeys(get_args(Errand), hands.errand),

@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -54,13 +55,21 @@ class AccessTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tags: tuple[Tag, ...] = ()
 
 
-class CentralTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[central]` as it is written."""
+class FallbackTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[central.fallback]]` as it is written: a central system that is dialled when those before it do not answer."""
 
     url: str
+    secure_url: str | None = None
+    security_profile: Annotated[int, msgspec.Meta(ge=0, le=3)] | None = None
     password: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
+
+
+class CentralTable(FallbackTable, frozen=True, forbid_unknown_fields=True):
+    """`[central]` as it is written."""
+
+    fallback: tuple[FallbackTable, ...] = ()
 
 
 class Tables(Installation, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,11 +92,18 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Central:
-    """The central system. `key` are the bytes of the Basic auth password; `ca_file` None = the system's own."""
+    """A central system. `key` are the bytes of the Basic auth password; `ca_file` None = the system's own.
+
+    `basis` changes with every word of the table; `fallback` are those to be tried after it.
+    """
 
     url: str
     key: bytes | None = field(default=None, repr=False)
     ca_file: str | None = None
+    secure_url: str | None = None
+    profile: int = 0
+    basis: str = ""
+    fallback: tuple[Central, ...] = ()
 
 
 class Site(Installation, frozen=True, kw_only=True):
@@ -110,7 +126,8 @@ def load(path: Path) -> Site:
 def worries(path: Path) -> Iterator[str]:
     """What is allowed and yet unwise in a file that can be loaded, a sentence each."""
     central = tables(path).get("central", {})
-    if "password" in central and os.stat(path).st_mode & STRANGERS_READ:
+    written = any("password" in one for one in (central, *central.get("fallback", ())))
+    if written and os.stat(path).st_mode & STRANGERS_READ:
         yield f"{path} holds a password that every user of this machine can read: chmod 640, or central.password_file."
 
 
@@ -161,13 +178,41 @@ def _access(table: AccessTable, alone: bool) -> Access:
 
 
 def _central(table: CentralTable, folder: Path) -> Central:
-    secure = _check_url(table.url)
-    if table.ca_file is not None and not secure:
-        raise Wrong(": central.ca_file means nothing without TLS; take it out, or use wss:// in central.url.")
-    return Central(table.url, _key(table, folder), None if table.ca_file is None else _ca(folder / table.ca_file))
+    fallback = tuple(_one(other, folder, f"central.fallback[{n}]") for n, other in enumerate(table.fallback, 1))
+    return replace(_one(table, folder, "central"), fallback=fallback)
 
 
-def _check_url(url: str) -> bool:
+def _one(table: FallbackTable, folder: Path, name: str) -> Central:
+    """One central system; `name` is that of its table in the sentences."""
+    secure = _check_url(table.url, f"{name}.url")
+    if table.secure_url is not None and not _check_url(table.secure_url, f"{name}.secure_url"):
+        raise Wrong(f": {name}.secure_url must be wss://; it is what security profiles 2 and 3 dial.")
+    if table.ca_file is not None and not secure and table.secure_url is None:
+        raise Wrong(f": {name}.ca_file means nothing without TLS; take it out, or use wss:// in {name}.url.")
+    key = _key(table, folder, name)
+    ca = None if table.ca_file is None else _ca(folder / table.ca_file, name)
+    profile = _profile(table, secure, key, name)
+    words = repr((table.url, table.secure_url, key, ca, profile))
+    return Central(table.url, key, ca, table.secure_url, profile, sha256(words.encode()).hexdigest()[:16])
+
+
+def _profile(table: FallbackTable, secure: bool, key: bytes | None, name: str) -> int:
+    """The security profile that is written, or that follows from address and password."""
+    written = table.security_profile
+    if written is None:
+        return 0 if key is None else 2 if secure else 1
+    if written in (1, 2) and key is None:
+        raise Wrong(f": {name}.security_profile = {written} needs {name}.password_file or {name}.password.")
+    if written == 0 and key is not None:
+        raise Wrong(f": {name}.security_profile = 0 has no password; take one of them out.")
+    if written == 1 and secure:
+        raise Wrong(f": {name}.security_profile = 1 is without TLS; use ws:// in {name}.url, or profile 2.")
+    if written >= 2 and not secure and table.secure_url is None:
+        raise Wrong(f": {name}.security_profile = {written} needs TLS; use wss:// in {name}.url.")
+    return written
+
+
+def _check_url(url: str, name: str) -> bool:
     """Whether it is a secure one. The sentences don't repeat it: it may contain a password."""
     try:
         parts = urlsplit(url)
@@ -175,18 +220,18 @@ def _check_url(url: str) -> bool:
     except ValueError:
         host = None
     if "@" in url:
-        raise Wrong(": central.url must not contain a user or a password; use central.password_file.")
+        raise Wrong(f": {name} must not contain a user or a password; use password_file.")
     if not host or parts.scheme not in ("ws", "wss") or parts.fragment or not url.isprintable() or " " in url:
-        raise Wrong(": central.url must be ws://HOST[:PORT][/PATH] or the same with wss://; the identity is added.")
+        raise Wrong(f": {name} must be ws://HOST[:PORT][/PATH] or the same with wss://; the identity is added.")
     return parts.scheme == "wss"
 
 
-def _key(table: CentralTable, folder: Path) -> bytes | None:
+def _key(table: FallbackTable, folder: Path, name: str) -> bytes | None:
     if table.password is not None and table.password_file is not None:
-        raise Wrong(": central.password and central.password_file are both there; one of them must go.")
+        raise Wrong(f": {name}.password and {name}.password_file are both there; one of them must go.")
     if table.password_file is not None:
         path = folder / table.password_file
-        subject = f": central.password_file {path}"
+        subject = f": {name}.password_file {path}"
         raw = content(path, LARGEST_SECRET, subject)
         mode = os.stat(path).st_mode & 0o777
         if mode & STRANGERS:
@@ -195,7 +240,7 @@ def _key(table: CentralTable, folder: Path) -> bytes | None:
             return _secret(raw.decode().rstrip("\r\n"), subject)
         except UnicodeDecodeError:
             raise Wrong(f"{subject} is not UTF-8.") from None
-    return None if table.password is None else _secret(table.password, ": central.password")
+    return None if table.password is None else _secret(table.password, f": {name}.password")
 
 
 def _secret(text: str, subject: str) -> bytes:
@@ -210,8 +255,8 @@ def _secret(text: str, subject: str) -> bytes:
     return text.encode()
 
 
-def _ca(path: Path) -> str:
-    subject = f": central.ca_file {path}"
+def _ca(path: Path, name: str) -> str:
+    subject = f": {name}.ca_file {path}"
     content(path, LARGEST_CA, subject)
     try:
         ssl.create_default_context(cafile=path)
@@ -232,6 +277,8 @@ def _presets(table: dict[str, Any]) -> dict[str, str]:
             raise Wrong(f": variables.{key} is not known; {near(key, names)}")
         if not variable.writable:
             raise Wrong(f": variables.{key} can't be preset: it says what this box is.")
+        if variable.where:
+            raise Wrong(f": variables.{key} can't be preset here; write {variable.where} instead.")
         if variable.path in presets:
             raise Wrong(f": variables.{key} is preset twice; it is {variable.key16} and {variable.path}.")
         text = _value_text(value)

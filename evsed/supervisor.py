@@ -16,6 +16,7 @@ from typing import Protocol
 from evsed.clerk import Clerk
 from evsed.clock import SystemClock
 from evsed.core.catalogue import ALL
+from evsed.core.central_systems import ConnectTo, Target
 from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply, Send
 from evsed.core.errands import Errand
 from evsed.core.events import DeadlineReached, Event, LocalRequest, Ref, Request, ResetKind
@@ -29,6 +30,7 @@ from evsed.diagnostics import Facts
 from evsed.edges import outlet_figures, tick_figures
 from evsed.hal_link import HalLink
 from evsed.logbook import LogBook
+from evsed.ocpp.transport import CentralSettings
 from evsed.performer import Performer
 from evsed.quarantine import Quarantine
 from evsed.store.journal import Journal
@@ -59,6 +61,9 @@ class Central(Protocol):
     def settings(self, effect: LinkSettings) -> None:
         """Obey new settings."""
 
+    def connect_to(self, settings: CentralSettings, *, hang_up: bool) -> None:
+        """Dial this from now on."""
+
     def status(self) -> LinkStatus:
         """How the link stands."""
 
@@ -77,6 +82,9 @@ class NoCentral:
 
     def settings(self, effect: LinkSettings) -> None:
         """Nothing obeys them here."""
+
+    def connect_to(self, settings: CentralSettings, *, hang_up: bool) -> None:
+        """Never asked: there is none."""
 
     def status(self) -> LinkStatus:
         """Not configured."""
@@ -143,6 +151,7 @@ class Supervisor:
         self.hal: HalLink
         self.clerk: Clerk
         self.central: Central = NoCentral()
+        self.dialling: Callable[[Target], CentralSettings]
 
     async def run(self, beat_s: float | None) -> None:
         """For ever; `beat_s` is how often the watchdog wants to hear of us. Raises RestartRequested."""
@@ -217,6 +226,10 @@ class Supervisor:
     def errand(self, effect: Errand) -> None:
         """By the clerk."""
         self.clerk.do(effect)
+
+    def connect(self, effect: ConnectTo) -> None:
+        """Of the link."""
+        self.central.connect_to(self.dialling(effect.target), hang_up=effect.hang_up)
 
     def note(self, line: str) -> None:
         """One line for the log and for `evsectl log`."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from evsed.core import capacities
 from evsed.core.capacities import length_of
+from evsed.core.security_variables import AUTHORIZATION_KEY as AUTHORIZATION_KEY
+from evsed.core.security_variables import SECURITY_PROFILE as SECURITY_PROFILE
 from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
 from evsed.core.words import Measurand
 

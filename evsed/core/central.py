@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue
+from evsed.core import catalogue, networks
+from evsed.core.central_systems import DialFailed
 from evsed.core.effects import AdoptTime, Reply, VendorReply
 from evsed.core.events import (
     BootAnswer,
@@ -45,6 +46,8 @@ LIST_CONFLICT = FaultNote(
 
 def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
     """A plain reconnect needs no boot; the present state goes out before the backlog."""
+    if station.networks.linked():
+        station.registration.forget()
     station.registration.connected()
     station.box.security.linked()
     station.upkeep.connected()
@@ -54,6 +57,7 @@ def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
 def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     """Questions to the central system are decided here now; statuses on their way may be lost."""
     station.registration.disconnected()
+    networks.note_given_up(station, station.networks.lost(turn), turn)
     lost = station.box.outbox.disconnected()
     for report in lost:
         _no_vendor_answer(report, turn)
@@ -76,6 +80,7 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
         return
     station.said_ms = turn.now.mono_ms
     station.upkeep.arrived(report, turn)
+    station.networks.proven(turn)
     for binding in event.bindings:
         station.bind(binding, turn)
     if isinstance(event.answer, BootAnswer):
@@ -163,4 +168,5 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     LinkDown: link_down,
     Delivered: delivered,
     Undelivered: undelivered,
+    DialFailed: networks.dial_failed,
 }

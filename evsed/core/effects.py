@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.central_systems import ConnectTo
 from evsed.core.errands import Errand, LogReply
 from evsed.core.events import Ref, ResetKind
 from evsed.core.listed import ListVersion
@@ -112,6 +113,6 @@ class Log(Struct, frozen=True):
     line: str
 
 
-Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | Log | Errand
-Dependent = Demand | Send
+Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | ConnectTo | Log | Errand
+Dependent = Demand | Send | ConnectTo
 """What is not done after a `Persist` that the disk refused."""

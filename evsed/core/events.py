@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from evsed.core.central_systems import DialFailed, SecretWritten
 from evsed.core.errands import UpkeepEvent, UpkeepRequest
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
@@ -306,6 +307,7 @@ Request = (
     | CompositeAsked
     | ListSent
     | ListVersionAsked
+    | SecretWritten
     | ReserveAsked
     | ReservationCancelled
     | UpkeepRequest
@@ -383,5 +385,5 @@ BoxEvent = (
     | DeadlineReached
     | UpkeepEvent
 )
-LinkEvent = LinkUp | LinkDown | Delivered | Undelivered
+LinkEvent = LinkUp | LinkDown | DialFailed | Delivered | Undelivered
 Event = BoxEvent | LinkEvent | SecurityNoticed | Request | LocalRequest | FromCentral | StoreBroken | StoreMended

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.central_systems import Agreed, LastGood
 from evsed.core.errands import FirmwareUpdate, LogUpload
 from evsed.core.events import Binding
 from evsed.core.listed import ListedToken, ListMark
@@ -167,6 +168,8 @@ Record = (
     | SecurityEntry
     | FirmwareUpdate
     | LogUpload
+    | Agreed
+    | LastGood
 )
 
 
@@ -188,6 +191,8 @@ class Recovered(Struct, frozen=True):
     listed: tuple[ListedToken, ...] = ()
     list_marks: tuple[ListMark, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    agreed: tuple[Agreed, ...] = ()
+    last_good: tuple[LastGood, ...] = ()
     damaged: bool = False
     firmware: tuple[FirmwareUpdate, ...] = ()
     uploads: tuple[LogUpload, ...] = ()

@@ -38,6 +38,10 @@ class Registration:
         self._flush_pending = self._flush_pending and not begins
         return begins
 
+    def forget(self) -> None:
+        """This central system has not registered us."""
+        self.state, self._retry_ms = None, 0
+
     def disconnected(self) -> None:
         """The link is gone; what the central system said of us stays."""
         self.link_up = False

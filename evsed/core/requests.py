@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, local_list, reservations, smart_charging, upkeep
+from evsed.core import catalogue, local_list, networks, reservations, smart_charging, upkeep
+from evsed.core.central_systems import SecretWritten
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
     AvailabilityRequested,
@@ -78,9 +79,12 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
     if variable is None:
         turn.tell(Reply(request.ref, Verdict.NOT_SUPPORTED))
         return
-    fixed = not variable.writable or variable.path in _given(station)
+    fixed = not variable.writable or variable.secret or variable.path in _given(station)
     if fixed or variable.check(request.value) is not None:
         turn.tell(Reply(request.ref, Verdict.REJECTED))
+        return
+    if variable is catalogue.SECURITY_PROFILE:
+        networks.write_profile(station, request, turn)
         return
     text = station.box.variables.write(variable, request.value)
     turn.put(Setting(variable.component, variable.name, text))
@@ -98,7 +102,12 @@ def read_variables(station: Station, request: VariablesRead, turn: Turn) -> None
     names = request.names or tuple((variable.component, variable.name) for variable in catalogue.ALL)
     found = (variables.find(component, name) for component, name in names)
     views = tuple(
-        VariableView(v.component, v.name, given.get(v.path, variables.text(v)), v.writable and v.path not in given)
+        VariableView(
+            v.component,
+            v.name,
+            None if v.secret else given.get(v.path, variables.text(v)),
+            v.writable and v.path not in given,
+        )
         for v in found
         if v is not None
     )
@@ -260,6 +269,7 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     AvailabilityRequested: change_availability,
     VariableWritten: write_variable,
     VariablesRead: read_variables,
+    SecretWritten: networks.write_key,
     CacheCleared: clear_cache,
     VendorRequested: vendor_data,
     StartRequested: start,

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from evsed.core import catalogue, central, requests, security, smart_charging
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
+from evsed.core.central_systems import CentralSystem
 from evsed.core.charging import judged
 from evsed.core.dating import Calendar, moment
 from evsed.core.deadlines import soonest
@@ -31,6 +32,7 @@ from evsed.core.events import (
 )
 from evsed.core.local_list import LocalList
 from evsed.core.metering import Aligned
+from evsed.core.networks import Networks, prove
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import Outlet
 from evsed.core.profile_book import ProfileBook
@@ -65,22 +67,12 @@ class Station:
         installer_ma: int,
         new_id: Callable[[], str],
         presets: Mapping[str, str] | None = None,
+        systems: tuple[CentralSystem, ...] = (),
     ) -> None:
-        written = {setting.key: setting.value for setting in recovered.settings}
-        variables = Variables(catalogue.ALL, presets or {}, written)
-        outbox = Outbox(recovered.queue, new_id)
-        self.box: Box = Box(
-            variables=variables,
-            tokens=_tokens(access, recovered, variables),
-            outbox=outbox,
-            security=Security(rules, outbox, new_id),
-            reservations=Reservations(recovered.reservations),
-            profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
-            rules=rules,
-            access=access,
-            new_id=new_id,
-            installer_ma=installer_ma,
-        )
+        variables = Variables(catalogue.ALL, presets or {}, {one.key: one.value for one in recovered.settings})
+        self.box: Box = _box(recovered, variables, rules, access, installer_ma, new_id)
+        self.networks = Networks(systems, recovered.agreed, recovered.last_good)
+        variables.write(catalogue.SECURITY_PROFILE, str(self.networks.profile))
         self.outlets: dict[int, Outlet] = {}
         self.registration, self.resetting = Registration(), Resetting()
         self.smart_charging = smart_charging.SmartCharging()
@@ -119,6 +111,8 @@ class Station:
         self._aligned_values(turn)
         self.upkeep.settle(self, turn)
         self.resetting.settle(self, turn)
+        prove(self, turn)
+        self.networks.settle(turn)
         self._say(turn)
         return turn.effects()
 
@@ -132,6 +126,7 @@ class Station:
             self._heartbeat_ms() if self.box.online else None,
             self._aligned.at_ms,
             self.resetting.next_deadline(),
+            self.networks.next_deadline(),
             self.smart_charging.next_deadline(),
             self.box.reservations.next_deadline(),
             self.upkeep.next_deadline(now_ms),
@@ -305,6 +300,29 @@ class Station:
         stamps = [moment(report) for report in self.box.outbox.heads()]
         undated = any(stamp is not None and self.date(stamp, now) is None for stamp in stamps)
         return Stage.PRESENT if stage is Stage.ALL and (undated or not self.box.durable) else stage
+
+
+def _box(
+    recovered: Recovered,
+    variables: Variables,
+    rules: Rules,
+    access: Access,
+    installer_ma: int,
+    new_id: Callable[[], str],
+) -> Box:
+    outbox = Outbox(recovered.queue, new_id)
+    return Box(
+        variables=variables,
+        tokens=_tokens(access, recovered, variables),
+        outbox=outbox,
+        security=Security(rules, outbox, new_id),
+        reservations=Reservations(recovered.reservations),
+        profiles=ProfileBook(recovered.profiles, smart_charging.capacity(variables)),
+        rules=rules,
+        access=access,
+        new_id=new_id,
+        installer_ma=installer_ma,
+    )
 
 
 def _tokens(access: Access, recovered: Recovered, variables: Variables) -> TokenBook:

@@ -46,6 +46,7 @@ LIST: Kind[tuple[str, ...]] = Kind("a list with commas", _parse_list, ",".join)
 class Variable(Struct, Generic[T], frozen=True, kw_only=True):
     """One variable of the device model. `key16` is its OCPP 1.6 key; `choices` are the items a list may have.
 
+    `secret`: it can be written and never read. `where`: the table of site.toml that presets it, instead of [variables].
     `informs`: it says something of the installation to whoever asks; no code of the station obeys it.
     """
 
@@ -62,6 +63,8 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
     most: int | None = None
     writable: bool = True
     informs: bool = False
+    secret: bool = False
+    where: str = ""
 
     @property
     def path(self) -> str:
@@ -83,7 +86,8 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
         """Why this text is no value of it, as a sentence; None if it is one."""
         value = self.kind.parse(text) if len(text) <= LONGEST_VALUE else None
         if value is None or not self._within(value):
-            return f"{self.key16 or self.path} takes {self.limits_text()}, not {text[:60]!r}."
+            instead = "" if self.secret else f", not {text[:60]!r}"
+            return f"{self.key16 or self.path} takes {self.limits_text()}{instead}."
         return None
 
     def _within(self, value: T) -> bool:

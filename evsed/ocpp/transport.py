@@ -20,9 +20,10 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from evsed.core.central_systems import DialFailed
 from evsed.core.effects import LinkSettings, Reply, Send
 from evsed.core.events import Event, Ref
-from evsed.core.security_events import SecurityNoticed
+from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.status import LinkStatus
 from evsed.ocpp.backoff import Backoff
 from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, concerns, why_not_connected
@@ -84,9 +85,7 @@ class Link:
         pong_s: float = PONG_S,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._url = endpoint(settings)
-        self._headers = _credentials(settings)
-        self._tls = _tls(settings.ca_file) if self._url.startswith("wss:") else None
+        self._take(settings)
         self._exchange = exchange
         self._clock_ms = clock_ms
         self._deliver = deliver
@@ -99,7 +98,8 @@ class Link:
         self._next_try_ms: int | None = None
         self._error = ""
         self._repeats = 0
-        self._closing = False
+        self._closing = self._anew = False
+        self._farewell: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -111,8 +111,10 @@ class Link:
                 connection = await self._dial()
             except NO_CONNECTION as error:
                 why, asked_s = why_not_connected(error), asked_wait_s(error)
-                for kind in concerns(error):
+                found = concerns(error)
+                for kind in found:
                     self._deliver(SecurityNoticed(kind, why))
+                self._deliver(DialFailed(SecurityKind.REFUSED_BY_CENTRAL in found))
             else:
                 why = await self._talk(connection)
                 connected_ms = self._clock_ms() - self._since_ms
@@ -140,6 +142,13 @@ class Link:
         if self._open is not None:
             self._open.ping_every(effect.ping_s)
 
+    def connect_to(self, settings: CentralSettings, *, hang_up: bool) -> None:
+        """Dial this from now on; with `hang_up` at once. Raises ValueError with a sentence."""
+        self._take(settings)
+        if hang_up and self._open is not None:
+            self._anew = True
+            self._farewell = asyncio.ensure_future(self._open.close())
+
     def status(self) -> LinkStatus:
         """How the link stands."""
         now_ms = self._clock_ms()
@@ -158,6 +167,11 @@ class Link:
         self._woken.set()
         if self._open is not None:
             await self._open.close()
+
+    def _take(self, settings: CentralSettings) -> None:
+        self._url = endpoint(settings)
+        self._headers = _credentials(settings)
+        self._tls = _tls(settings.ca_file) if self._url.startswith("wss:") else None
 
     async def _dial(self) -> ClientConnection:
         offered = self._exchange.dialect.subprotocol
@@ -201,6 +215,9 @@ class Link:
 
     async def _wait(self, why: str, seconds: float) -> None:
         if self._closing:
+            return
+        if self._anew:  # we ended it ourselves, to come back otherwise
+            self._anew = False
             return
         self._repeats = self._repeats + 1 if why == self._error else 1
         self._error = why

@@ -23,6 +23,7 @@ from typing import TypeVar, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
+from evsed.core.central_systems import Agreed, LastGood
 from evsed.core.effects import Change, Drop, Persist
 from evsed.core.errands import FirmwareUpdate, LogUpload
 from evsed.core.listed import ListedToken, ListMark
@@ -141,6 +142,8 @@ class Journal:
             listed=_only(ListedToken, found),
             list_marks=_only(ListMark, found),
             reservations=_only(Reservation, found),
+            agreed=_only(Agreed, found),
+            last_good=_only(LastGood, found),
             damaged=self._database.damaged,
             firmware=_only(FirmwareUpdate, found),
             uploads=_only(LogUpload, found),

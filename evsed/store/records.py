@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import errands, listed, profiles, records, reports, reserved, security_events
+from evsed.core import central_systems, errands, listed, profiles, records, reports, reserved, security_events
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -61,6 +61,8 @@ FORMS: dict[str, Form] = {
     "security": Form(security_events.SecurityEntry, 1),
     "firmware": Form(errands.FirmwareUpdate, 1),
     "upload": Form(errands.LogUpload, 1),
+    "agreed": Form(central_systems.Agreed, 1),
+    "last-good": Form(central_systems.LastGood, 1),
 }
 KIND_OF: dict[type, str] = {form.type: kind for kind, form in FORMS.items()}
 

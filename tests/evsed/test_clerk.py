@@ -80,7 +80,7 @@ class Office:
         async def facts() -> Facts:
             return Facts(status, (), [("A.B", "7")], lines, lambda stamp: stamp.wall_ms)
 
-        self.clerk = Clerk(folder, self._take, self.installer, HERE, facts, spellings(CANARY.encode()))
+        self.clerk = Clerk(folder, self._take, self.installer, HERE, facts, lambda: spellings(CANARY.encode()))
 
     def _take(self, event: object) -> None:
         assert isinstance(event, ErrandDone)

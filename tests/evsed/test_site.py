@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evsed.site import Central, Site, SiteError, load
+from evsed.site import Site, SiteError, load
 from hal.contract import Limits, MeterChoice
 from hal.options import installation
 
@@ -81,8 +81,9 @@ def test_evse_hal_takes_the_example_too(tmp_path: Path) -> None:
 
 
 def test_each_line_of_the_example_that_is_commented_out_is_valid_too(tmp_path: Path) -> None:
-    (tmp_path / "csms.key").write_text("secret\n")
-    (tmp_path / "csms.key").chmod(0o600)
+    for key in ("csms.key", "csms2.key"):
+        (tmp_path / key).write_text("secret\n")
+        (tmp_path / key).chmod(0o600)
     (tmp_path / "root.pem").write_text(PEM)
     example = EXAMPLE.read_text().replace("/etc/evse/csms-root.pem", str(tmp_path / "root.pem"))
     # One way of two: the password in its file, cards or everyone.
@@ -146,7 +147,9 @@ def test_a_whole_file(tmp_path: Path) -> None:
         MeterChoice("sdm120", "/dev/ttyUSB0", evse=2, address=2),
     )
     key = bytes.fromhex("00112233445566778899aabbccddeeff")
-    assert found.central == Central("wss://csms.example:8443/ocpp?tenant=1", key, str(tmp_path / "ca.pem"))
+    assert found.central is not None
+    assert (found.central.url, found.central.key) == ("wss://csms.example:8443/ocpp?tenant=1", key)
+    assert (found.central.ca_file, found.central.profile) == (str(tmp_path / "ca.pem"), 2)
     assert found.presets == {
         "OCPPCommCtrlr.HeartbeatInterval": "60",
         "AuthCtrlr.LocalPreAuthorize": "true",
@@ -320,7 +323,7 @@ def test_only_a_websocket_address_is_one(tmp_path: Path, url: str) -> None:
 @pytest.mark.parametrize("url", ["wss://user:hunter2@host/", "http://user:hunter2@[host/", "wss://hunter2@host"])
 def test_an_address_with_a_password_in_it_is_refused_without_repeating_it(tmp_path: Path, url: str) -> None:
     sentence = wrong(tmp_path, LEAST + f'[central]\nurl = "{url}"')
-    assert sentence == ": central.url must not contain a user or a password; use central.password_file."
+    assert sentence == ": central.url must not contain a user or a password; use password_file."
 
 
 @pytest.mark.parametrize(
@@ -430,3 +433,57 @@ def test_a_file_cut_at_any_byte_or_changed_anywhere_is_valid_or_a_sentence(tmp_p
             assert str(refusal).count("\n") == 0
             refused += 1
     assert refused > 0
+
+
+FALLBACKS = """
+    [central]
+    url = "ws://first.example"
+    password = "0123456789abcdef"
+    [[central.fallback]]
+    url = "ws://second.example"
+    secure_url = "wss://second.example:444/x"
+    security_profile = 2
+    password = "fedcba9876543210"
+    [[central.fallback]]
+    url = "wss://third.example"
+    security_profile = 3
+"""
+
+
+def test_several_central_systems_in_a_row(tmp_path: Path) -> None:
+    found = site(tmp_path, LEAST + FALLBACKS).central
+    assert found is not None
+    row = (found, *found.fallback)
+    assert [one.profile for one in row] == [1, 2, 3]
+    assert [one.key for one in row] == [b"0123456789abcdef", b"fedcba9876543210", None]
+    assert len({one.basis for one in row}) == 3
+    again = site(tmp_path, LEAST + FALLBACKS.replace("fedcba", "abcdef")).central
+    assert again is not None
+    assert (again.basis, again.fallback[1].basis) == (found.basis, found.fallback[1].basis)
+    assert again.fallback[0].basis != found.fallback[0].basis
+    assert "fedcba" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ('url = "ws://h"\nsecurity_profile = 1', "central.security_profile = 1 needs central.password_file"),
+        ('url = "wss://h"\nsecurity_profile = 2', "central.security_profile = 2 needs central.password_file"),
+        ('url = "ws://h"\nsecurity_profile = 3', "central.security_profile = 3 needs TLS"),
+        ('url = "wss://h"\npassword = "p"\nsecurity_profile = 1', "central.security_profile = 1 is without TLS"),
+        ('url = "ws://h"\npassword = "p"\nsecurity_profile = 0', "central.security_profile = 0 has no password"),
+        ('url = "ws://h"\nsecurity_profile = 4', "central.security_profile must be a whole number from 0 to 3"),
+        ('url = "ws://h"\nsecure_url = "ws://h"', "central.secure_url must be wss://"),
+        ('url = "ws://h"\n[[central.fallback]]\nurl = "x"', r"central.fallback\[1\].url must be ws://"),
+        ('url = "ws://h"\n[[central.fallback]]\nurl = "ws://x"\nca_file = "c"', r"central.fallback\[1\].ca_file means"),
+    ],
+)
+def test_a_wrong_word_about_the_connection_is_one_sentence(tmp_path: Path, table: str, sentence: str) -> None:
+    with pytest.raises(SiteError, match=sentence):
+        site(tmp_path, f"{LEAST}[central]\n{table}")
+
+
+@pytest.mark.parametrize("key", ["SecurityProfile", "AuthorizationKey"])
+def test_what_belongs_into_another_table_says_so(tmp_path: Path, key: str) -> None:
+    with pytest.raises(SiteError, match=f"variables.{key} can't be preset here; write central"):
+        site(tmp_path, f'{LEAST}[central]\nurl = "ws://h"\n[variables]\n{key} = "2"')

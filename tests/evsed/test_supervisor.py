@@ -22,6 +22,7 @@ from evsed.core.status import LinkStatus, OutletFigures
 from evsed.core.words import Registration, Stamp, Token, Verdict
 from evsed.edges import HalView
 from evsed.logbook import MOST_LINES
+from evsed.ocpp.transport import CentralSettings
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import CRASHES, Quarantine
 from evsed.store.database import StoreFailed
@@ -53,6 +54,9 @@ class Central:
 
     def settings(self, effect: LinkSettings) -> None:
         self.told.append(effect)
+
+    def connect_to(self, settings: CentralSettings, *, hang_up: bool) -> None:
+        self.told.append((settings, hang_up))
 
     def status(self) -> LinkStatus:
         return LinkStatus(configured=True, connected=True)

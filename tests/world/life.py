@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evsed.core.box import Access
+from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send
 from evsed.core.errands import Errand, ProgramStarted
 from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
@@ -100,10 +101,12 @@ class Evsed:
             installer_ma=world.limits.max_ma,
             new_id=lambda: f"id-{next(world.ids)}",
             presets=world.presets,
+            systems=world.systems,
         )
         plate = msgspec.structs.replace(PLATE, firmware=world.version())
         bindings = (bound.binding for bound in recovered.bindings)
         self.exchange = Exchange(DIALECT, plate, self.date, bindings, trace=world.note)
+        self.target = self.station.networks.target()
         self.inbox: deque[Event] = deque()
         self.view = HalView(self.inbox.append)
         self.demands: dict[int, Demand] = {}
@@ -196,6 +199,12 @@ class Evsed:
     def errand(self, effect: Errand) -> None:
         self.clerk.do(effect, self.world.mono_ms)
 
+    def connect(self, effect: ConnectTo) -> None:
+        self.target = effect.target
+        if effect.hang_up:
+            self.hang_up("evsed closed it")
+            self.redial_ms = self.world.mono_ms
+
     def note(self, line: str) -> None:
         self.world.note(line)
 
@@ -207,6 +216,12 @@ class Evsed:
 
     def _redial(self) -> None:
         if self.may_dial() and self.world.mono_ms >= self.redial_ms:
+            assert self.target is not None
+            self.world.dialled.append(self.target)
+            if why_not := self.world.admits(self.target):
+                self.redial_ms = self.world.mono_ms + REDIAL_MS
+                self.inbox.append(DialFailed(why_not == "refused"))
+                return
             self.connected = True
             self.world.csms.connected()
             self._out(self.exchange.opened(self.world.mono_ms))

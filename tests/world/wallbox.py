@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from evsed.core.central_systems import CentralSystem, Target
 from evsed.core.effects import Demand
 from evsed.core.words import Status
 from evsed.edges import lease
@@ -91,6 +92,7 @@ class Wallbox:
         presets: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         network: bool = True,
+        systems: tuple[CentralSystem, ...] = (CentralSystem("ws://csms", "basis"),),
         board: str = "sim",
         phase_ms: int = 0,
     ) -> None:
@@ -98,6 +100,9 @@ class Wallbox:
         self.limits = limits or Limits()
         self.presets = dict(presets or {})
         self.network, self._phase_ms = network, phase_ms
+        self.systems = systems
+        self.dialled: list[Target] = []
+        self.admits: Callable[[Target], str] = lambda target: ""
         self.disk_full = False
         self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS, 1
         self.ids: Iterator[int] = count(1)

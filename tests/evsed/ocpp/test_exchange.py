@@ -243,13 +243,15 @@ def test_a_flood_reaches_the_core_only_as_fast_as_it_answers(peers: Peers) -> No
 def test_the_trace_shows_what_happens_and_no_secrets(peers: Peers) -> None:
     peers.answer_to(CARD)
     peers.answer_to(IDLE)
-    peers.asked("ChangeConfiguration", {"key": "AuthorizationKey", "value": "hunter2"})
+    written = peers.asks("ChangeConfiguration", {"key": "AuthorizationKey", "value": "hunter2"})
+    peers.replies(written, Verdict.REJECTED)
     peers.asked("Nonsense\n\x1b[31m", {"status": "\u202e" * 999})
     peers.asked("Reset", {"type": {"card": "CARD"}, "status": ["CARD"]})
     peers.hears("garbage")
     text = "\n".join(peers.lines)
     assert "> CALL item-1 Authorize\n< RESULT item-1 idTagInfo.status=Accepted" in text
     assert "> CALL item-2 StatusNotification connectorId=1 status=Available errorCode=NoError" in text
-    assert "< CALL q ChangeConfiguration key=AuthorizationKey\n> RESULT q status=NotSupported" in text
+    assert "< CALL csms-1 ChangeConfiguration key=AuthorizationKey\n> RESULT csms-1 status=Rejected" in text
+    assert "hunter2" not in repr(written)
     assert "CARD" not in text and "hunter2" not in text
     assert all(line.isprintable() and len(line) < 400 for line in peers.lines)

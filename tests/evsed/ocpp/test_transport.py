@@ -16,10 +16,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from evsed.core.central_systems import DialFailed
 from evsed.core.effects import LinkSettings, Reply, Send
 from evsed.core.events import Delivered, Event, FromCentral, LinkDown, LinkUp, Undelivered
 from evsed.core.reports import HeartbeatDue, VendorMessage
-from evsed.core.security_events import SecurityNoticed
+from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Verdict
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
@@ -227,6 +228,7 @@ def test_without_our_subprotocol_there_is_no_connection(spoken: str | None) -> N
         station = Station(url_of(server))
         await station.gave_up()
         assert "does not speak our version of OCPP" in station.link.status().error
+        assert await station.next() == DialFailed(refused=False)
         assert station.inbox.empty()
         await station.ends()
 
@@ -276,6 +278,41 @@ def test_a_ping_without_a_pong_ends_the_connection() -> None:
         await station.ends()
 
     play(script, deaf)
+
+
+def test_another_target_is_dialled_at_once_and_with_its_own_key() -> None:
+    seen: list[str | None] = []
+
+    def note(connection: ServerConnection, request: Request) -> None:
+        seen.append(request.headers.get("Authorization"))
+
+    async def script(server: Server) -> None:
+        station = Station(url_of(server), key=KEY)
+        await station.next()
+        station.link.connect_to(CentralSettings(url_of(server), "CP", b"another"), hang_up=False)
+        assert len(seen) == 1  # the present connection stays
+        station.link.connect_to(CentralSettings(url_of(server), "CP", b"a third"), hang_up=True)
+        assert await station.next() == LinkDown("evsed closed it")
+        assert await station.next() == LinkUp()
+        assert station.waits == []
+        await station.ends()
+
+    play(script, process_request=note)
+    assert seen == ["Basic Q1AgMS/DvDoMDQ4PEBESExQVFhcYGRobHB0eHw==", "Basic Q1A6YSB0aGlyZA=="]
+
+
+def test_a_refused_key_is_told_and_concerns_the_security_log() -> None:
+    def refuse(connection: ServerConnection, request: Request) -> Response:
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
+
+    async def script(server: Server) -> None:
+        station = Station(url_of(server), key=KEY)
+        event = await station.next()
+        assert isinstance(event, SecurityNoticed) and event.kind is SecurityKind.REFUSED_BY_CENTRAL
+        assert await station.next() == DialFailed(refused=True)
+        await station.ends()
+
+    play(script, process_request=refuse)
 
 
 def test_the_ping_interval_changes_at_once() -> None:

@@ -23,6 +23,7 @@ SIMPLE = {
     int: st.integers(-(2**63), 2**63 - 1),
     str: st.text(max_size=30),
     bool: st.booleans(),
+    bytes: st.binary(max_size=8),
     type(None): st.none(),
 }
 

@@ -1,0 +1,280 @@
+"""Which central system is dialled next, with which key and security profile, so that the station is never stranded.
+
+Rules this file upholds:
+- What the central system changes is on the disk before it is answered, and what worked before is kept until the new has
+  worked: an answer came over a connection that was made with it (A01.FR.03, A05.FR.08).
+- After that there is no way back to a lower profile but the installer's word (A00.FR.005, A05.FR.09).
+- A key that is refused is not the only one tried while there are others; profiles and central systems change after
+  TRIES failures in a row. The last good central system is the first to be dialled after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from evsed.core import catalogue
+from evsed.core.central_systems import (
+    Agreed,
+    CentralSystem,
+    ConnectTo,
+    DialFailed,
+    LastGood,
+    Secret,
+    SecretWritten,
+    Target,
+)
+from evsed.core.effects import Reply
+from evsed.core.reports import HeartbeatDue
+from evsed.core.security_events import SecurityKind
+from evsed.core.turn import Turn
+from evsed.core.words import Verdict
+
+if TYPE_CHECKING:
+    from evsed.core.events import VariableWritten
+    from evsed.core.station import Station
+
+TRIES = 3
+GRACE_MS = 3_000
+"""A central system that changes how we connect may still have something to say, such as Reset (TC_083)."""
+BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
+HEX_KEY = (32, 34, 36, 38, 40)  # digits: 16 to 20 bytes, A00.FR.205
+TEXT_KEY = range(16, 41)
+
+
+class Networks:
+    """The installer's central systems, the first is the primary one. With none it has nothing to say."""
+
+    def __init__(self, systems: tuple[CentralSystem, ...], agreed: Iterable[Agreed], good: Iterable[LastGood]) -> None:
+        self._systems = systems
+        known = {one.basis: one for one in agreed}
+        self._agreed = [known.get(one.basis) or _as_written(one) for one in systems]
+        self._spare = set(known) - {one.basis for one in systems}
+        bases = [one.basis for one in systems]
+        self._good = next((bases.index(one.basis) for one in good if one.basis in bases), 0)
+        self.current = self._good
+        self._registered_with = self.current
+        self._key = 0
+        self._failures = 0
+        self._proven = False
+        self._hang_up_ms: int | None = None
+
+    @property
+    def profile(self) -> int:
+        """The security profile in use; 0 where nothing is dialled."""
+        return self._agreed[self.current].profile if self._systems else 0
+
+    def target(self) -> Target | None:
+        """What is to be dialled."""
+        if not self._systems:
+            return None
+        system, agreed = self._systems[self.current], self._agreed[self.current]
+        keys = _keys(agreed)
+        key = keys[self._key % len(keys)] if keys and agreed.profile in (BASIC, TLS_BASIC) else None
+        return Target(self.current, _url(system, agreed.profile), agreed.profile, key)
+
+    def next_deadline(self) -> int | None:
+        """When the present connection ends for the sake of the next one."""
+        return self._hang_up_ms
+
+    def settle(self, turn: Turn) -> None:
+        """Hang up when the grace is over, and forget what the installer took out."""
+        for basis in self._spare:
+            turn.drop(Agreed, basis, urgent=False)
+        self._spare.clear()
+        if self._hang_up_ms is not None and turn.now.mono_ms >= self._hang_up_ms:
+            self._hang_up_ms = None
+            self._tell(turn, hang_up=True)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every key that no file may hold that leaves the box."""
+        written = (system.key for system in self._systems if system.key is not None)
+        return (*written, *(key for agreed in self._agreed for key in _keys(agreed)))
+
+    # --- how it goes -----------------------------------------------------------------------------------------
+
+    def linked(self) -> bool:
+        """A connection is open; whether it is to another central system than the one that registered us."""
+        self._proven, self._hang_up_ms = False, None
+        other = self.current != self._registered_with
+        self._registered_with = self.current
+        return other
+
+    def to_be_proven(self) -> bool:
+        """Whether an answer over this connection would settle something."""
+        if not self._systems or self._proven:
+            return False
+        agreed = self._agreed[self.current]
+        return agreed.old_key is not None or agreed.old_profile is not None or self.current != self._good
+
+    def proven(self, turn: Turn) -> None:
+        """An answer came over this connection: what it was made with works."""
+        if self._proven or not self._systems or self._hang_up_ms is not None:
+            return
+        self._proven, self._failures = True, 0
+        agreed, target = self._agreed[self.current], self.target()
+        settled = replace(agreed, old_profile=None)
+        if target is not None and target.key is not None and target.key != agreed.old_key:
+            settled = replace(settled, keys=(target.key,), old_key=None)
+            self._key = 0
+        if settled != agreed:
+            self._keep(settled, turn)
+        if self.current != self._good:
+            self._good = self.current
+            turn.put(LastGood(self._systems[self.current].basis), urgent=False)
+
+    def lost(self, turn: Turn) -> str | None:
+        """A connection ended; one that was never of use counts as a failure."""
+        proven, self._proven = self._proven, False
+        return None if proven else self.failed(False, turn)
+
+    def failed(self, refused: bool, turn: Turn) -> str | None:
+        """An attempt failed; what was given up for it, if something was."""
+        if not self._systems:
+            return None
+        self._failures += 1
+        before, agreed = self.target(), self._agreed[self.current]
+        given_up = None
+        if self._failures >= TRIES and agreed.old_profile is not None:
+            given_up = f"security profile {agreed.profile} does not connect, back to {agreed.old_profile}"
+            self._keep(replace(agreed, profile=agreed.old_profile, old_profile=None), turn)
+            self._failures = 0
+        elif self._failures >= TRIES and len(self._systems) > 1:
+            self.current = (self.current + 1) % len(self._systems)
+            self._failures = self._key = 0
+        elif refused:
+            self._key += 1
+        if self.target() != before:
+            self._tell(turn, hang_up=False)
+        return given_up
+
+    # --- what the central system changes ---------------------------------------------------------------------
+
+    def take_keys(self, keys: tuple[Secret, ...], turn: Turn) -> None:
+        """A new key, as one or two readings of it."""
+        agreed, target = self._agreed[self.current], self.target()
+        works = target.key if target is not None and target.key is not None else next(iter(_keys(agreed)), None)
+        self._key = 0
+        self._keep(replace(agreed, keys=keys, old_key=works), turn)
+        if agreed.profile in (BASIC, TLS_BASIC):
+            self._switch(turn)
+
+    def why_not(self, profile: int, roots: bool, certificate: bool) -> str | None:
+        """Why the profile can't be raised to this one; None if it can (A05.FR.01 to .04)."""
+        if not self._systems:
+            return "there is no central system"
+        agreed = self._agreed[self.current]
+        if profile <= agreed.profile:
+            return f"it is {agreed.profile} already and never sinks"
+        if profile in (BASIC, TLS_BASIC) and not any(len(key.value) >= min(TEXT_KEY) for key in _keys(agreed)):
+            return "there is no AuthorizationKey of 16 bytes or more"
+        if profile >= TLS_BASIC and not (roots or self._systems[self.current].trusted):
+            return "there is no root certificate of the central system"
+        return "there is no certificate of the station" if profile == TLS_CERTIFICATE and not certificate else None
+
+    def raise_profile(self, profile: int, turn: Turn) -> None:
+        """Use it from now on, on trial."""
+        agreed = self._agreed[self.current]
+        old = agreed.profile if agreed.old_profile is None else agreed.old_profile
+        self._keep(replace(agreed, profile=profile, old_profile=old), turn)
+        self._switch(turn)
+
+    def reconnect(self, turn: Turn) -> None:
+        """What the connection is made with has changed elsewhere."""
+        if self._systems:
+            self._switch(turn)
+
+    def _switch(self, turn: Turn) -> None:
+        self._failures, self._proven = 0, True  # nothing is asked of the present connection any more
+        self._hang_up_ms = turn.now.mono_ms + GRACE_MS
+        self._tell(turn, hang_up=False)
+
+    def _keep(self, agreed: Agreed, turn: Turn) -> None:
+        self._agreed[self.current] = agreed
+        turn.put(agreed)
+
+    def _tell(self, turn: Turn, *, hang_up: bool) -> None:
+        target = self.target()
+        if target is not None:
+            turn.tell(ConnectTo(target, hang_up))
+
+
+# --- events --------------------------------------------------------------------------------------------------
+
+
+def dial_failed(station: Station, event: DialFailed, turn: Turn) -> None:
+    """Perhaps another key, profile or central system is better."""
+    note_given_up(station, station.networks.failed(event.refused, turn), turn)
+
+
+def note_given_up(station: Station, given_up: str | None, turn: Turn) -> None:
+    """The way back is worth a line of the security log."""
+    if given_up is not None:
+        station.box.security.note(SecurityKind.RECONFIGURED, given_up, turn)
+        _show(station)
+
+
+def prove(station: Station, turn: Turn) -> None:
+    """Ask for an answer over a connection that must prove itself."""
+    outbox = station.box.outbox
+    if station.box.online and station.networks.to_be_proven() and not outbox.has(HeartbeatDue):
+        outbox.put(HeartbeatDue(), turn)
+
+
+def write_key(station: Station, request: SecretWritten, turn: Turn) -> None:
+    """A01: 32 to 40 hexadecimal digits are bytes (J errata 3.12); some central systems mean any text as it is."""
+    keys = readings(request.secret)
+    if not keys or station.networks.target() is None:
+        turn.tell(Reply(request.ref, Verdict.REJECTED))
+        return
+    station.networks.take_keys(keys, turn)
+    station.box.security.note(SecurityKind.RECONFIGURED, "AuthorizationKey", turn)  # A01.FR.11, without it: A01.FR.12
+    turn.tell(Reply(request.ref, Verdict.ACCEPTED))
+
+
+def readings(secret: Secret) -> tuple[Secret, ...]:
+    """What a new key may mean, the likeliest first; none if it is no key."""
+    text = secret.value.decode(errors="replace")
+    if len(text) not in TEXT_KEY or not text.isprintable() or "\ufffd" in text:
+        return ()
+    as_text = Secret(text.encode())
+    if len(text) in HEX_KEY and set(text) <= set("0123456789abcdefABCDEF"):
+        return Secret(bytes.fromhex(text)), as_text
+    return (as_text,)
+
+
+def write_profile(station: Station, request: VariableWritten, turn: Turn) -> None:
+    """A05."""
+    profile = int(request.value)
+    why_not = station.networks.why_not(profile, *station.box.trust)
+    if why_not is not None:
+        turn.log(f"! security profile {profile} is refused: {why_not}")
+        turn.tell(Reply(request.ref, Verdict.REJECTED))
+        return
+    station.networks.raise_profile(profile, turn)
+    station.box.security.note(SecurityKind.RECONFIGURED, f"SecurityProfile {profile}", turn)
+    _show(station)
+    turn.tell(Reply(request.ref, Verdict.ACCEPTED))
+
+
+def _show(station: Station) -> None:
+    station.box.variables.write(catalogue.SECURITY_PROFILE, str(station.networks.profile))
+
+
+# --- small ---------------------------------------------------------------------------------------------------
+
+
+def _as_written(system: CentralSystem) -> Agreed:
+    return Agreed(system.basis, system.profile, () if system.key is None else (system.key,))
+
+
+def _keys(agreed: Agreed) -> tuple[Secret, ...]:
+    return agreed.keys if agreed.old_key is None else (*agreed.keys, agreed.old_key)
+
+
+def _url(system: CentralSystem, profile: int) -> str:
+    if profile >= TLS_BASIC:
+        return system.secure_url or f"wss://{system.url.partition('://')[2]}"
+    return system.url
