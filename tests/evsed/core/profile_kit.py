@@ -129,7 +129,7 @@ def schedules(draw: st.DrawFn, kind: Kind, base_ms: int) -> Schedule:
     periods = tuple(Period(start, draw(limits), draw(phases)) for start in starts)
     start_ms = None if kind is Kind.RELATIVE else base_ms + draw(OFFSETS_S) * 1_000
     duration_s = draw(st.none() | MOMENTS_S.filter(bool))
-    return Schedule(unit, periods, start_ms, duration_s)
+    return Schedule(unit, periods, start_ms, duration_s, draw(st.none() | limits))
 
 
 @st.composite

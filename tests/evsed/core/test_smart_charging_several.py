@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from evsed.core import events as ev
-from evsed.core.profiles import (
-    InstallProfile,
-    Kind,
-    Purpose,
-    RateUnit,
-)
+from evsed.core.profiles import Kind, Purpose, RateUnit
 from evsed.core.words import Status, Token, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, World
-from tests.evsed.core.profile_kit import profiles
 from tests.evsed.core.smart_charging_kit import composite, demanded, periods, sets
 from tests.evsed.core.stories import charging
 
@@ -166,44 +158,3 @@ def test_the_composite_of_the_station_is_the_sum() -> None:
 @pytest.mark.parametrize(("evse", "seconds"), [(2, 60), (-1, 60), (1, -1)])
 def test_a_composite_that_cannot_be_told_is_rejected(evse: int, seconds: int) -> None:
     assert composite(World().online(), evse, seconds) is Verdict.REJECTED
-
-
-# --- any stack, a whole day ----------------------------------------------------------------------------------
-
-
-class Quiet(World):
-    """A world in which nothing happens but deadlines: hours pass in no time."""
-
-    def skip(self, seconds: int) -> list[tuple[int, int]]:
-        """Every demand that comes by itself, with its moment in ms from now."""
-        began, demands = self.ms, [(0, demanded(self))]
-        while (
-            deadline := self.station.next_deadline()
-        ) is not None and deadline + self.boot_ms < began + seconds * 1_000:
-            self.ms = deadline + self.boot_ms
-            self.do(ev.DeadlineReached())
-            self.answer_all()
-            demands.append((self.ms - began, demanded(self)))
-        return demands
-
-
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
-def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObject) -> None:
-    world = Quiet(installer_ma=32_000)
-    charging(world.online())
-    world.set("MeterValueSampleInterval", 0).set("ClockAlignedDataInterval", 0)
-    now_ms = world.now().wall_ms
-    assert now_ms is not None
-    for id in range(data.draw(st.integers(1, 5))):
-        one = data.draw(profiles(id, base_ms=now_ms))
-        assert world.asks(InstallProfile(world.ref(), one.evse, one.profile)) is Verdict.ACCEPTED
-    told = composite(world, seconds=86_400)
-    assert told.duration_s == 86_400
-    demands = world.skip(86_400)
-    seconds = {at // 1_000 + step for at, _ in demands for step in (0, 1)}
-    seconds |= {period.start_s + step for period in told.periods for step in (-1, 0)} | {0, 86_399}
-    for second in sorted(s for s in seconds if 0 <= s < 86_400):
-        planned = [period.limit for period in told.periods if period.start_s <= second][-1]
-        offered = [ma for at, ma in demands if at <= second * 1_000][-1]
-        assert planned == offered, f"at second {second}"
