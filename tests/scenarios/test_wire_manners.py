@@ -250,3 +250,33 @@ def test_answers_with_spaces_and_fields_of_their_own_are_taken(box: Wallbox) -> 
     box.finish()
     assert all(later.id != earlier.id for earlier, later in pairwise(box.csms.received))
     day.books(box, REGISTER_WH)
+
+
+# --- one thing twice, or too late ----------------------------------------------------------------------------
+
+
+def test_a_profile_for_a_transaction_that_is_over_is_rejected_and_not_kept(box: Wallbox) -> None:
+    box.charge(10)
+    box.swipe()
+    box.until(lambda: box.csms.charges[1].stop is not None)
+    assert sets(box, profile(box, "TxProfile", [(0, 6)], transactionId=1)) == "Rejected"
+    box.until(lambda: not box.held())
+    box.unplug()
+    box.charge(10)
+    assert box.outlet().offered_ma == 16_000
+    assert sets(box, profile(box, "TxProfile", [(0, 6)], transactionId=1)) == "Rejected"
+    box.finish()
+
+
+def test_two_lists_in_one_breath_leave_the_one_that_was_taken_last(box: Wallbox) -> None:
+    def listed(version: int, tag: str) -> dict[str, Any]:
+        entries = [{"idTag": tag, "idTagInfo": {"status": "Accepted"}}]
+        return {"listVersion": version, "updateType": "Differential", "localAuthorizationList": entries}
+
+    first = box.csms.call("SendLocalList", listed(1, TAG))
+    second = box.csms.call("SendLocalList", listed(1, "0B0B0B0B"))
+    third = box.csms.call("SendLocalList", listed(2, "0B0B0B0B"))
+    version = box.csms.call("GetLocalListVersion")
+    box.advance(1)
+    assert [each.status for each in (first, second, third)] == ["Accepted", "VersionMismatch", "Accepted"]
+    assert version.answer == {"listVersion": 2}
