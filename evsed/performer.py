@@ -3,7 +3,7 @@
 Rules this file upholds:
 - A `Persist` is on the disk before the next effect is looked at.
 - What the disk refuses stays in line before all that follows, and is tried again until it is kept. What depended on it
-  is not done; the station hears of it before anything else happens.
+  is not done, and whoever asked for it hears an error; the station hears of it before anything else happens.
 - What broke evsed often enough is not taken up again; whoever asked for it gets an error, not silence.
 - It has no loop, no thread and no clock: what waits and what is seen from outside is done by `Hands`.
 """
@@ -42,6 +42,7 @@ from evsed.store.journal import Journal
 
 STORE_RETRY_MS = 10_000
 BROKE_US = "in quarantine: it broke evsed before"
+NOT_KEPT = "the disk takes nothing now: it may be lost in a power cut"
 
 
 class Hands(Protocol):
@@ -66,7 +67,7 @@ class Hands(Protocol):
         """Answer whoever asked."""
 
     def refuse(self, ref: Ref, text: str) -> None:
-        """Answer the central system that we failed at its request."""
+        """Answer whoever asked that we failed at it."""
 
     def adopt(self, effect: AdoptTime) -> None:
         """Take the time."""
@@ -151,6 +152,8 @@ class Performer:
                 broken = await self._keep(effect)
             elif broken is None or not isinstance(effect, Dependent):
                 self._doers[type(effect)](effect)
+            elif isinstance(effect, Reply):
+                self._hands.refuse(effect.ref, NOT_KEPT)
         if broken is not None:
             await self._ask(broken)
 

@@ -25,7 +25,7 @@ from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry
 from evsed.core.station import Station
 from evsed.core.status import HalStatus, LinkStatus, StationStatus
-from evsed.core.words import Now, Stamp
+from evsed.core.words import Now, Stamp, Verdict
 from evsed.diagnostics import Facts
 from evsed.edges import outlet_figures, tick_figures
 from evsed.hal_link import HalLink
@@ -212,8 +212,11 @@ class Supervisor:
             waiting.set_result(effect.answer)
 
     def refuse(self, ref: Ref, text: str) -> None:
-        """Over the link."""
-        self.central.refuse(ref, text)
+        """To whoever asked."""
+        if ref.startswith(LOCAL):
+            self.reply(Reply(ref, Verdict.REJECTED))
+        else:
+            self.central.refuse(ref, text)
 
     def adopt(self, effect: AdoptTime) -> None:
         """Unless the clock knows better."""

@@ -114,5 +114,5 @@ class Log(Struct, frozen=True):
 
 
 Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | ConnectTo | Log | Errand
-Dependent = Demand | Send | ConnectTo
+Dependent = Demand | Send | Reply | ConnectTo
 """What is not done after a `Persist` that the disk refused."""

@@ -24,7 +24,7 @@ from evsed.core.records import Inoperative, Past, Transaction
 from evsed.core.register import Register
 from evsed.core.reports import AuthorizationAsked
 from evsed.core.reservations import Stance
-from evsed.core.seen import HAL_SILENT, Seen
+from evsed.core.seen import HAL_SILENT, JOURNAL_BROKEN, Seen
 from evsed.core.turn import Turn
 from evsed.core.unlocking import Unlocking
 from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, refused_alone
@@ -361,8 +361,7 @@ class Outlet:
             turn.log(f"= outlet {self.evse} the permission ended: {missing} did not come in time")
 
     def _ready_to_begin(self) -> bool:
-        there = self.seen.up and self.seen.plugged and self.seen.opening_fault is None
-        return there and self.box.durable and not self.box.resetting
+        return self.seen.plugged and self.fault() is None and not self.box.resetting
 
     def _wish(self) -> Demand:
         if self.charging.tx is None:
@@ -376,7 +375,8 @@ class Outlet:
 
     def fault(self) -> FaultNote | None:
         """What makes this outlet Faulted."""
-        return self.seen.opening_fault or (None if self.seen.up else HAL_SILENT)
+        unwritten = None if self.box.durable or self.charging.tx is not None else JOURNAL_BROKEN
+        return self.seen.opening_fault or (None if self.seen.up else HAL_SILENT) or unwritten
 
     def _facts(self, demand: Demand) -> Facts:
         seen, charging = self.seen, self.charging

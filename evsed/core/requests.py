@@ -25,7 +25,7 @@ from evsed.core.events import (
     VendorRequested,
 )
 from evsed.core.outlet import Outlet
-from evsed.core.profiles import InstalledProfile, Profile
+from evsed.core.profiles import ClearProfiles, InstalledProfile, InstallProfile, Profile
 from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
 from evsed.core.reservations import Stance
@@ -35,6 +35,8 @@ from evsed.core.words import Verdict
 
 if TYPE_CHECKING:
     from evsed.core.station import Station
+
+    Handler = Callable[[Station, Any, Turn], None]
 
 
 def from_central(station: Station, event: FromCentral, turn: Turn) -> None:
@@ -263,14 +265,27 @@ TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.FIRMWARE: _tell_firmware,
 }
 
+
+def kept(handler: Handler) -> Handler:
+    """For what means nothing if it does not outlive the next power cut: refused while the disk takes nothing."""
+
+    def handle(station: Station, request: Any, turn: Turn) -> None:
+        if station.box.durable:
+            handler(station, request, turn)
+        else:
+            turn.tell(Reply(request.ref, Verdict.REJECTED))
+
+    return handle
+
+
 # Each function takes exactly the event type that it is entered under.
-HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
+HANDLERS: dict[type, Handler] = {
     FromCentral: from_central,
-    AvailabilityRequested: change_availability,
-    VariableWritten: write_variable,
+    AvailabilityRequested: kept(change_availability),
+    VariableWritten: kept(write_variable),
     VariablesRead: read_variables,
-    SecretWritten: networks.write_key,
-    CacheCleared: clear_cache,
+    SecretWritten: kept(networks.write_key),
+    CacheCleared: kept(clear_cache),
     VendorRequested: vendor_data,
     StartRequested: start,
     StopRequested: stop,
@@ -280,6 +295,8 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     MeterReplaced: meter_replaced,
     Triggered: trigger,
     **smart_charging.HANDLERS,
+    InstallProfile: kept(smart_charging.install),
+    ClearProfiles: kept(smart_charging.clear),
     **upkeep.HANDLERS,
     **local_list.HANDLERS,
     **reservations.HANDLERS,

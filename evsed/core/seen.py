@@ -23,6 +23,7 @@ from evsed.core.metering import fresh
 from evsed.core.words import FaultNote, MeterReading
 
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
+JOURNAL_BROKEN = FaultNote("JOURNAL_BROKEN", True, False, "InternalError", "the journal can't be written")
 
 
 class Seen(Struct):

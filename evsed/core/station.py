@@ -225,7 +225,8 @@ class Station:
             if event.full:
                 self.box.security.note(SecurityKind.MEMORY_EXHAUSTED, "the disk is full", turn)
         self.box.durable, self.store_trouble = False, event.why
-        self.box.outbox.not_sent(self._sent)
+        if event.changes:  # else it was the gathered that could not be written, and nothing was held back for it
+            self.box.outbox.not_sent(self._sent)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
         ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}
         for outlet in self.outlets.values():

@@ -121,19 +121,43 @@ def test_a_boot_on_a_full_disk(box: Wallbox) -> None:
     assert len(box.csms.charges) == 1
 
 
-def test_requests_on_a_full_disk(box: Wallbox) -> None:
-    """What was accepted is kept as soon as the disk takes it."""
+def test_nothing_is_accepted_on_a_full_disk(box: Wallbox) -> None:
+    """The request that finds it out hears an error, and may be kept once there is room; later ones change nothing."""
     box.disk_full = True
-    key = box.csms.call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "123"})
-    off = box.csms.call("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+    first = box.csms.call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "123"})
+    box.advance(1)
+    assert first.error == "InternalError"
+    asked = [
+        box.csms.call("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "77"}),
+        box.csms.call("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"}),
+        box.csms.call("ClearCache"),
+    ]
+    profiles = box.csms.call("ClearChargingProfile", {})  # its answer has no word for a refusal
     box.advance(5)
-    assert (key.status, off.status) == ("Accepted", "Accepted")
+    assert [call.status for call in asked] == ["Rejected"] * 3
+    assert profiles.error == "InternalError"
     box.disk_full = False
     box.advance(RETRY_S)
+    again = box.csms.call("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+    box.advance(1)
+    assert again.status == "Accepted"
     box.power_cut()
     box.advance(5)
+    assert read(box, "HeartbeatInterval")["HeartbeatInterval"][0] == "300"
     assert read(box, "MeterValueSampleInterval")["MeterValueSampleInterval"][0] == "123"
     assert box.statuses()[-1] == "Unavailable"
+
+
+def test_an_outlet_that_could_begin_nothing_is_faulted_until_the_disk_is_mended(box: Wallbox) -> None:
+    box.disk_full = True
+    box.csms.call("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "123"})
+    box.advance(2)
+    told = box.csms.last("StatusNotification")
+    assert (told.status, told.errorCode) == ("Faulted", "InternalError")
+    box.disk_full = False
+    box.advance(RETRY_S)
+    told = box.csms.last("StatusNotification")
+    assert (told.status, told.errorCode) == ("Available", "NoError")
 
 
 @pytest.mark.parametrize("also", ["", "power cut", "evsed", "hal"])

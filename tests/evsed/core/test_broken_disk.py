@@ -165,3 +165,16 @@ def test_a_reset_waits_for_the_disk_but_not_for_ever() -> None:
     world.asks(ev.ResetRequested("reset", ev.ResetKind.HARD))
     world.advance(40)
     assert len(world.restarts) == 1
+
+
+def test_a_batch_that_can_t_be_written_sends_no_second_call_while_one_is_open() -> None:
+    """Nothing was held back for what had only been gathered; the watch of this world judges each call."""
+    world = starting()
+    assert world.open is not None
+    sent = world.open.item
+    world.do(ev.StoreBroken((), "the disk is full"))
+    world.advance(2)
+    assert world.open is not None and world.open.item == sent
+    world.mends()
+    world.answer_all()
+    assert len(world.reports(TransactionStarted)) == 1
