@@ -33,6 +33,7 @@ from evsed.core.box import Access
 from evsed.core.central_systems import CentralSystem, Secret, Target
 from evsed.core.errands import ProgramStarted
 from evsed.core.events import ResetKind
+from evsed.core.networks import TLS_CERTIFICATE
 from evsed.core.records import Recovered
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Token
@@ -289,6 +290,7 @@ def _systems(central: Central | None) -> tuple[CentralSystem, ...]:
             profile=one.profile,
             secure_url=one.secure_url,
             trusted=one.ca_file is not None,
+            certified=one.certificate is not None,
         )
         for one in (() if central is None else (central, *central.fallback))
     )
@@ -296,11 +298,13 @@ def _systems(central: Central | None) -> tuple[CentralSystem, ...]:
 
 def dialling(central: Central, identity: str) -> Callable[[Target], CentralSettings]:
     """How the link dials a target."""
-    ca_files = [one.ca_file for one in (central, *central.fallback)]
+    row = (central, *central.fallback)
 
     def settings(target: Target) -> CentralSettings:
         key = None if target.key is None else target.key.value
-        return CentralSettings(target.url, identity, key, ca_files[target.number])
+        system = row[target.number]
+        certificate = system.certificate if target.profile == TLS_CERTIFICATE else None
+        return CentralSettings(target.url, identity, key, system.ca_file, certificate)
 
     return settings
 

@@ -64,6 +64,7 @@ class FallbackTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
+    certificate_file: str | None = None
 
 
 class CentralTable(FallbackTable, frozen=True, forbid_unknown_fields=True):
@@ -100,6 +101,7 @@ class Central:
     url: str
     key: bytes | None = field(default=None, repr=False)
     ca_file: str | None = None
+    certificate: str | None = None
     secure_url: str | None = None
     profile: int = 0
     basis: str = ""
@@ -191,9 +193,10 @@ def _one(table: FallbackTable, folder: Path, name: str) -> Central:
         raise Wrong(f": {name}.ca_file means nothing without TLS; take it out, or use wss:// in {name}.url.")
     key = _key(table, folder, name)
     ca = None if table.ca_file is None else _ca(folder / table.ca_file, name)
+    own = None if table.certificate_file is None else _certificate(folder / table.certificate_file, name)
     profile = _profile(table, secure, key, name)
-    words = repr((table.url, table.secure_url, key, ca, profile))
-    return Central(table.url, key, ca, table.secure_url, profile, sha256(words.encode()).hexdigest()[:16])
+    basis = sha256(repr((table.url, table.secure_url, key, ca, own, profile)).encode()).hexdigest()[:16]
+    return Central(table.url, key, ca, own, table.secure_url, profile, basis)
 
 
 def _profile(table: FallbackTable, secure: bool, key: bytes | None, name: str) -> int:
@@ -205,6 +208,8 @@ def _profile(table: FallbackTable, secure: bool, key: bytes | None, name: str) -
         raise Wrong(f": {name}.security_profile = {written} needs {name}.password_file or {name}.password.")
     if written == 0 and key is not None:
         raise Wrong(f": {name}.security_profile = 0 has no password; take one of them out.")
+    if written == 3 and table.certificate_file is None:
+        raise Wrong(f": {name}.security_profile = 3 needs {name}.certificate_file.")
     if written == 1 and secure:
         raise Wrong(f": {name}.security_profile = 1 is without TLS; use ws:// in {name}.url, or profile 2.")
     if written >= 2 and not secure and table.secure_url is None:
@@ -233,9 +238,7 @@ def _key(table: FallbackTable, folder: Path, name: str) -> bytes | None:
         path = folder / table.password_file
         subject = f": {name}.password_file {path}"
         raw = content(path, LARGEST_SECRET, subject)
-        mode = os.stat(path).st_mode & 0o777
-        if mode & STRANGERS:
-            raise Wrong(f"{subject} has mode {mode:04o}: others could read or change it; chmod 600 (or 640) is needed.")
+        _check_mode(path, subject)
         try:
             return _secret(raw.decode().rstrip("\r\n"), subject)
         except UnicodeDecodeError:
@@ -253,6 +256,23 @@ def _secret(text: str, subject: str) -> bytes:
     if len(text) not in TEXT_KEY or not text.isprintable():
         raise Wrong(f"{subject} must be 1 to 64 printable characters, or hex: and 32 to 40 hexadecimal digits.")
     return text.encode()
+
+
+def _certificate(path: Path, name: str) -> str:
+    subject = f": {name}.certificate_file {path}"
+    content(path, LARGEST_CA, subject)
+    _check_mode(path, subject)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(path, password="")
+    except (OSError, ValueError):
+        raise Wrong(f"{subject} must hold the station's certificate and its key, without a pass phrase.") from None
+    return str(path)
+
+
+def _check_mode(path: Path, subject: str) -> None:
+    mode = os.stat(path).st_mode & 0o777
+    if mode & STRANGERS:
+        raise Wrong(f"{subject} has mode {mode:04o}: others could read or change it; chmod 600 (or 640) is needed.")
 
 
 def _ca(path: Path, name: str) -> str:

@@ -26,8 +26,7 @@ class Access(Struct, frozen=True):
 
 class Box(Struct):
     """Shared by the outlets; only the station changes `online`, `durable`, `resetting` and `upkeep`, which says that a
-    new program waits to be installed, so that no charge may begin. It also changes
-    `trust`: whether there is a valid root certificate of a central system, and a valid one of the station.
+    new program waits to be installed, so that no charge may begin.
     """
 
     variables: Variables
@@ -44,7 +43,6 @@ class Box(Struct):
     durable: bool = True
     resetting: bool = False
     upkeep: bool = False
-    trust: tuple[bool, bool] = (False, False)
 
     def opinion(self, token: Token, now: Now) -> Opinion | None:
         """What the box itself knows of a token."""

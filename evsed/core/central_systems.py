@@ -20,7 +20,7 @@ class CentralSystem(Struct, frozen=True):
 
     `profile` is the security profile: 0 = as the url says and without a key, 1 = key, 2 = TLS and key, 3 = TLS and the
     station's certificate. `secure_url` is dialled with profiles 2 and 3, if it isn't simply wss:// for ws://.
-    `trusted`: the installer gave a root certificate for it.
+    `trusted`: the installer gave a root certificate for it; `certified`: and one of the station.
     """
 
     url: str
@@ -29,6 +29,7 @@ class CentralSystem(Struct, frozen=True):
     profile: int = 0
     secure_url: str | None = None
     trusted: bool = False
+    certified: bool = False
 
 
 class Agreed(Struct, frozen=True):

@@ -161,18 +161,18 @@ class Networks:
         if agreed.profile in (BASIC, TLS_BASIC):
             self._switch(turn)
 
-    def why_not(self, profile: int, roots: bool, certificate: bool) -> str | None:
+    def why_not(self, profile: int) -> str | None:
         """Why the profile can't be raised to this one; None if it can (A05.FR.01 to .04)."""
         if not self._systems:
             return "there is no central system"
-        agreed = self._agreed[self.current]
+        system, agreed = self._systems[self.current], self._agreed[self.current]
         if profile <= agreed.profile:
             return f"it is {agreed.profile} already and never sinks"
         if profile in (BASIC, TLS_BASIC) and not any(len(key.value) >= min(TEXT_KEY) for key in _keys(agreed)):
             return "there is no AuthorizationKey of 16 bytes or more"
-        if profile >= TLS_BASIC and not (roots or self._systems[self.current].trusted):
+        if profile >= TLS_BASIC and not system.trusted:
             return "there is no root certificate of the central system"
-        return "there is no certificate of the station" if profile == TLS_CERTIFICATE and not certificate else None
+        return "there is no certificate of the station" if profile == TLS_CERTIFICATE and not system.certified else None
 
     def raise_profile(self, profile: int, turn: Turn) -> None:
         """Use it from now on, on trial."""
@@ -248,7 +248,7 @@ def readings(secret: Secret) -> tuple[Secret, ...]:
 def write_profile(station: Station, request: VariableWritten, turn: Turn) -> None:
     """A05."""
     profile = int(request.value)
-    why_not = station.networks.why_not(profile, *station.box.trust)
+    why_not = station.networks.why_not(profile)
     if why_not is not None:
         turn.log(f"! security profile {profile} is refused: {why_not}")
         turn.tell(Reply(request.ref, Verdict.REJECTED))

@@ -39,7 +39,19 @@ _UNREACHED = {
 # What OpenSSL says when the other side has only TLS that we refuse: an alert of its, or our own verdict.
 _TLS_VERSION = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "UNKNOWN_PROTOCOL")
 _TLS_CIPHERS = ("WRONG_CIPHER_RETURNED", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
+# Our certificate is not what it wants. Under TLS 1.3 that is told too late to be told from a lost line.
+_OUR_CERTIFICATE = (
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "TLSV1_ALERT_UNKNOWN_CA",
+    "TLSV1_ALERT_ACCESS_DENIED",
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+)
 _OF_TLS = {
+    **dict.fromkeys(_OUR_CERTIFICATE, SecurityKind.REFUSED_BY_CENTRAL),
     **dict.fromkeys(_TLS_VERSION, SecurityKind.TLS_VERSION),
     **dict.fromkeys(_TLS_CIPHERS, SecurityKind.TLS_CIPHERS),
 }
@@ -47,6 +59,12 @@ _OF_TLS = {
 
 class NoSubprotocol(NegotiationError):
     """The central system opened a WebSocket, but speaks no version that we offered."""
+
+
+class ChainTooLong(ssl.SSLCertVerificationError):
+    """More certificates between its own and the root than anyone has a use for."""
+
+    verify_message = "its chain of certificates is too long"
 
 
 def why_not_connected(error: BaseException) -> str:

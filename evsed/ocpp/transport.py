@@ -26,11 +26,14 @@ from evsed.core.events import Event, Ref
 from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.status import LinkStatus
 from evsed.ocpp.backoff import Backoff
-from evsed.ocpp.causes import NO_CONNECTION, NoSubprotocol, asked_wait_s, concerns, why_not_connected
+from evsed.ocpp.causes import NO_CONNECTION, ChainTooLong, NoSubprotocol, asked_wait_s, concerns, why_not_connected
 from evsed.ocpp.conversation import Conversation, Sleep, rest
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
 
+# A00.FR.318 and .422: both pairs of suites, and the better ones of their kind; those of TLS 1.3 are all good.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384"
+LONGEST_CHAIN = 10
 OPEN_S = 20
 CLOSE_S = 2
 PONG_S = 20.0
@@ -45,12 +48,16 @@ _quiet.setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class CentralSettings:
-    """Where the central system is and who we are to it. `ca_file` None = the certificates that the system trusts."""
+    """Where the central system is and who we are to it. `ca_file` None = the certificates that the system trusts.
+
+    `certificate` is a file with the station's own, those above it, and its key.
+    """
 
     url: str
     identity: str
     key: bytes | None = field(default=None, repr=False)
     ca_file: str | None = None
+    certificate: str | None = None
 
 
 def endpoint(settings: CentralSettings) -> str:
@@ -171,7 +178,7 @@ class Link:
     def _take(self, settings: CentralSettings) -> None:
         self._url = endpoint(settings)
         self._headers = _credentials(settings)
-        self._tls = _tls(settings.ca_file) if self._url.startswith("wss:") else None
+        self._tls = _tls(settings) if self._url.startswith("wss:") else None
 
     async def _dial(self) -> ClientConnection:
         offered = self._exchange.dialect.subprotocol
@@ -189,6 +196,9 @@ class Link:
             logger=_quiet,
             ssl=self._tls,
         )
+        if _chain(connection) > LONGEST_CHAIN:
+            connection.transport.abort()
+            raise ChainTooLong
         if connection.subprotocol != offered:  # OCPP-J 1.6 §3.2: that is how it says no
             connection.transport.abort()
             raise NoSubprotocol(f"it does not agree to {offered}")
@@ -244,13 +254,26 @@ def _credentials(settings: CentralSettings) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def _tls(ca_file: str | None) -> ssl.SSLContext:
+def _tls(settings: CentralSettings) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as error:
-        raise ValueError(f"ca_file {ca_file!r} can't be used: {error.strerror or error}") from None
+        raise ValueError(f"ca_file {settings.ca_file!r} can't be used: {error.strerror or error}") from None
+    if settings.certificate is not None:
+        try:
+            context.load_cert_chain(settings.certificate, password="")
+        except OSError as error:
+            name = settings.certificate
+            raise ValueError(f"certificate_file {name!r} can't be used: {error.strerror or error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
     return context
+
+
+def _chain(connection: ClientConnection) -> int:
+    """How many certificates led to the trusted root; 0 without TLS."""
+    tls = connection.transport.get_extra_info("ssl_object")
+    return 0 if tls is None else len(tls._sslobj.get_verified_chain())  # public from Python 3.13 on
 
 
 def _port_is_one(url: str) -> bool:

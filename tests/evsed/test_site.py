@@ -13,6 +13,7 @@ import pytest
 from evsed.site import Site, SiteError, load
 from hal.contract import Limits, MeterChoice
 from hal.options import installation
+from tests.evsed.ocpp import pki
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "deploy" / "site.toml"
@@ -87,7 +88,7 @@ def test_each_line_of_the_example_that_is_commented_out_is_valid_too(tmp_path: P
     (tmp_path / "root.pem").write_text(PEM)
     example = EXAMPLE.read_text().replace("/etc/evse/csms-root.pem", str(tmp_path / "root.pem"))
     # One way of two: the password in its file, cards or everyone.
-    example = re.sub(r"(?m)^# (password|free_tag) = .*\n", "", example)
+    example = re.sub(r"(?m)^# (password|free_tag|certificate_file) = .*\n", "", example)
     option = re.compile(r"(?m)^# (?=\[|[\w.]+ = )")
     assert len(option.findall(example)) > 20
     central_tables = example.count("# [central]")
@@ -446,7 +447,7 @@ FALLBACKS = """
     password = "fedcba9876543210"
     [[central.fallback]]
     url = "wss://third.example"
-    security_profile = 3
+    security_profile = 0
 """
 
 
@@ -454,7 +455,7 @@ def test_several_central_systems_in_a_row(tmp_path: Path) -> None:
     found = site(tmp_path, LEAST + FALLBACKS).central
     assert found is not None
     row = (found, *found.fallback)
-    assert [one.profile for one in row] == [1, 2, 3]
+    assert [one.profile for one in row] == [1, 2, 0]
     assert [one.key for one in row] == [b"0123456789abcdef", b"fedcba9876543210", None]
     assert len({one.basis for one in row}) == 3
     again = site(tmp_path, LEAST + FALLBACKS.replace("fedcba", "abcdef")).central
@@ -469,7 +470,8 @@ def test_several_central_systems_in_a_row(tmp_path: Path) -> None:
     [
         ('url = "ws://h"\nsecurity_profile = 1', "central.security_profile = 1 needs central.password_file"),
         ('url = "wss://h"\nsecurity_profile = 2', "central.security_profile = 2 needs central.password_file"),
-        ('url = "ws://h"\nsecurity_profile = 3', "central.security_profile = 3 needs TLS"),
+        ('url = "wss://h"\nsecurity_profile = 3', "central.security_profile = 3 needs central.certificate_file"),
+        ('url = "wss://h"\ncertificate_file = "nowhere"', "central.certificate_file .*nowhere can't be read"),
         ('url = "wss://h"\npassword = "p"\nsecurity_profile = 1', "central.security_profile = 1 is without TLS"),
         ('url = "ws://h"\npassword = "p"\nsecurity_profile = 0', "central.security_profile = 0 has no password"),
         ('url = "ws://h"\nsecurity_profile = 4', "central.security_profile must be a whole number from 0 to 3"),
@@ -481,6 +483,20 @@ def test_several_central_systems_in_a_row(tmp_path: Path) -> None:
 def test_a_wrong_word_about_the_connection_is_one_sentence(tmp_path: Path, table: str, sentence: str) -> None:
     with pytest.raises(SiteError, match=sentence):
         site(tmp_path, f"{LEAST}[central]\n{table}")
+
+
+def test_the_station_s_own_certificate(tmp_path: Path) -> None:
+    root = pki.make(tmp_path, "root", authority=True)
+    own = pki.make(tmp_path, "own", root, common_name="SN1").path
+    text = f'{LEAST}[central]\nurl = "wss://h"\nsecurity_profile = 3\ncertificate_file = "{own}"'
+    own.chmod(0o644)
+    assert "has mode 0644" in wrong(tmp_path, text)
+    own.chmod(0o600)
+    found = site(tmp_path, text).central
+    assert found is not None
+    assert (found.profile, found.certificate) == (3, str(own))
+    own.write_text(own.read_text().partition("-----BEGIN PRIVATE KEY")[0])
+    assert "must hold the station's certificate and its key" in wrong(tmp_path, text)
 
 
 @pytest.mark.parametrize("key", ["SecurityProfile", "AuthorizationKey"])

@@ -85,3 +85,11 @@ def test_tc_086_with_tls_the_key_goes_too(make: Make) -> None:
     world = make(systems=(TLS,))
     world.advance(5)
     assert world.dialled == [Target(0, "wss://csms/ocpp", 2, OLD)]
+
+
+def test_tc_087_with_profile_3_the_certificate_is_shown_and_no_key(make: Make) -> None:
+    world = make(systems=(CentralSystem("wss://csms/ocpp", "written", OLD, 2, trusted=True, certified=True),))
+    world.advance(5)
+    assert change(world, "SecurityProfile", 3).status == "Accepted"
+    world.advance(10)
+    assert world.dialled[-1] == Target(0, "wss://csms/ocpp", 3)

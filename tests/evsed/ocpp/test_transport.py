@@ -46,7 +46,7 @@ class Station:
         loop = asyncio.get_running_loop()
         self.exchange = Exchange(DIALECT, NAMEPLATE, lambda stamp: stamp.wall_ms)
         self.link = Link(
-            CentralSettings(url, identity, key, more.pop("ca_file", None)),  # type: ignore[arg-type]
+            CentralSettings(url, identity, key, more.pop("ca_file", None), more.pop("certificate", None)),  # type: ignore[arg-type]
             self.exchange,
             lambda: int(loop.time() * 1_000),
             self.inbox.put_nowait,

@@ -1,0 +1,204 @@
+"""The connection against real TLS servers with certificates made on the fly: what is refused, what the security log
+hears of it, and that a good server is taken again afterwards.
+
+A handshake that must fail is done with a plain socket, since asyncio's server hangs up before its alert has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from websockets.asyncio.server import serve
+
+from evsed.core.central_systems import DialFailed
+from evsed.core.events import LinkUp
+from evsed.core.security_events import SecurityKind, SecurityNoticed
+from evsed.ocpp.transport import CentralSettings
+from tests.evsed.ocpp import pki
+from tests.evsed.ocpp.test_transport import OCPP16, Station, central, url_of
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not on this machine")
+UNTRUSTED = {SecurityKind.CENTRAL_CERTIFICATE, SecurityKind.CENTRAL_REFUSED}
+OLD_SUITES = "ALL:@SECLEVEL=0"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """One root that is trusted, another that is not, and what they sign."""
+    folder = tmp_path_factory.mktemp("pki")
+    root = pki.make(folder, "root", authority=True, common_name="Root")
+    other = pki.make(folder, "other", authority=True, common_name="Other")
+    above = root
+    for n in range(20):
+        above = pki.make(folder, f"between{n}", above, authority=True, common_name=f"Between {n}")
+    return SimpleNamespace(
+        root=root,
+        other=other,
+        good=pki.make(folder, "good", root),
+        rsa=pki.make(folder, "rsa", root, rsa=2048),
+        expired=pki.make(folder, "expired", root, dates=pki.PAST),
+        early=pki.make(folder, "early", root, dates=pki.FUTURE),
+        misnamed=pki.make(folder, "misnamed", root, common_name="other.example"),
+        foreign=pki.make(folder, "foreign", other),
+        small=pki.make(folder, "small", root, rsa=1024),
+        chained=pki.make(folder, "chained", above),
+        station=pki.make(folder, "station", root, common_name="SN1"),
+        stranger=pki.make(folder, "stranger", other, common_name="SN1"),
+    )
+
+
+def server_side(certificate: pki.Certificate, suites: str | None = None, clients: Path | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if suites is not None:
+        context.set_ciphers(suites)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate.path)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
+    return context
+
+
+@contextmanager
+def refusing(context: ssl.SSLContext) -> Iterator[str]:
+    """A server with which no handshake comes about; its address."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        peer, _ = listening.accept()
+        with peer:
+            with suppress(OSError):
+                context.wrap_socket(peer, server_side=True)
+            with suppress(OSError):
+                peer.recv(1)  # until the other side has read why
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield f"wss://localhost:{listening.getsockname()[1]}"
+    thread.join()
+    listening.close()
+
+
+async def learns(station: Station) -> tuple[set[SecurityKind], DialFailed]:
+    """What the core hears of one failed attempt."""
+    kinds = set()
+    while isinstance(event := await station.next(), SecurityNoticed):
+        kinds.add(event.kind)
+    assert isinstance(event, DialFailed)
+    return kinds, event
+
+
+async def recovers(station: Station, made: SimpleNamespace) -> None:
+    """With a good server in its place the station is back."""
+    await station.ends()
+    async with serve(central, "127.0.0.1", 0, ssl=server_side(made.good), subprotocols=OCPP16) as good:
+        again = Station(url_of(good, "wss", "localhost"), ca_file=str(made.root.alone))
+        assert await again.next() == LinkUp()
+        await again.ends()
+
+
+@pytest.mark.parametrize("name", ["expired", "early", "misnamed", "foreign", "small", "chained"])
+def test_a_certificate_that_is_not_good_is_refused(made: SimpleNamespace, name: str) -> None:
+    async def run() -> None:
+        context = server_side(getattr(made, name), suites=OLD_SUITES if name == "small" else None)
+        async with serve(central, "127.0.0.1", 0, ssl=context, subprotocols=OCPP16) as server:
+            station = Station(url_of(server, "wss", "localhost"), ca_file=str(made.root.alone))
+            assert await learns(station) == (UNTRUSTED, DialFailed(refused=False))
+            await station.gave_up()
+            assert station.link.status().error.startswith("its certificate is not trusted")
+            await recovers(station, made)
+
+    asyncio.run(run())
+
+
+def test_a_root_that_was_taken_out_counts_no_more(made: SimpleNamespace) -> None:
+    async def run() -> None:
+        async with serve(central, "127.0.0.1", 0, ssl=server_side(made.good), subprotocols=OCPP16) as server:
+            station = Station(url_of(server, "wss", "localhost"), ca_file=str(made.root.alone), tries=2)
+            assert await station.next() == LinkUp()
+            settings = CentralSettings(url_of(server, "wss", "localhost"), "CP", None, str(made.other.alone))
+            station.link.connect_to(settings, hang_up=True)
+            await station.next()
+            assert (await learns(station))[0] == UNTRUSTED
+            await station.ends()
+
+    asyncio.run(run())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_tls_1_1_is_refused(made: SimpleNamespace) -> None:
+    context = server_side(made.rsa, suites=OLD_SUITES)
+    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    check_refused(made, context, SecurityKind.TLS_VERSION)
+
+
+@pytest.mark.parametrize("suite", ["AES128-SHA", "ECDHE-RSA-AES128-SHA256", "AES256-SHA256"])
+def test_a_weak_suite_is_refused(made: SimpleNamespace, suite: str) -> None:
+    check_refused(made, server_side(made.rsa, suites=suite), SecurityKind.TLS_CIPHERS)
+
+
+def check_refused(made: SimpleNamespace, context: ssl.SSLContext, kind: SecurityKind) -> None:
+    async def run() -> None:
+        with refusing(context) as url:
+            station = Station(url, ca_file=str(made.root.alone))
+            assert (await learns(station))[0] == {kind}
+            await station.ends()
+        await recovers(station, made)
+
+    asyncio.run(run())
+
+
+# A00.FR.318: either pair is enough; both are there.
+@pytest.mark.parametrize(
+    ("name", "suite"),
+    [
+        ("good", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+        ("good", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        ("rsa", "AES128-GCM-SHA256"),
+        ("rsa", "AES256-GCM-SHA384"),
+    ],
+)
+def test_the_required_suites_are_spoken(made: SimpleNamespace, name: str, suite: str) -> None:
+    async def run() -> None:
+        context = server_side(getattr(made, name), suites=suite)
+        async with serve(central, "127.0.0.1", 0, ssl=context, subprotocols=OCPP16) as server:
+            station = Station(url_of(server, "wss", "localhost"), ca_file=str(made.root.alone))
+            assert await station.next() == LinkUp()
+            await station.ends()
+
+    asyncio.run(run())
+
+
+def test_the_station_shows_its_certificate(made: SimpleNamespace) -> None:
+    async def run() -> None:
+        context = server_side(made.good, clients=made.root.alone)
+        async with serve(central, "127.0.0.1", 0, ssl=context, subprotocols=OCPP16) as server:
+            own = str(made.station.path)
+            station = Station(url_of(server, "wss", "localhost"), ca_file=str(made.root.alone), certificate=own)
+            assert await station.next() == LinkUp()
+            await station.ends()
+
+    asyncio.run(run())
+
+
+def test_a_wrong_certificate_of_the_station_is_told(made: SimpleNamespace) -> None:
+    """TLS 1.2, where the refusal comes within the handshake."""
+
+    async def run() -> None:
+        with refusing(server_side(made.good, suites="ECDHE+AESGCM", clients=made.root.alone)) as url:
+            station = Station(url, ca_file=str(made.root.alone), certificate=str(made.stranger.path))
+            kinds, failed = await learns(station)
+            assert kinds == {SecurityKind.REFUSED_BY_CENTRAL} and failed.refused
+            await station.ends()
+        await recovers(station, made)
+
+    asyncio.run(run())
