@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 MAX_DATAGRAM = 65_536  # every fault at every outlet fits in
 MAX_EVSES = 8
 LONGEST_TEXT = 120  # characters of a fault, whatever a driver had to say
-MIN_MA = 6_000  # IEC 61851-1 Table A.8: the pilot can't offer less
+MIN_MA = 6_000  # IEC 61851-1 Annex A: the pilot can't offer less
 LEASE_MS = 3_000
 RENEW_MS = 1_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 LEAST_OFFER_MA = 6_000
-"""The pilot cannot say less (IEC 61851-1 table A.8); below it nothing is offered."""
+"""The pilot cannot say less (IEC 61851-1 Annex A); below it nothing is offered."""
 
 
 INSTALLER, CSMS = "installer", "csms"

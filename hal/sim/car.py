@@ -51,7 +51,7 @@ PERCENT = {Manner.GREEDY: 110, Manner.OVERDRAWS: 130}  # of what the pilot allow
 
 
 def allowed_ma(permille: float) -> int:
-    """What a duty cycle allows a car, in mA; 0 = nothing or no PWM (IEC 61851-1 Table A.8)."""
+    """What a duty cycle allows a car, in mA; 0 = nothing or no PWM (IEC 61851-1 Annex A)."""
     if 80 <= permille < 100:
         return 6_000
     if 100 <= permille <= 850:

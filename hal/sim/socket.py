@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from hal.sim.agenda import MS, Agenda
 
-PP_OHMS = {13: 1_500.0, 20: 680.0, 32: 220.0, 63: 100.0}  # IEC 61851-1 Annex B: what the cable carries
+PP_OHMS = {13: 1_500.0, 20: 680.0, 32: 220.0, 63: 100.0}  # what a Type 2 cable carries, by its resistor
 TRAVEL_MS = 600
 
 
