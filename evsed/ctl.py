@@ -52,7 +52,6 @@ DONE = {
     "Accepted": "",
     "Unlocked": "",
     "Scheduled": "It takes effect when the running charge has ended.",
-    "RebootRequired": "It takes effect when evsed is restarted.",
 }
 NOT_DONE = {
     "Rejected": "The station rejected it; 'evsectl log' and 'evsectl status' may say why.",

@@ -14,9 +14,8 @@ from evsed.core import events
 from evsed.core.effects import Demand
 from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
-from hal.contract import LEASE_MS, Cp, Lease, Outlet, Snapshot
+from hal.contract import LEASE_MS, PLUGGED, Cp, Lease, Outlet, Snapshot
 
-PLUGGED = {Cp.B, Cp.C, Cp.D}
 WANTS = {Cp.C, Cp.D}
 
 
@@ -35,7 +34,7 @@ class HalView:
             self.up = True
             self._outlets.clear()
             evses = tuple(outlet.evse for outlet in snapshot.outlets)
-            self._deliver(events.HalUp(evses, snapshot.board, snapshot.started_ms))
+            self._deliver(events.HalUp(evses))
         self.snapshot = snapshot
         for outlet in snapshot.outlets:
             for event in differences(self._outlets.get(outlet.evse), outlet):

@@ -8,13 +8,12 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from hal.contract import Cp
+from hal.contract import PLUGGED, Cp
 from hal.iec61851 import PilotState
 from hal.lasting import Lasting
 from hal.senses import Inputs
 
 PLUG_MS = 500  # a plug that wobbles does not move the bolt
-PLUGGED = (Cp.B, Cp.C, Cp.D)
 
 
 class Bolt:

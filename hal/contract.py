@@ -44,6 +44,10 @@ class Cp(StrEnum):
     F = "F"
 
 
+PLUGGED = frozenset({Cp.B, Cp.C, Cp.D})
+"""A car is at the other end of the cable."""
+
+
 class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True):
     """What evsed allows one outlet until `until_ms`; hal shortens a longer one to LEASE_MS from now.
 

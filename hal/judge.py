@@ -9,7 +9,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 from hal.boards import OutletBoard
-from hal.contract import Cp
+from hal.contract import PLUGGED, Cp
 from hal.faults import PILOT_FAULTS, FaultBook, Name, over_current_ma, pilot_fault
 from hal.iec61851 import Level
 from hal.lasting import Lasting
@@ -19,7 +19,6 @@ OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
 BAD_PLUG_MS = 300
 FELL_MS = 20  # contacts bounce
 MOST_FALLS = 3  # until the car is unplugged: mains that dip are no fault of the contactor
-PLUGGED = (Cp.B, Cp.C, Cp.D)
 
 
 class Judge:

@@ -29,8 +29,6 @@ class HalUp(Struct, frozen=True):
     """evse-hal answers; `outlets` are the EVSE numbers of the board. Edges of the present state follow."""
 
     outlets: tuple[int, ...]
-    board: str
-    started_ms: int
 
 
 class HalDown(Struct, frozen=True):

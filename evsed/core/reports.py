@@ -128,4 +128,3 @@ Report = (
     | FirmwareProgress
     | SignedFirmwareProgress
 )
-TransactionReport = TransactionStarted | TransactionUpdated | TransactionEnded

@@ -63,13 +63,10 @@ class StopReason(StrEnum):
     REMOTE = "Remote"
     EV_DISCONNECTED = "EVDisconnected"
     DEAUTHORIZED = "DeAuthorized"
-    EMERGENCY_STOP = "EmergencyStop"
     HARD_RESET = "HardReset"
     SOFT_RESET = "SoftReset"
     POWER_LOSS = "PowerLoss"
-    REBOOT = "Reboot"
     UNLOCK_COMMAND = "UnlockCommand"
-    OTHER = "Other"
 
 
 class TokenStatus(StrEnum):
@@ -108,7 +105,6 @@ class Verdict(StrEnum):
     ACCEPTED = "Accepted"
     REJECTED = "Rejected"
     SCHEDULED = "Scheduled"
-    REBOOT_REQUIRED = "RebootRequired"
     NOT_SUPPORTED = "NotSupported"
     NOT_IMPLEMENTED = "NotImplemented"
     ACCEPTED_CANCELED = "AcceptedCanceled"
@@ -134,9 +130,6 @@ class Context(StrEnum):
     SAMPLE_PERIODIC = "Sample.Periodic"
     SAMPLE_CLOCK = "Sample.Clock"
     TRIGGER = "Trigger"
-    INTERRUPTION_BEGIN = "Interruption.Begin"
-    INTERRUPTION_END = "Interruption.End"
-    OTHER = "Other"
 
 
 class Measurand(StrEnum):

@@ -97,15 +97,6 @@ _MOVE_ASIDE = {
 _THIN_QUARANTINE = "DELETE FROM quarantine WHERE place <= (SELECT max(place) FROM quarantine) - ?"
 
 
-class Quarantined(Struct, frozen=True):
-    """A row that could not be read; its body is kept in the file."""
-
-    kind: str
-    key: str
-    version: int
-    why: str
-
-
 class _Kept(Struct, frozen=True):
     """A record ready to be written; `past` is the table of those that are not loaded at start."""
 
@@ -186,12 +177,6 @@ class Journal:
     def security_log(self, limit: int = KEEP_SECURITY) -> list[SecurityEntry]:
         """The security log as the disk has it, newest first."""
         return list(_only(SecurityEntry, self._read("security", _NEWEST_SECURITY, limit)))
-
-    def quarantined(self) -> list[Quarantined]:
-        """Rows that could not be read, oldest first."""
-        with disk_faults(self._database.path):
-            rows = self._sql.execute("SELECT kind, key, version, why FROM quarantine ORDER BY place")
-            return [Quarantined(*row) for row in rows]
 
     def close(self) -> None:
         """Write what was gathered and give the file back. Raises StoreFailed."""

@@ -8,9 +8,10 @@ import pytest
 
 from evsed.core import events as ev
 from evsed.core.effects import Demand
+from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
-from hal.contract import LEASE_MS, Cp, Lease, Outlet
+from hal.contract import LEASE_MS, MIN_MA, Cp, Lease, Outlet
 from tests.evsed.snapshots import CARD, HOT, IDLE, READING, outlet, snapshot
 
 CHARGING = outlet(
@@ -163,3 +164,7 @@ def test_silence_is_told_once_and_then_all_is_told_again() -> None:
 
 def test_a_demand_is_a_lease_for_its_time_and_no_longer() -> None:
     assert lease(Demand(2, 16_000, True, False), 5_000) == Lease(2, 16_000, True, False, 5_000 + LEASE_MS)
+
+
+def test_both_processes_agree_on_the_least_that_a_pilot_can_offer() -> None:
+    assert LEAST_OFFER_MA == MIN_MA

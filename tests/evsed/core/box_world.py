@@ -181,7 +181,7 @@ class World:
             bay.told = None
             bay.read(self.mono_ms)
         facts = [event for bay in self.bays.values() for event in bay.edges()]
-        self.do(ev.HalUp(tuple(self.bays), "test", 1), *facts)
+        self.do(ev.HalUp(tuple(self.bays)), *facts)
 
     def hal_down(self) -> None:
         """evse-hal dies: its contactors open."""

@@ -37,7 +37,7 @@ def test_every_measurand_has_a_source() -> None:
 
 
 def values(measurand: Measurand, reading: MeterReading = FULL) -> list[tuple[int, str | None]]:
-    found = sample(reading, Offer(16_000, 3), (measurand,), AT, Context.OTHER)
+    found = sample(reading, Offer(16_000, 3), (measurand,), AT, Context.TRIGGER)
     return [] if found is None else [(value.value, value.phase) for value in found.values]
 
 
@@ -78,7 +78,7 @@ def test_a_meter_that_shows_no_phases_apart_tells_the_whole() -> None:
 
 
 def test_a_meter_without_volts_offers_power_at_the_nominal_voltage() -> None:
-    found = sample(BARE, Offer(10_000, 1), (Measurand.POWER_OFFERED,), AT, Context.OTHER)
+    found = sample(BARE, Offer(10_000, 1), (Measurand.POWER_OFFERED,), AT, Context.TRIGGER)
     assert found is not None
     assert found.values == (SampledValue(Measurand.POWER_OFFERED, 2_300),)
 

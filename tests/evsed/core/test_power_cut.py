@@ -185,7 +185,7 @@ def test_a_stop_that_was_written_frees_the_cable_after_the_restart(how: str) -> 
 def test_after_a_power_cut_nothing_flows_before_the_car_is_seen() -> None:
     world = m5().set("ResumeAfterPowerLoss", False)
     world.power_cut()
-    world.do(ev.HalUp((1,), "test", 1))
+    world.do(ev.HalUp((1,)))
     assert not any(demand.closes for demand in world.demands.values())
     world.hal_up()
     assert not any(demand.closes for demand in world.demands.values())

@@ -39,7 +39,7 @@ from evsed.core.words import (
 )
 from evsed.store import database
 from evsed.store.journal import Journal
-from tests.evsed.store.worlds import records_of
+from tests.evsed.store.worlds import records_of, set_aside
 
 DUMPS = sorted((Path(__file__).parent / "dumps").glob("*.sql"))
 
@@ -94,6 +94,6 @@ def test_an_old_journal_is_understood_and_stays_so(folder: Path, dump: Path) -> 
         journal = Journal(folder)
         assert sorted(map(repr, records_of(journal.load()))) == sorted(map(repr, EVERYTHING))
         assert journal.transactions() == [RUNNING, ENDED]
-        assert journal.quarantined() == []
+        assert set_aside(journal) == []
         assert [event.kind for event in journal.security_log()] == KINDS[dump.stem]
         journal.close()

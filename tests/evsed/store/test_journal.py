@@ -34,6 +34,7 @@ from tests.evsed.store.worlds import (
     over,
     records_of,
     running,
+    set_aside,
     started,
     states,
     stopped,
@@ -47,7 +48,7 @@ def test_an_empty_folder_recovers_nothing(folder: Path) -> None:
     journal = Journal(folder / "a" / "b")
     assert journal.load() == Recovered()
     assert journal.transactions() == []
-    assert journal.quarantined() == []
+    assert set_aside(journal) == []
     journal.close()
 
 
@@ -232,7 +233,7 @@ def test_unreadable_rows_go_to_quarantine_and_the_others_go_on(folder: Path, cap
     assert len(caplog.records) == 4
     (cards,) = (line.getMessage() for line in caplog.records if ": token " in line.getMessage())
     assert "token (its key is not told) went to quarantine" in cards
-    assert [(row.kind, row.key) for row in journal.quarantined()] == [
+    assert set_aside(journal) == [
         ("setting", HEARTBEAT.key),
         ("token", "a"),
         ("novelty", "tx-start"),
@@ -243,7 +244,7 @@ def test_unreadable_rows_go_to_quarantine_and_the_others_go_on(folder: Path, cap
     caplog.clear()
     journal = Journal(folder)
     assert records_of(journal.load()) == [running("tx"), HEARTBEAT]
-    assert len(journal.quarantined()) == 4
+    assert len(set_aside(journal)) == 4
     assert caplog.records == []
     journal.close()
 
@@ -257,7 +258,7 @@ def test_a_full_disk_does_not_keep_a_row_from_being_passed_over(folder: Path, ca
     assert "stays where it is until the next start" in caplog.text
     journal._sql.execute("PRAGMA query_only = OFF")
     assert records_of(journal.load()) == [HEARTBEAT]
-    assert len(journal.quarantined()) == 1
+    assert len(set_aside(journal)) == 1
     journal.close()
 
 

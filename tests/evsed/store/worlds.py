@@ -172,6 +172,11 @@ def records_of(recovered: Recovered) -> list[Record]:
     ]
 
 
+def set_aside(journal: Journal) -> list[tuple[str, str]]:
+    """Kind and key of each row that could not be read, oldest first."""
+    return list(journal._sql.execute("SELECT kind, key FROM quarantine ORDER BY place"))
+
+
 def held(folder: Path) -> State:
     """What a new process finds in a state folder."""
     journal = Journal(folder)

@@ -78,7 +78,7 @@ def test_a_change_becomes_a_written_variable() -> None:
     peers = Peers()
     request = peers.asks("ChangeConfiguration", {"key": "WEBSOCKETpinginterval", "value": "x" * 500})
     assert request == VariableWritten("central-1", PING_INTERVAL.component, PING_INTERVAL.name, "x" * 500)
-    assert peers.replies(request, Verdict.REBOOT_REQUIRED) == [[3, "csms-1", {"status": "RebootRequired"}]]
+    assert peers.replies(request, Verdict.REJECTED) == [[3, "csms-1", {"status": "Rejected"}]]
 
 
 @pytest.mark.parametrize("key", ["", "nope", "WebSocketPingInterval ", "OCPPCommCtrlr.WebSocketPingInterval"])

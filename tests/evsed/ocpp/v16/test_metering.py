@@ -86,8 +86,8 @@ def test_outside_a_transaction_there_is_no_number() -> None:
 
 def test_samples_without_date_or_values_are_not_sent() -> None:
     values = (SampledValue(Measurand.POWER_IMPORT, 1),)
-    undated, empty = MeterSet(UNDATED, Context.OTHER, values), MeterSet(at(), Context.OTHER, ())
-    dated = MeterSet(at(), Context.OTHER, values)
+    undated, empty = MeterSet(UNDATED, Context.TRIGGER, values), MeterSet(at(), Context.TRIGGER, ())
+    dated = MeterSet(at(), Context.TRIGGER, values)
     assert len(Peers().sends(MetersSampled(1, (undated, dated, empty)))["meterValue"]) == 1
     why = Peers().refused(MetersSampled(1, (undated, empty)))
     assert why.text == "MetersSampled: no sample has both a known time and values"

@@ -118,10 +118,10 @@ def test_a_stop_carries_samples_that_have_a_date_and_values() -> None:
         MeterSet(at(65), Context.TRANSACTION_END, REGISTER),
     )
     peers = Peers()
-    data = peers.sends(TransactionEnded("tx-1", 1, None, at(), 1, StopReason.OTHER, samples))["transactionData"]
+    data = peers.sends(TransactionEnded("tx-1", 1, None, at(), 1, StopReason.REMOTE, samples))["transactionData"]
     assert [entry["sampledValue"][0]["context"] for entry in data] == ["Transaction.Begin", "Transaction.End"]
     assert "transactionData" not in peers.sends(
-        TransactionEnded("tx-2", 1, None, at(), 1, StopReason.OTHER, samples[1:3])
+        TransactionEnded("tx-2", 1, None, at(), 1, StopReason.REMOTE, samples[1:3])
     )
 
 
