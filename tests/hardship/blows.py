@@ -160,7 +160,7 @@ def ask(walk: Walk, csms: Csms, question: Question) -> None:
     action, payload = question
     asked = csms.call(action, payload(csms) if callable(payload) else payload)
     muted = csms.boot_status == "Rejected"  # OCPP 1.6 §4.2: then it gets none
-    walk.asked += [] if muted else [(asked, max(csms.connections, 1))]
+    walk.asked += [] if muted else [(csms, asked, max(csms.connections, 1))]
 
 
 PLACES: dict[str, float | None] = {"before the answer": 0, "long before it": 1, "right after it": None}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -68,6 +69,7 @@ class Story:
     chosen: Mapping[str, Any]
     fixtures: Mapping[str, Any]
     astray: list[str]
+    shared: dict[str, Any]
 
     def walk(self, make: Make, folder: Path) -> list[str]:
         """From its first step to its last, in the world that `make` makes; returns why steps failed."""
@@ -82,17 +84,31 @@ class Story:
         return given[name]
 
     def _fixture(self, name: str, given: dict[str, Any]) -> Any:
+        if name in self.shared:
+            return self.shared[name]
         if name not in self.fixtures:
             assert name == "box", f"a story has no {name}"
             box = given["make"]()
             box.advance(5)
             return box
         fixture = self.fixtures[name]
-        first = (fixture._fixture_function_marker.params or (None,))[0]
         parts = inspect.signature(fixture.__wrapped__).parameters
-        given["request"] = SimpleNamespace(param=first)
+        given["request"] = SimpleNamespace(param=(fixture._fixture_function_marker.params or (None,))[0])
         made = fixture.__wrapped__(**{each: self._part(each, given) for each in parts})
-        return next(made) if inspect.isgenerator(made) else made
+        made = next(made) if inspect.isgenerator(made) else made
+        if fixture._fixture_function_marker.scope != "function":
+            self.shared[name] = made
+        return made
+
+
+class _Folders:
+    """As pytest's `tmp_path_factory`, for what the stories of one file share."""
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="evsed-")
+
+    def mktemp(self, name: str) -> Path:
+        return Path(mkdtemp(prefix=name, dir=self._folder.name))
 
 
 @cache
@@ -104,13 +120,14 @@ def stories() -> tuple[Story, ...]:
 def _of(path: Path) -> Iterator[Story]:
     names = softened(path.read_text(), f"{path.stem} as stories")
     fixtures = {name: value for name, value in names.items() if hasattr(value, "_fixture_function_marker")}
+    shared: dict[str, Any] = {"tmp_path_factory": _Folders()}
     for name, function in names.items():
         if name.startswith("test_") and inspect.isfunction(function):
             for label, chosen in _choices(function):
                 # Under a name that bears no case: it is no proof of one.
                 plain = name.removeprefix("test_").replace("tc_", "")
                 told = f"{path.stem.removeprefix('test_cert_')}-{plain}{label}"
-                yield Story(told, function, chosen, fixtures, names["astray"])
+                yield Story(told, function, chosen, fixtures, names["astray"], shared)
 
 
 def _choices(function: Callable[..., None]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -127,7 +127,7 @@ def charge(make: Make) -> None:
     world.advance(2)
 
 
-STORY = Story("a charge", charge, {}, {}, [])
+STORY = Story("a charge", charge, {}, {}, [], {})
 PAIRS = list(permutations([question for question in QUESTIONS if question[0] in ACTIONS], 2))
 
 
