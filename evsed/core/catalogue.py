@@ -340,6 +340,7 @@ SUPPORTED_PROFILES = Variable(
     key16="SupportedFeatureProfiles",
     kind=LIST,
     default=("Core", "FirmwareManagement", "LocalAuthListManagement", "Reservation", "SmartCharging", "RemoteTrigger"),
+    most=6,
     writable=False,
     help="OCPP 1.6 profiles that this station has.",
 )
@@ -369,6 +370,7 @@ LIST_LENGTHS = tuple(
         ALIGNED_ENDED_MEASURANDS,
         SAMPLED_ENDED_MEASURANDS,
         PHASE_ROTATION,
+        SUPPORTED_PROFILES,
     )
 )
 
