@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from evsed import diagnostics
-from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, FirmwareErrand, Outcome, Purpose, Upload
+from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, InstallerErrand, Judge, Outcome, Purpose, Upload
 from evsed.core.events import Event
 from evsed.installer import Installer, InstallFailed, InstallRefused, perform
 from evsed.locations import secrets_of
@@ -24,6 +24,7 @@ MOST_IMAGE = 512 * 1024 * 1024
 IMAGE_CAPS = Caps(MOST_IMAGE, 4 * 3_600)
 LOG_CAPS = Caps(64 * 1024 * 1024, 1_800)
 FILES = {Purpose.FIRMWARE: "image", Purpose.LOG: "log"}
+OTHERS = {Upload: Purpose.LOG, Judge: Purpose.JUDGEMENT}
 
 
 class Clerk:
@@ -75,7 +76,7 @@ class Clerk:
             result = await self._run(errand)
             self._deliver(ErrandDone(errand.job, result.outcome, result.text))
 
-    async def _run(self, errand: FirmwareErrand | Upload) -> Result:
+    async def _run(self, errand: Fetch | InstallerErrand | Upload) -> Result:
         if isinstance(errand, Upload):
             return await self._upload(errand)
         image = self._folder / FILES[Purpose.FIRMWARE]
@@ -114,4 +115,4 @@ async def _wholly(work: Callable[[], None]) -> None:
 def _purpose(errand: Errand) -> Purpose:
     if isinstance(errand, Abandon):
         return errand.purpose
-    return Purpose.LOG if isinstance(errand, Upload) else Purpose.FIRMWARE
+    return OTHERS.get(type(errand), Purpose.FIRMWARE)

@@ -16,8 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from evsed.core.errands import LogOrder
+from evsed.core.errands import LogKind, LogOrder
 from evsed.core.records import Transaction
+from evsed.core.security_events import SecurityEntry
 from evsed.core.status import StationStatus
 from evsed.core.words import Stamp
 
@@ -33,6 +34,7 @@ class Facts(msgspec.Struct, frozen=True):
     transactions: Iterable[Transaction]
     variables: Iterable[tuple[str, str]]
     lines: Iterable[tuple[Stamp, str]]
+    security: Iterable[SecurityEntry]
     date: Callable[[Stamp], int | None]
 
 
@@ -47,6 +49,14 @@ def write(path: Path, order: LogOrder, facts: Facts, secrets: Iterable[str]) -> 
 
 
 def _lines(order: LogOrder, facts: Facts) -> Iterator[str]:
+    """A security log has nothing but itself; diagnostics have it too."""
+    yield "# security events"
+    yield from _dated(order, facts, ((entry.at, f"{entry.kind} {entry.info}".rstrip()) for entry in facts.security))
+    if order.kind is LogKind.DIAGNOSTICS:
+        yield from _diagnostics(order, facts)
+
+
+def _diagnostics(order: LogOrder, facts: Facts) -> Iterator[str]:
     outlets = tuple(replace(outlet, token=None) for outlet in facts.status.outlets)
     yield "# status"
     yield msgspec.json.encode(replace(facts.status, outlets=outlets)).decode()
@@ -55,7 +65,11 @@ def _lines(order: LogOrder, facts: Facts) -> Iterator[str]:
     yield "# transactions, newest first: outlet, start, end, Wh, reason"
     yield from (_transaction(tx, facts.date) for tx in facts.transactions)
     yield "# log"
-    for at, line in facts.lines:
+    yield from _dated(order, facts, facts.lines)
+
+
+def _dated(order: LogOrder, facts: Facts, lines: Iterable[tuple[Stamp, str]]) -> Iterator[str]:
+    for at, line in lines:
         wall_ms = facts.date(at)
         if _within(wall_ms, order):
             yield f"{_time(wall_ms)} {line}"

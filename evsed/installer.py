@@ -14,10 +14,11 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from evsed.core.errands import Activate, Confirm, FirmwareErrand, RollBack, Stage
+from evsed.core.errands import Activate, Confirm, InstallerErrand, Judge, RollBack, Signed, Stage, Verify
 from evsed.image import MANIFEST, NoImage, not_older, unpack, version_of
+from evsed.proof import NotProven, check_certificate, check_signature, unbase64
 from evsed.slots import Slots
 
 ROOTS = "manufacturer-roots"
@@ -33,6 +34,12 @@ class InstallFailed(Exception):
 
 class Installer(Protocol):
     """Whoever brings new programs to run. All of it blocks, and may be done again after a cut."""
+
+    def judge(self, certificate: str) -> None:
+        """Does the manufacturer sign with it? Raises InstallRefused, InstallFailed, OSError."""
+
+    def verify(self, image: Path, signed: Signed) -> None:
+        """Is the image what was signed so? Raises InstallRefused, OSError."""
 
     def stage(self, image: Path) -> None:
         """Look at the image and lay it beside the running program. Raises InstallRefused, InstallFailed, OSError."""
@@ -50,17 +57,20 @@ class Installer(Protocol):
         """Whether the running program is still to be confirmed."""
 
 
-STEPS: dict[type, Callable[[Installer, Path], None]] = {
-    Stage: lambda installer, image: installer.stage(image),
-    Activate: lambda installer, _: installer.activate(),
-    Confirm: lambda installer, _: installer.confirm(),
-    RollBack: lambda installer, _: installer.roll_back(),
+# Each takes exactly the errand that it is entered under.
+STEPS: dict[type, Callable[[Installer, Path, Any], None]] = {
+    Judge: lambda installer, image, errand: installer.judge(errand.certificate),
+    Verify: lambda installer, image, errand: installer.verify(image, errand.signed),
+    Stage: lambda installer, image, errand: installer.stage(image),
+    Activate: lambda installer, image, errand: installer.activate(),
+    Confirm: lambda installer, image, errand: installer.confirm(),
+    RollBack: lambda installer, image, errand: installer.roll_back(),
 }
 
 
-def perform(errand: FirmwareErrand, installer: Installer, image: Path) -> None:
+def perform(errand: InstallerErrand, installer: Installer, image: Path) -> None:
     """Do what the errand says. Raises what the installer raises."""
-    STEPS[type(errand)](installer, image)
+    STEPS[type(errand)](installer, image, errand)
 
 
 class FileSlots:
@@ -73,6 +83,25 @@ class FileSlots:
         self._roots = state / ROOTS
         self._version, self._now_ms = version, now_ms
         self._followed = str(self._slots.link) in search
+
+    def judge(self, certificate: str) -> None:
+        """As Installer has it."""
+        now_ms = self._now_ms()
+        if now_ms is None:
+            raise InstallFailed("no time is known to judge the certificate by")
+        try:
+            check_certificate(certificate, self._roots, now_ms)
+        except NotProven as why:
+            raise InstallRefused(str(why)) from None
+
+    def verify(self, image: Path, signed: Signed) -> None:
+        """As Installer has it; the certificate is judged again: time has passed."""
+        self.judge(signed.certificate)
+        try:
+            with image.open("rb") as file:
+                check_signature(file, signed.certificate, unbase64(signed.signature))
+        except NotProven as why:
+            raise InstallRefused(str(why)) from None
 
     def stage(self, image: Path) -> None:
         """As Installer has it."""

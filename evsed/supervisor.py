@@ -37,7 +37,7 @@ from evsed.store.journal import Journal
 
 LOCAL = "control-"
 """Refs of people at the box begin with it; all others are the central system's."""
-LOGGED_TRANSACTIONS = 100
+LOGGED_TRANSACTIONS, LOGGED_EVENTS = 100, 1_000
 STUCK_MS = 5_000
 """A worn card may take seconds for a commit. A turn that hangs longer decides nothing any more, so that the leases are
 left to run out 3 s later: before WatchdogSec=10s of the unit ends us, and also where nobody watches.
@@ -295,7 +295,8 @@ class Supervisor:
         transactions = await self.transactions(LOGGED_TRANSACTIONS)
         held = self._station.box.variables
         variables = [(variable.path, held.text(variable)) for variable in ALL]
-        return Facts(self.status(), transactions, variables, tuple(self._book), self.wall_ms)
+        security = tuple(reversed(await self.security_log(LOGGED_EVENTS)))
+        return Facts(self.status(), transactions, variables, tuple(self._book), security, self.wall_ms)
 
     def clear_faults(self, evse: int) -> None:
         """Tell evse-hal that a person acknowledges the outlet's faults."""

@@ -160,7 +160,7 @@ class LogUpload(Struct, frozen=True):
 
 
 class FirmwareOrdered(Struct, frozen=True):
-    """Install this. Reply: UpkeepVerdict."""
+    """Install this. Reply: Verdict."""
 
     ref: Ref
     order: FirmwareOrder
@@ -201,6 +201,20 @@ class Fetch(Struct, frozen=True):
     location: str
 
 
+class Judge(Struct, frozen=True):
+    """Does the manufacturer sign with this certificate?"""
+
+    job: str
+    certificate: str
+
+
+class Verify(Struct, frozen=True):
+    """Is the image what was signed so?"""
+
+    job: str
+    signed: Signed
+
+
 class Stage(Struct, frozen=True):
     """Look whether the image may be installed, and lay it beside the running program."""
 
@@ -237,6 +251,7 @@ class Purpose(StrEnum):
     """What errands are for; at most one of each is under way."""
 
     FIRMWARE = "firmware"
+    JUDGEMENT = "judgement"
     LOG = "log"
 
 
@@ -246,8 +261,8 @@ class Abandon(Struct, frozen=True):
     purpose: Purpose
 
 
-FirmwareErrand = Fetch | Stage | Activate | Confirm | RollBack
-Errand = FirmwareErrand | Upload | Abandon
+InstallerErrand = Judge | Verify | Stage | Activate | Confirm | RollBack
+Errand = Fetch | InstallerErrand | Upload | Abandon
 
 
 class LogReply(Struct, frozen=True):

@@ -208,6 +208,8 @@ class TriggerKind(StrEnum):
     METER_VALUES = "MeterValues"
     DIAGNOSTICS = "DiagnosticsStatusNotification"
     FIRMWARE = "FirmwareStatusNotification"
+    LOG = "LogStatusNotification"
+    SIGNED_FIRMWARE = "SignedFirmwareStatusNotification"
     STATUS = "StatusNotification"
 
 

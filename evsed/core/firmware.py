@@ -5,7 +5,8 @@ Rules this file upholds:
 - While an image waits to be installed no charge begins, and none is ended for it (errata 3.49, L01.FR.06, L01.FR.07).
 - A new program is confirmed once board, meters and central system work with it; else the one before it comes back.
 - Each status is told once, in order, and is owed until it has arrived (L01.FR.01, L01.FR.10).
-- A newer order ends the older one, until the switch has begun (L01.FR.26, L01.FR.27).
+- A newer order ends the older one, until the switch has begun (L01.FR.26, L01.FR.27). One that names who signed the
+  image is taken only after that was judged (L01.FR.23), and its image is installed only if it was (L01.FR.04).
 """
 
 from __future__ import annotations
@@ -26,11 +27,15 @@ from evsed.core.errands import (
     FirmwareOrdered,
     FirmwareStatus,
     FirmwareUpdate,
+    InstallerErrand,
+    Judge,
     Outcome,
     Purpose,
     RollBack,
+    Signed,
     Stage,
     Step,
+    Verify,
 )
 from evsed.core.events import ResetKind
 from evsed.core.metering import fresh
@@ -70,7 +75,11 @@ class After(NamedTuple):
 
 FAILED = After(Step.OVER, FirmwareStatus.INSTALLATION_FAILED)
 ERRAND_ENDS: dict[Step, dict[Outcome, After]] = {
-    Step.FETCHING: {Outcome.DONE: After(Step.READY, FirmwareStatus.DOWNLOADED)},
+    Step.FETCHING: {Outcome.DONE: After(Step.CHECKING, FirmwareStatus.DOWNLOADED)},
+    Step.CHECKING: {
+        Outcome.DONE: After(Step.READY, FirmwareStatus.SIGNATURE_VERIFIED),
+        Outcome.INVALID: After(Step.OVER, FirmwareStatus.INVALID_SIGNATURE),
+    },
     Step.STAGING: {
         Outcome.DONE: After(Step.SWITCHING, FirmwareStatus.INSTALL_REBOOTING),
         Outcome.INVALID: After(Step.OVER, FirmwareStatus.INSTALL_VERIFICATION_FAILED),
@@ -92,6 +101,8 @@ class Firmware:
         self._not_before_ms = 0
         self._due_ms: int | None = None
         self._leaving = False
+        self._early = True  # for the install date, as far as is known
+        self._judged: tuple[str, FirmwareOrdered] | None = None
 
     @property
     def under_way(self) -> bool:
@@ -101,22 +112,55 @@ class Firmware:
     @property
     def closes_box(self) -> bool:
         """Whether no charge may begin because of it."""
-        return bool(self._on_trial) or self._leaving or (self.update is not None and self.update.step in CLOSING)
+        step = self.update.step if self.update is not None else Step.OVER
+        return self._past_recall or step is Step.STAGING or (step is Step.READY and not self._early)
+
+    @property
+    def _past_recall(self) -> bool:
+        """Whether the switch to another program has begun."""
+        return self._leaving or bool(self._on_trial) or (self.update is not None and self.update.step in PAST_RECALL)
 
     # --- what happens --------------------------------------------------------------------------------------
 
     def order(self, event: FirmwareOrdered, station: Station, turn: Turn) -> None:
-        """Taken at once; the reply says whether another update is not because of it."""
-        if self._leaving or self._on_trial or (self.update is not None and self.update.step in PAST_RECALL):
+        """Judge who signed it, if that is said; else take it at once."""
+        if self._past_recall:
             turn.tell(Reply(event.ref, Verdict.REJECTED))
             turn.log("! another firmware is just being installed: the order is refused")
+        elif event.order.signed is None:
+            self._take(event, station, turn)
+        else:
+            self._have_judged(event, event.order.signed, station, turn)
+
+    def _have_judged(self, event: FirmwareOrdered, signed: Signed, station: Station, turn: Turn) -> None:
+        """One at a time; an older one that still waits is refused."""
+        if self._judged is not None:
+            turn.tell(Reply(self._judged[1].ref, Verdict.REJECTED))
+        job = f"{station.box.new_id()}.judge"
+        self._judged = job, event
+        turn.tell(Judge(job, signed.certificate))
+
+    def _judge(self, event: ErrandDone, asked: FirmwareOrdered, station: Station, turn: Turn) -> None:
+        if event.outcome is Outcome.DONE and not self._past_recall:
+            self._take(asked, station, turn)
             return
+        invalid = event.outcome is Outcome.INVALID
+        turn.tell(Reply(asked.ref, Verdict.INVALID_CERTIFICATE if invalid else Verdict.REJECTED))  # L01.FR.24
+        turn.log(f"! firmware is refused: {event.text}")
+        if invalid:
+            station.box.security.note(SecurityKind.FIRMWARE_CERTIFICATE, event.text, turn)  # L01.FR.02
+
+    def _take(self, event: FirmwareOrdered, station: Station, turn: Turn) -> None:
+        """The reply says whether another update is not because of it."""
         cancels = self.under_way
         turn.tell(Abandon(Purpose.FIRMWARE))
         self.update, self._job, self._not_before_ms = FirmwareUpdate(station.box.new_id(), event.order), None, 0
         turn.put(self.update)
         turn.tell(Reply(event.ref, Verdict.ACCEPTED_CANCELED if cancels else Verdict.ACCEPTED))
         turn.log("= firmware is ordered" + (", the update before is given up" if cancels else ""))
+        self._early = True
+        if turn.now.wall_ms is not None and turn.now.wall_ms < event.order.retrieve_ms:
+            self._go(After(Step.SCHEDULED, FirmwareStatus.DOWNLOAD_SCHEDULED), turn)
 
     def started(self, on_trial: bool, turn: Turn) -> None:
         """What the program that runs is; a switch that a power cut hid is seen by it."""
@@ -130,6 +174,10 @@ class Firmware:
 
     def done(self, event: ErrandDone, station: Station, turn: Turn) -> None:
         """An errand is over; one that nobody waits for any more says nothing."""
+        if self._judged is not None and event.job == self._judged[0]:
+            (_, asked), self._judged = self._judged, None
+            self._judge(event, asked, station, turn)
+            return
         if self._job is None or event.job != self._job:
             return
         self._job = None
@@ -138,6 +186,8 @@ class Firmware:
         if self._on_trial:
             self._tried(event, station, turn)
         elif self.update is not None and not self._again(event, self.update, turn):
+            if self.update.step is Step.CHECKING and event.outcome is Outcome.INVALID:
+                station.box.security.note(SecurityKind.FIRMWARE_SIGNATURE, event.text, turn)  # L01.FR.03
             self._go(ERRAND_ENDS[self.update.step].get(event.outcome, self._failed()), turn)
             if self.update.step is Step.PROVING:
                 self._leave(station, turn)
@@ -179,6 +229,13 @@ class Firmware:
         status = self.update.status if plain and self.update is not None else None
         return FirmwareProgress(status or FirmwareStatus.IDLE)
 
+    def signed_report_now(self) -> SignedFirmwareProgress:
+        """How the update stands, or ended, whose order has a number; after Installed it is idle (L01.FR.28, FR.29)."""
+        update = self.update
+        if update is None or update.order.number is None or update.status in (None, FirmwareStatus.INSTALLED):
+            return SignedFirmwareProgress(FirmwareStatus.IDLE, None)
+        return SignedFirmwareProgress(update.status or FirmwareStatus.IDLE, update.order.number)
+
     # --- the steps -----------------------------------------------------------------------------------------
 
     def _wait_for_date(self, update: FirmwareUpdate, station: Station, turn: Turn) -> After | None:
@@ -194,8 +251,19 @@ class Firmware:
             self._begin(Fetch(update.job, update.order.location), turn)
         return None
 
+    def _check(self, update: FirmwareUpdate, station: Station, turn: Turn) -> After | None:
+        """The image bears a signature of its own, too; this one is that of the order."""
+        if update.order.signed is None:
+            return After(Step.READY, None)
+        self._begin(Verify(update.job, update.order.signed), turn)
+        return None
+
     def _wait_for_rest(self, update: FirmwareUpdate, station: Station, turn: Turn) -> After | None:
-        """Until no transaction is left; none begins meanwhile."""
+        """Not before the install date (L01.FR.16); then until no transaction is left, and none begins meanwhile."""
+        self._early = update.order.install_ms is not None and not self._date_is_over(update.order.install_ms, turn)
+        if self._early:
+            scheduled = update.status is FirmwareStatus.INSTALL_SCHEDULED
+            return None if scheduled else After(Step.READY, FirmwareStatus.INSTALL_SCHEDULED)
         if any(outlet.charging.tx is not None for outlet in station.outlets.values()) or not station.outlets:
             return None
         return After(Step.STAGING, FirmwareStatus.INSTALLING)
@@ -249,7 +317,7 @@ class Firmware:
 
     # --- helpers -------------------------------------------------------------------------------------------
 
-    def _begin(self, errand: Fetch | Stage | Activate | Confirm | RollBack, turn: Turn) -> None:
+    def _begin(self, errand: Fetch | InstallerErrand, turn: Turn) -> None:
         self._job = errand.job
         turn.tell(errand)
 
@@ -302,9 +370,9 @@ Act = Callable[[Firmware, FirmwareUpdate, "Station", Turn], After | None]
 ACTS: dict[Step, Act] = {
     Step.SCHEDULED: Firmware._wait_for_date,
     Step.FETCHING: Firmware._fetch,
+    Step.CHECKING: Firmware._check,
     Step.READY: Firmware._wait_for_rest,
     Step.STAGING: Firmware._stage,
     Step.SWITCHING: Firmware._switch,
 }
 PAST_RECALL = (Step.SWITCHING, Step.PROVING)
-CLOSING = (Step.READY, Step.STAGING, *PAST_RECALL)

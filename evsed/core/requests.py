@@ -256,6 +256,16 @@ def _tell_firmware(station: Station, evse: int | None, turn: Turn) -> bool:
     return True
 
 
+def _tell_log(station: Station, evse: int | None, turn: Turn) -> bool:
+    station.box.outbox.put(station.upkeep.uploads.log_now(), turn, asked_for=True)
+    return True
+
+
+def _tell_signed_firmware(station: Station, evse: int | None, turn: Turn) -> bool:
+    station.box.outbox.put(station.upkeep.firmware.signed_report_now(), turn, asked_for=True)
+    return True
+
+
 TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.BOOT: _tell_boot,
     TriggerKind.HEARTBEAT: _tell_heartbeat,
@@ -263,6 +273,8 @@ TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.METER_VALUES: _tell_meter,
     TriggerKind.DIAGNOSTICS: _tell_diagnostics,
     TriggerKind.FIRMWARE: _tell_firmware,
+    TriggerKind.LOG: _tell_log,
+    TriggerKind.SIGNED_FIRMWARE: _tell_signed_firmware,
 }
 
 

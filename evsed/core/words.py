@@ -108,6 +108,7 @@ class Verdict(StrEnum):
     NOT_SUPPORTED = "NotSupported"
     NOT_IMPLEMENTED = "NotImplemented"
     ACCEPTED_CANCELED = "AcceptedCanceled"
+    INVALID_CERTIFICATE = "InvalidCertificate"
     UNLOCKED = "Unlocked"
     UNLOCK_FAILED = "UnlockFailed"
     UNKNOWN = "Unknown"

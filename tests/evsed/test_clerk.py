@@ -17,14 +17,18 @@ from evsed.core.errands import (
     Errand,
     ErrandDone,
     Fetch,
+    Judge,
     LogKind,
     LogOrder,
     Outcome,
     Patience,
     Purpose,
+    Signed,
     Stage,
     Upload,
+    Verify,
 )
+from evsed.core.security_events import SecurityEntry, SecurityKind
 from evsed.core.status import OutletStatus, StationStatus
 from evsed.core.words import Stamp
 from evsed.diagnostics import Facts, spellings
@@ -43,6 +47,12 @@ class Programs:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails: Exception | None = None
+
+    def judge(self, certificate: str) -> None:
+        self._do(f"judge {certificate}")
+
+    def verify(self, image: Path, signed: Signed) -> None:
+        self._do(f"verify {signed.signature}")
 
     def stage(self, image: Path) -> None:
         self._do(f"stage {image.read_bytes().decode()}")
@@ -74,11 +84,13 @@ class Office:
         self.done: list[ErrandDone] = []
         self._news = asyncio.Event()
         lines = [(Stamp("b", n, n * 1_000), f"line {n} {CANARY}") for n in range(10)]
+        at = Stamp("b", 5, 5_000)
+        security = [SecurityEntry("1", SecurityKind.RESET, at, f"by {CANARY}")]
         outlet = OutletStatus(evse=1, token="CARD4711")
         status = StationStatus(identity="box", version="1", outlets=(outlet,))
 
         async def facts() -> Facts:
-            return Facts(status, (), [("A.B", "7")], lines, lambda stamp: stamp.wall_ms)
+            return Facts(status, (), [("A.B", "7")], lines, security, lambda stamp: stamp.wall_ms)
 
         self.clerk = Clerk(folder, self._take, self.installer, HERE, facts, lambda: spellings(CANARY.encode()))
 
@@ -134,6 +146,32 @@ def test_a_log_holds_what_is_asked_for_and_no_secret(tmp_path: Path) -> None:
     assert CANARY not in text and "4711" not in text and "[secret]" in text
     assert [f"line {n} " in text for n in range(10)] == [3 <= n <= 6 for n in range(10)]
     assert "A.B = 7" in text and '"identity":"box"' in text
+
+
+def test_a_security_log_holds_nothing_else(tmp_path: Path) -> None:
+    with serving(WebFiles()) as web:
+        order = LogOrder(LogKind.SECURITY, web.url, Patience(), 1)
+
+        async def story(office: Office) -> None:
+            assert (await office.ends(Upload("j", order, "s.gz"))).outcome is Outcome.DONE
+
+        work(tmp_path, story)
+        text = gzip.decompress(web.files["/s.gz"]).decode()
+    assert text == "# security events\n1970-01-01T00:00:05.000+00:00 ResetOrReboot by [secret]\n"
+
+
+def test_a_judgement_does_not_end_a_download(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        server = await asyncio.start_server(silent, "127.0.0.1", 0)
+        office.clerk.do(Fetch("slow", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/fw"))
+        assert await office.ends(Judge("j", "pem")) == ErrandDone("j", Outcome.DONE)
+        assert office.installer.asked == ["judge pem"]
+        assert await office.ends(Abandon(Purpose.FIRMWARE), Verify("v", Signed("pem", "sig"))) == ErrandDone(
+            "v", Outcome.DONE
+        )
+        server.close()
+
+    work(tmp_path, story)
 
 
 def test_a_log_is_made_once_for_all_its_tries_and_goes_with_its_errand(tmp_path: Path) -> None:

@@ -130,6 +130,14 @@ class Station(ChargePoint):
     def _firmware(self, **_: object) -> object:
         return self._answer("FirmwareStatusNotification", {})
 
+    @on("LogStatusNotification")
+    def _log_status(self, **_: object) -> object:
+        return self._answer("LogStatusNotification", {})
+
+    @on("SignedFirmwareStatusNotification")
+    def _signed_firmware(self, **_: object) -> object:
+        return self._answer("SignedFirmwareStatusNotification", {})
+
     @on("Heartbeat")
     def _heartbeat(self) -> object:
         return self._answer("Heartbeat", {"currentTime": utc_now()})

@@ -19,6 +19,7 @@ MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("SecurityEventNotification", "StartTransaction", "StatusNotification", "StopTransaction"),
     *("DiagnosticsStatusNotification", "FirmwareStatusNotification"),
+    *("LogStatusNotification", "SignedFirmwareStatusNotification"),
 )
 REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
@@ -26,7 +27,7 @@ REQUESTS = (
     "ExtendedTriggerMessage",
     *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
     *("GetLocalListVersion", "SendLocalList", "ReserveNow", "CancelReservation"),
-    *("GetDiagnostics", "UpdateFirmware"),
+    *("GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"),
 )
 PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
@@ -236,8 +237,10 @@ def is_triggered(box: Wallbox, central: CentralSystem) -> None:
     triggers(central, "BootNotification")
     for message in ("Heartbeat", "StatusNotification", "MeterValues"):
         triggers(central, message, by="ExtendedTriggerMessage")
-    for absent in ("LogStatusNotification", "FirmwareStatusNotification"):
-        expect(central, "ExtendedTriggerMessage", "NotImplemented", requestedMessage=absent)
+    triggers(central, "LogStatusNotification", by="ExtendedTriggerMessage")
+    told = central.seen("SignedFirmwareStatusNotification")
+    expect(central, "ExtendedTriggerMessage", "Accepted", requestedMessage="FirmwareStatusNotification")
+    central.wait_for("SignedFirmwareStatusNotification", told)
     for idle in ("DiagnosticsStatusNotification", "FirmwareStatusNotification"):
         triggers(central, idle)
 
@@ -255,6 +258,15 @@ def is_looked_into(box: Wallbox, central: CentralSystem) -> None:
         central.wait_for("FirmwareStatusNotification", told + 1)
         if central.frames("FirmwareStatusNotification")[-1]["status"] != "DownloadFailed":
             raise Unexpected(f"a firmware that is not there did not fail: {files.asked}")
+        told = central.seen("LogStatusNotification")
+        place = {"remoteLocation": f"{files.url}/security"}
+        expect(central, "GetLog", "Accepted", log=place, logType="SecurityLog", requestId=5)
+        central.wait_for("LogStatusNotification", told + 1)
+        if central.frames("LogStatusNotification")[-1] != {"status": "Uploaded", "requestId": 5}:
+            raise Unexpected(f"the security log did not arrive: {files.asked}")
+        firmware = {"location": f"{files.url}/none", "retrieveDateTime": LONG_AGO, "signingCertificate": "none"}
+        unproven = {"requestId": 6, "firmware": firmware | {"signature": "none"}}
+        expect(central, "SignedUpdateFirmware", "InvalidCertificate", **unproven)
 
 
 def refuses_what_it_has_not(box: Wallbox, central: CentralSystem) -> None:

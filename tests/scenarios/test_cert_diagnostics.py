@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evsed.core.errands import Outcome
+from evsed.core.errands import LogKind, Outcome
 from tests.world.csms import Question
 from tests.world.wallbox import Wallbox
 
@@ -120,3 +120,70 @@ def test_no_password_is_in_any_line_of_the_log(box: Wallbox) -> None:
     asked(box)
     box.until(lambda: told(box)[-1] == "Uploaded")
     assert not any("canary" in line for line in box.lines)
+
+
+# --- with a number -----------------------------------------------------------------------------------------------
+
+
+def get_log(box: Wallbox, number: int = 7, kind: str = "SecurityLog", **more: Any) -> Question:
+    payload = {"logType": kind, "requestId": number, "retries": 1, "retryInterval": 10}
+    question = box.csms.call("GetLog", {**payload, "log": {"remoteLocation": THERE, **more}})
+    box.advance(0.5)
+    return question
+
+
+def numbered(box: Wallbox) -> list[tuple[str, int | None]]:
+    return [(m.status, m.payload.get("requestId")) for m in box.csms.all("LogStatusNotification")]
+
+
+def ask_again(box: Wallbox) -> tuple[str, int | None]:
+    question = box.csms.call("ExtendedTriggerMessage", {"requestedMessage": "LogStatusNotification"})
+    box.advance(0.2)
+    assert question.status == "Accepted"
+    return numbered(box)[-1]
+
+
+def test_tc_079_the_security_log_is_sent(box: Wallbox) -> None:
+    question = get_log(box)
+    assert question.status == "Accepted"
+    assert question.answer is not None and question.answer["filename"]
+    box.until(lambda: numbered(box) == [("Uploading", 7), ("Uploaded", 7)])
+    ((order, name),) = box.depot.uploads
+    assert (order.kind, name) == (LogKind.SECURITY, question.answer["filename"])
+
+
+def test_a_newer_log_cancels_the_older_one(box: Wallbox) -> None:
+    get_log(box, 7)
+    assert get_log(box, 8, "DiagnosticsLog").status == "AcceptedCanceled"
+    box.until(lambda: numbered(box) == [("Uploading", 7), ("Uploading", 8), ("Uploaded", 8)])
+    assert len(box.depot.uploads) == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome.FAILED, "UploadFailure"),
+        (Outcome.DENIED, "PermissionDenied"),
+        (Outcome.MALFORMED, "BadMessage"),
+        (Outcome.UNSUPPORTED, "NotSupportedOperation"),
+        (Outcome.HOPELESS, "UploadFailure"),
+    ],
+)
+def test_why_a_log_does_not_arrive_is_told(box: Wallbox, outcome: Outcome, status: str) -> None:
+    box.depot.fails_next(outcome, outcome)
+    get_log(box)
+    box.until(lambda: numbered(box) == [("Uploading", 7), (status, 7)])
+
+
+def test_an_extended_trigger_tells_the_number_while_there_is_one(box: Wallbox) -> None:
+    assert ask_again(box) == ("Idle", None)
+    get_log(box)
+    assert ask_again(box) == ("Uploading", 7)
+    box.until(lambda: numbered(box)[-1] == ("Uploaded", 7))
+    assert ask_again(box) == ("Idle", None)
+
+
+def test_a_numbered_upload_outlives_a_power_cut(box: Wallbox) -> None:
+    get_log(box)
+    box.power_cut()
+    box.until(lambda: numbered(box) == [("Uploading", 7), ("Uploaded", 7)])

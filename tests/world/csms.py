@@ -337,6 +337,8 @@ ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
     "DataTransfer": lambda csms, message: {"status": "Accepted"},
     "DiagnosticsStatusNotification": lambda csms, message: {},
     "FirmwareStatusNotification": lambda csms, message: {},
+    "LogStatusNotification": lambda csms, message: {},
+    "SignedFirmwareStatusNotification": lambda csms, message: {},
     "Heartbeat": Csms._heartbeat,
     "MeterValues": Csms._meter_values,
     "SecurityEventNotification": lambda csms, message: {},

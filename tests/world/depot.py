@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evsed.clerk import OTHERS
 from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, LogOrder, Outcome, Purpose, Upload
 from evsed.installer import FileSlots, InstallFailed, InstallRefused, perform
 from evsed.slots import Slots
@@ -56,7 +57,7 @@ class Clerk:
             if errand.purpose is Purpose.FIRMWARE:
                 self._image.unlink(missing_ok=True)
             return
-        purpose = Purpose.LOG if isinstance(errand, Upload) else Purpose.FIRMWARE
+        purpose = OTHERS.get(type(errand), Purpose.FIRMWARE)
         self._under_way[purpose] = (now_ms + round(self._depot.takes_s * 1_000), errand)
 
     def due_ms(self) -> int | None:

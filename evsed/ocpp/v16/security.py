@@ -35,7 +35,9 @@ _NAMES = {
 # §6.16. What the station can't tell has no entry.
 _KINDS = {
     "BootNotification": TriggerKind.BOOT,
+    "FirmwareStatusNotification": TriggerKind.SIGNED_FIRMWARE,
     "Heartbeat": TriggerKind.HEARTBEAT,
+    "LogStatusNotification": TriggerKind.LOG,
     "MeterValues": TriggerKind.METER_VALUES,
     "StatusNotification": TriggerKind.STATUS,
 }

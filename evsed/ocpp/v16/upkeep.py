@@ -1,4 +1,4 @@
-"""UpdateFirmware, GetDiagnostics, and the notifications of how far firmware and logs are."""
+"""UpdateFirmware and GetDiagnostics, SignedUpdateFirmware and GetLog, and the notifications of how far they are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from evsed.core.errands import (
     LogOrdered,
     LogReply,
     Patience,
+    Signed,
     UploadStatus,
 )
 from evsed.core.events import Ref
@@ -72,6 +73,37 @@ def encode_diagnostics(answer: RequestAnswer, asked: Payload, lookups: Lookups) 
     if not isinstance(answer, LogReply):
         raise LocalViolation(f"a {type(answer).__name__} where a log was due")
     return {"fileName": answer.name}
+
+
+def decode_signed_update(payload: Payload, ref: Ref, lookups: Lookups) -> FirmwareOrdered | Refusal:
+    """Security whitepaper §5.21."""
+    told = payload["firmware"]
+    retrieve_ms = read_date(told["retrieveDateTime"])
+    install_ms = read_date(told["installDateTime"]) if "installDateTime" in told else None
+    if retrieve_ms is None or (install_ms is None and "installDateTime" in told):
+        return Refusal(Flaw.VALUE, "a date of the firmware is none")
+    signed = Signed(told["signingCertificate"], told["signature"])
+    order = FirmwareOrder(told["location"], retrieve_ms, patience(payload), payload["requestId"], install_ms, signed)
+    return FirmwareOrdered(ref, order)
+
+
+def decode_log(payload: Payload, ref: Ref, lookups: Lookups) -> LogOrdered | Refusal:
+    """Security whitepaper §5.9."""
+    told, fields = payload["log"], ("oldestTimestamp", "latestTimestamp")
+    dates = {field: read_date(told[field]) for field in fields if field in told}
+    wrong = [field for field, wall_ms in dates.items() if wall_ms is None]
+    if wrong:
+        return Refusal(Flaw.VALUE, f"{wrong[0]} is no date")
+    span = (dates.get(field) for field in fields)
+    kind, number = LogKind(payload["logType"]), payload["requestId"]
+    return LogOrdered(ref, LogOrder(kind, told["remoteLocation"], patience(payload), number, *span))
+
+
+def encode_log(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload:
+    """Security whitepaper §5.10."""
+    if not isinstance(answer, LogReply):
+        raise LocalViolation(f"a {type(answer).__name__} where a log was due")
+    return {"status": "AcceptedCanceled" if answer.cancels else "Accepted", "filename": answer.name}
 
 
 def encode_diagnostics_progress(report: DiagnosticsProgress, lookups: Lookups) -> Payload:

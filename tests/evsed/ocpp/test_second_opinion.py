@@ -175,6 +175,13 @@ PROFILE = {
     "chargingProfileKind": "Absolute",
     "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 8.1}]},
 }
+FIRMWARE = {
+    "location": "https://example.org/fw",
+    "retrieveDateTime": NOW,
+    "installDateTime": NOW,
+    "signingCertificate": "PEM",
+    "signature": "c2ln",
+}
 REQUESTS = [
     (call.ChangeAvailability(0, "Operative"), Verdict.ACCEPTED, "Accepted"),
     (call.ChangeConfiguration("WebSocketPingInterval", "30"), Verdict.ACCEPTED, "Accepted"),
@@ -188,12 +195,13 @@ REQUESTS = [
     (call.Reset("Soft"), Verdict.ACCEPTED, "Accepted"),
     (call.ExtendedTriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
     (call.TriggerMessage("StatusNotification", 1), Verdict.ACCEPTED, "Accepted"),
+    (call.SignedUpdateFirmware(1, FIRMWARE), Verdict.INVALID_CERTIFICATE, "InvalidCertificate"),
     (call.UnlockConnector(1), Verdict.UNLOCKED, "Unlocked"),
     (call.ReserveNow(1, NOW, "CARD", 7, "GROUP"), Verdict.OCCUPIED, "Occupied"),
     (call.CancelReservation(7), Verdict.REJECTED, "Rejected"),
     (call.SendLocalList(1, "Full", [{"id_tag": "CARD", "id_tag_info": CARD}]), Verdict.FAILED, "Failed"),
 ]
-NO_STATUS = {"GetConfiguration", "GetDiagnostics", "GetLocalListVersion", "UpdateFirmware"}
+NO_STATUS = {"GetConfiguration", "GetLog", "GetDiagnostics", "GetLocalListVersion", "UpdateFirmware"}
 
 
 def ask(request: object, answer: Answered | None) -> Any:
@@ -244,6 +252,10 @@ def test_the_package_understands_our_errors() -> None:
 
 def test_the_package_understands_what_becomes_of_firmware_and_logs() -> None:
     assert ask(call.GetDiagnostics("ftp://example.org"), LogReply("log.gz", False)).file_name == "log.gz"
+    for cancels, status in ((False, "Accepted"), (True, "AcceptedCanceled")):
+        log = call.GetLog({"remoteLocation": "ftp://example.org"}, "SecurityLog", 7)
+        told = ask(log, LogReply("log.gz", cancels))
+        assert (told.status, told.filename) == (status, "log.gz")
     assert ask(call.UpdateFirmware("http://example.org", NOW), Verdict.ACCEPTED) is not None
     with pytest.raises(ocpp.exceptions.GenericError):
         ask(call.UpdateFirmware("http://example.org", NOW), Verdict.REJECTED)
