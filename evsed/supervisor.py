@@ -294,7 +294,7 @@ class Supervisor:
         """What a log says of the box."""
         transactions = await self.transactions(LOGGED_TRANSACTIONS)
         held = self._station.box.variables
-        variables = [(variable.path, held.text(variable)) for variable in ALL]
+        variables = [(variable.path, held.text(variable)) for variable in ALL if not variable.secret]
         security = tuple(reversed(await self.security_log(LOGGED_EVENTS)))
         return Facts(self.status(), transactions, variables, tuple(self._book), security, self.wall_ms)
 

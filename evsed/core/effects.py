@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evsed.core.central_systems import ConnectTo
-from evsed.core.errands import Errand, LogReply
+from evsed.core.errands import Errand, LogReply, Work
 from evsed.core.events import Ref, ResetKind
 from evsed.core.listed import ListVersion
 from evsed.core.profiles import Composite
@@ -114,5 +114,5 @@ class Log(Struct, frozen=True):
 
 
 Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | ConnectTo | Log | Errand
-Dependent = Demand | Send | Reply | ConnectTo
+Dependent = Demand | Send | Reply | ConnectTo | Work
 """What is not done after a `Persist` that the disk refused."""

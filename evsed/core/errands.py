@@ -262,7 +262,8 @@ class Abandon(Struct, frozen=True):
 
 
 InstallerErrand = Judge | Verify | Stage | Activate | Confirm | RollBack
-Errand = Fetch | InstallerErrand | Upload | Abandon
+Work = Fetch | InstallerErrand | Upload
+Errand = Work | Abandon
 
 
 class LogReply(Struct, frozen=True):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
+from evsed.core import catalogue
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Reply
 from evsed.core.errands import (
@@ -127,6 +128,8 @@ class Firmware:
         if self._past_recall:
             turn.tell(Reply(event.ref, Verdict.REJECTED))
             turn.log("! another firmware is just being installed: the order is refused")
+        elif event.order.signed is None and station.box.variables[catalogue.SECURITY_PROFILE] > 0:
+            turn.tell(Reply(event.ref, Verdict.NOT_SUPPORTED))  # L01.FR.20
         elif event.order.signed is None:
             self._take(event, station, turn)
         else:
@@ -191,6 +194,13 @@ class Firmware:
             self._go(ERRAND_ENDS[self.update.step].get(event.outcome, self._failed()), turn)
             if self.update.step is Step.PROVING:
                 self._leave(station, turn)
+
+    def store_broke(self, turn: Turn) -> None:
+        """What was to be done may not have been: it is begun anew when the disk takes its steps again."""
+        self._job = None
+        if self._judged is not None:
+            turn.tell(Reply(self._judged[1].ref, Verdict.REJECTED))
+            self._judged = None
 
     # --- the consequences ----------------------------------------------------------------------------------
 

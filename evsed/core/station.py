@@ -227,6 +227,7 @@ class Station:
         self.box.durable, self.store_trouble = False, event.why
         if event.changes:  # else it was the gathered that could not be written, and nothing was held back for it
             self.box.outbox.not_sent(self._sent)
+            self.upkeep.store_broke(turn)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
         ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}
         for outlet in self.outlets.values():

@@ -36,7 +36,8 @@ class Upkeep:
     def settle(self, station: Station, turn: Turn) -> None:
         """Go on with both, and tell what is owed."""
         self.firmware.settle(station, turn)
-        self.uploads.settle(turn)
+        if station.box.durable:
+            self.uploads.settle(turn)
         station.box.upkeep = self.firmware.closes_box
         for outlet in station.outlets.values() if station.box.upkeep else ():
             outlet.grant = None  # who has not plugged in by now finds the outlet out of service
@@ -48,6 +49,11 @@ class Upkeep:
     def next_deadline(self, now_ms: int) -> int | None:
         """When to settle again without an event."""
         return soonest((self.firmware.next_deadline(now_ms), self.uploads.next_deadline()), now_ms)
+
+    def store_broke(self, turn: Turn) -> None:
+        """The disk takes nothing."""
+        self.firmware.store_broke(turn)
+        self.uploads.store_broke()
 
     def connected(self) -> None:
         """There is a new line."""

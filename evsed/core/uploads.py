@@ -85,6 +85,10 @@ class Uploads:
         turn.tell(Abandon(Purpose.LOG))
         self._status(status, turn)
 
+    def store_broke(self) -> None:
+        """What was to be sent may not have been: it is begun anew when the disk takes its steps again."""
+        self._sending = False
+
     def settle(self, turn: Turn) -> None:
         """Send when it is time."""
         upload = self.upload

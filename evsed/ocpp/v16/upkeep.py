@@ -45,6 +45,8 @@ def decode_update(payload: Payload, ref: Ref, lookups: Lookups) -> FirmwareOrder
 
 def encode_update(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload | Refusal:
     """OCPP 1.6 §6.56 has no status: one that is not taken gets an error."""
+    if answer is Verdict.NOT_SUPPORTED:
+        return Refusal(Flaw.UNSUPPORTED_ACTION, "here only SignedUpdateFirmware is taken")
     if answer is Verdict.REJECTED:
         return Refusal(Flaw.OTHER, "another firmware is just being installed")
     return {}

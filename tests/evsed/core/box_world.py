@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from evsed.core import catalogue
 from evsed.core import events as ev
 from evsed.core.box import Access
-from evsed.core.effects import AdoptTime, Demand, Effect, Log, Persist, Reply, Restart, Send
+from evsed.core.effects import AdoptTime, Demand, Dependent, Effect, Log, Persist, Reply, Restart, Send
+from evsed.core.errands import Errand
 from evsed.core.records import Transaction
 from evsed.core.reports import (
     AuthorizationAsked,
@@ -89,6 +90,7 @@ class World:
         self.open: Send | None = None
         self.replies: dict[str, Any] = {}
         self.restarts: list[Restart] = []
+        self.errands: list[Errand] = []
         self.demands: dict[int, Demand] = {}
         self.effects: list[Effect] = []
         self._inbox: deque[ev.Event] = deque()
@@ -357,7 +359,7 @@ class World:
             if isinstance(effect, Persist):
                 kept = self.disk.keep(effect, self.ms)
                 broken = None if kept else ev.StoreBroken(effect.changes, "the disk is full")
-            elif broken is None or not isinstance(effect, Demand | Send):
+            elif broken is None or not isinstance(effect, Dependent):
                 self._tell(effect)
         if broken is not None:
             self._perform(self.station.handle(broken, self.now()))
@@ -374,6 +376,8 @@ class World:
         elif isinstance(effect, Reply):
             assert effect.ref not in self.replies, "a second reply"
             self.replies[effect.ref] = effect.answer
+        elif isinstance(effect, Errand):
+            self.errands.append(effect)
         elif isinstance(effect, Restart):
             self.restarts.append(effect)
         elif isinstance(effect, AdoptTime):

@@ -16,6 +16,7 @@ from evsed.core.errands import (
     LogOrdered,
     LogReply,
     Patience,
+    Signed,
     UploadStatus,
 )
 from evsed.core.words import Verdict
@@ -36,10 +37,23 @@ def test_an_update_is_read() -> None:
     assert peers.replies(request, Verdict.ACCEPTED) == [[3, "csms-1", {}]]
 
 
-def test_an_update_that_is_not_taken_is_an_error() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "code"), [(Verdict.REJECTED, "GenericError"), (Verdict.NOT_SUPPORTED, "NotSupported")]
+)
+def test_an_update_that_is_not_taken_is_an_error(verdict: Verdict, code: str) -> None:
     peers = Peers()
     request = peers.asks("UpdateFirmware", {"location": "ftp://h/x", "retrieveDate": WHEN})
-    assert peers.replies(request, Verdict.REJECTED)[0][:3] == [4, "csms-1", "GenericError"]
+    assert peers.replies(request, verdict)[0][:3] == [4, "csms-1", code]
+
+
+def test_a_signed_update_and_a_numbered_log_are_read() -> None:
+    firmware = {"location": "https://h", "retrieveDateTime": WHEN, "signingCertificate": "PEM", "signature": "c2ln"}
+    request = Peers().asks("SignedUpdateFirmware", {"requestId": 7, "firmware": firmware})
+    order = FirmwareOrder("https://h", T0, Patience(3, 60), 7, None, Signed("PEM", "c2ln"))
+    assert request == FirmwareOrdered("central-1", order)
+    fields = {"logType": "SecurityLog", "requestId": 8, "log": {"remoteLocation": "ftp://h", "latestTimestamp": WHEN}}
+    log = LogOrder(LogKind.SECURITY, "ftp://h", Patience(3, 60), 8, None, T0)
+    assert Peers().asks("GetLog", fields) == LogOrdered("central-1", log)
 
 
 def test_a_log_is_read() -> None:
