@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from evsed.core import catalogue
 from evsed.core import events as ev
 from evsed.core.box import Access
-from evsed.core.effects import AdoptTime, Demand, Dependent, Effect, Log, Persist, Reply, Restart, Send
-from evsed.core.errands import Errand
+from evsed.core.effects import AdoptTime, Demand, Effect, Log, Persist, Reply, Restart, Send
+from evsed.core.errands import Errand, Work
 from evsed.core.records import Transaction
 from evsed.core.reports import (
     AuthorizationAsked,
@@ -359,7 +359,7 @@ class World:
             if isinstance(effect, Persist):
                 kept = self.disk.keep(effect, self.ms)
                 broken = None if kept else ev.StoreBroken(effect.changes, "the disk is full")
-            elif broken is None or not isinstance(effect, Dependent):
+            elif broken is None or not isinstance(effect, Demand | Send | Work):
                 self._tell(effect)
         if broken is not None:
             self._perform(self.station.handle(broken, self.now()))
