@@ -8,7 +8,7 @@ from __future__ import annotations
 
 FAULTS = {
     "PILOT_FAULT": "unplug the car, look for damage or water at the plug, then try again or try another cable",
-    "PILOT_DRIVER": "restart the box; if it comes back, its pilot circuit needs a repair",
+    "PILOT_DRIVER": "unplug the car; if it stays or comes back, the pilot circuit of the box needs a repair",
     "DIODE_MISSING": "unplug the car and try again; if it comes back, the car or an adapter needs a repair",
     "CP_SHORT": "unplug the car, look for damage or water at the plug, then try again or try another cable",
     "D_REFUSED": "the charge goes on by itself once the car asks for energy without that",
@@ -20,7 +20,8 @@ FAULTS = {
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
-    "METER_SILENT": "check the meter's wiring, address and speed",
+    "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
+    "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",
     "PART_FAILED": "look at the log of evse-hal and check the wiring of that part",
     "MEMORY_DAMAGED": "have contactor and residual current device checked, then run "

@@ -107,6 +107,7 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
         "text": _clause(fault.text if fault else "") or "no more is known",
         "advice": _clause(fault_advice(fault, outlet.evse) if fault else ""),
         "silence": _clause(silent.text if silent else "") or "the energy meter gives no reading",
+        "meter_advice": advice.on_fault(METER_SILENT, latched=False, opens=False, evse=outlet.evse),
         "drawn": amps(_drawn(outlet)),
         "offered": amps(outlet.offered_ma),
         "allowed": amps(_allowed(outlet)),
@@ -176,7 +177,8 @@ REASONS: tuple[Row, ...] = (
     Row(
         "charging unmeasured",
         lambda outlet, _: outlet.closed and not outlet.drawn_ma,
-        "Charging with up to {offered}, limited by {owner}; the energy meter gives no reading.",
+        "Charging with up to {offered}, limited by {owner}; the energy meter gives no reading, so the charge goes on "
+        "and its energy is told once the meter answers.",
     ),
     Row(
         "closed but idle",
@@ -285,7 +287,8 @@ REASONS: tuple[Row, ...] = (
     Row(
         "cable without a car",
         lambda outlet, _: outlet.cable_left and outlet.tx is None,
-        "A cable without a car is in the socket; plug it into the car, or take it out.",
+        "A cable without a car is in the socket, or its pilot or earth wire is broken; plug it into the car, or take "
+        "it out.",
     ),
     Row(
         "car left its charge",
@@ -315,7 +318,7 @@ REASONS: tuple[Row, ...] = (
     Row(
         "no meter reading",
         lambda outlet, _: outlet.waiting_for_meter or (outlet.tx is None and _silent_meter(outlet) is not None),
-        "Nothing may charge unmeasured: {silence}; check its wiring, address and speed.",
+        "Nothing may charge unmeasured: {silence}; {meter_advice}.",
     ),
     Row(
         "about to start",

@@ -116,7 +116,9 @@ class Line:
         if pdu.isError():
             meaning = _EXCEPTIONS.get(pdu.exception_code, "unknown")
             raise NoReading(f"the meter refuses with exception {pdu.exception_code} ({meaning})")
-        if pdu.function_code != function or answer[2] != 2 * count:
+        if pdu.function_code != function:
+            raise NoReading(f"an answer to another question: function {pdu.function_code} instead of {function}")
+        if answer[2] != 2 * count:
             raise NoReading(f"an answer to another question: {answer[2] / 2:g} registers instead of {count}")
         return pdu.registers
 

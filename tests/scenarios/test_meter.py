@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evsed.core.overview import Surroundings, overview
-from evsed.core.status import HalStatus, LinkStatus, OutletStatus
+from evsed.core.status import HalStatus, LinkStatus, OutletStatus, StationStatus
+from evsed.core.why import why
 from hal.sim.meter import START_WH, WIRE_FAULTS, MeterFault
 from tests.scenarios import day
 from tests.scenarios.conftest import Make, judge
@@ -23,6 +24,7 @@ from tests.world.wallbox import RESTART_S, TAG, Wallbox
 SAMPLES = {"SampledDataCtrlr.TxUpdatedInterval": "10"}
 LIES = ("silent", "nan", "backwards", "zero", "scaled", "swapped", "negative", "stuck", "short", "damaged", "late")
 FALLS = ("zero", "backwards")
+WELL = StationStatus(identity="CP1", version="0", hal=HalStatus(up=True))
 
 
 def keep_batch(world: Wallbox) -> None:
@@ -149,12 +151,23 @@ def test_a_silent_meter_is_a_warning_and_no_fault(make: Make, lie: str) -> None:
     world.until(lambda: world.csms.last("StatusNotification").errorCode == "PowerMeterFailure", within=90)
     said = world.csms.last("StatusNotification")
     assert (said.status, said.vendorErrorCode) == ("Charging", "METER_SILENT")
-    assert said.info == "the energy meter gives no valid answer"
+    assert said.info.startswith("the energy meter gives no valid answer: ")
     world.clear(f"meter-{lie}")
     world.until(lambda: world.csms.last("StatusNotification").errorCode == "NoError", within=30)
     assert world.csms.last("StatusNotification").status == "Charging"
     assert "vendorErrorCode" not in world.csms.last("StatusNotification").payload
     world.finish()
+
+
+def test_a_register_that_stands_still_under_load_says_why(make: Make) -> None:
+    world = make()
+    world.charge(20)
+    lie(MeterFault.STUCK)(world)
+    world.advance(60)
+    (silent,) = shown(world).faults
+    assert silent.name == "METER_SILENT"
+    assert "the register stands still at 12" in silent.text
+    assert "its energy is told once the meter answers" in why(shown(world), WELL)
 
 
 # --- a register that fell, behind a restart ------------------------------------------------------------------

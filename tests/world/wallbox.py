@@ -353,6 +353,7 @@ class Wallbox:
                 reading = self._reading(evse)
             except NoReading as silent:
                 self.note(f"meter {evse}: {silent}")
+                self.mailbox.put_silence(evse, str(silent))
                 continue
             self.mailbox.put_meter(evse, msgspec.structs.replace(reading, at_ms=self.mono_ms))
             self._stir()

@@ -61,7 +61,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     ),
     "charging unmeasured": (
         replace(CHARGING, drawn_ma=()),
-        "Charging with up to 16.0 A, limited by the cable; the energy meter gives no reading.",
+        "Charging with up to 16.0 A, limited by the cable; the energy meter gives no reading, so the charge goes on "
+        "and its energy is told once the meter answers.",
     ),
     "closed but idle": (
         replace(CHARGING, drawn_ma=(200,)),
@@ -132,7 +133,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     ),
     "cable without a car": (
         replace(IDLE, cable_left=True),
-        "A cable without a car is in the socket; plug it into the car, or take it out.",
+        "A cable without a car is in the socket, or its pilot or earth wire is broken; plug it into the car, or take "
+        "it out.",
     ),
     "car left its charge": (
         replace(RUNNING, plugged=False),
@@ -154,7 +156,8 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     "no meter reading": (
         replace(PLUGGED, faults=(SILENT,)),
         "Nothing may charge unmeasured: the energy meter gives no valid answer: wrong checksum; "
-        "check its wiring, address and speed.",
+        "check its wiring, and model, address and speed in site.toml; if it was replaced, restart evse-hal, then run "
+        "'evsectl meter-replaced --evse 1' if it counts less than the one before.",
     ),
     "about to start": (
         replace(PLUGGED, access=Access.FREE),
@@ -204,7 +207,9 @@ def test_every_refusal_has_its_sentence() -> None:
 
 def test_a_permission_that_waits_for_the_meter_says_so() -> None:
     assert why(replace(PLUGGED, waiting_for_meter=True), STATION) == (
-        "Nothing may charge unmeasured: the energy meter gives no reading; check its wiring, address and speed."
+        "Nothing may charge unmeasured: the energy meter gives no reading; check its wiring, and model, address and "
+        "speed in site.toml; if it was replaced, restart evse-hal, then run 'evsectl meter-replaced --evse 1' if it "
+        "counts less than the one before."
     )
 
 
@@ -239,6 +244,11 @@ def test_each_fault_of_the_catalogue_says_what_to_do_and_how_it_clears(name: str
     assert (CURES[Clears.ACKNOWLEDGED] in told) == (kind.clears is Clears.ACKNOWLEDGED)
     fault = FaultNote(name, True, True, kind.code16, kind.text)
     assert is_one_sentence(why(replace(PLUGGED, faults=(fault,)), STATION))
+
+
+def test_a_pilot_line_that_hangs_is_freed_by_unplugging() -> None:
+    told = advice.on_fault("PILOT_DRIVER", latched=False, opens=True, evse=1)
+    assert told == "unplug the car; if it stays or comes back, the pilot circuit of the box needs a repair"
 
 
 def test_nothing_but_faults_of_hal_and_the_register_has_advice() -> None:

@@ -31,7 +31,7 @@ WHY = {
     MeterFault.ECHO: "no answer",
     MeterFault.STALE: "an answer to another question: 76 registers instead of 78",
     MeterFault.REFUSING: r"exception 4 \(device failure\)",
-    MeterFault.OTHER_FUNCTION: "an answer to another question",
+    MeterFault.OTHER_FUNCTION: "an answer to another question: function 3 instead of 4",
     MeterFault.WRONG_LENGTH: "a damaged or short answer",
 }
 
