@@ -88,3 +88,20 @@ def test_evse_hal_is_killed_in_mid_charge(box: Wallbox, central: CentralSystem) 
     outlet = box.wait_outlet("an open contactor", lambda outlet: not outlet.closed)
     assert outlet.closings == 0
     assert central.ledger.breaches == []
+
+
+@pytest.mark.parametrize(("kind", "code"), [("Soft", 10), ("Hard", 11)])
+def test_a_reset_in_mid_charge_ends_evsed_with_its_code(
+    box: Wallbox, central: CentralSystem, kind: str, code: int
+) -> None:
+    """systemd tells a soft one from a hard one by the file; the charge has ended and is told, before or after."""
+    begin_charge(box, central)
+    assert central.ask("Reset", type=kind) == {"status": "Accepted"}
+    box.wait_ready(box.evsed, restarts=1)
+    central.wait_for("BootNotification", more_than=1)
+    central.wait_for("StopTransaction")
+    assert box.evsed.codes == [code]
+    assert (box.folder / "hard-reset").exists() is (kind == "Hard")
+    (charge,) = central.ledger.charges
+    assert charge.reason == f"{kind}Reset"
+    assert central.ledger.breaches == []
