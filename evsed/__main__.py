@@ -95,7 +95,8 @@ def _check(path: Path) -> int:
     load(path)
     for worry in worries(path):
         print(worry, file=sys.stderr)  # noqa: T201 - a part of the answer
-    command = [sys.executable, "-m", "hal", "--check", str(path)]
+    # -P: whatever lies in the folder from which a person asks is not ours.
+    command = [sys.executable, "-P", "-m", "hal", "--check", str(path)]
     asked = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
     if asked.returncode == UNUSABLE:
         sys.stderr.write(asked.stderr)

@@ -70,6 +70,11 @@ def test_limits(tmp_path: Path) -> None:
         assert box._station.box.installer_ma == 11_000
 
 
+def test_meter(tmp_path: Path) -> None:
+    with joined(tmp_path, FREE + '[[meter]]\nmodel = "sdm120"\nport = "sim"\nevse = 2\n') as box:
+        assert box.metered == {2}
+
+
 def test_access_free(tmp_path: Path) -> None:
     with joined(tmp_path, FREE + 'free_tag = "GUEST"\n') as box:
         assert box._station.box.access.free_token == Token("GUEST")
@@ -130,10 +135,10 @@ def test_hal_and_link_speak_to_the_inbox(tmp_path: Path) -> None:
 # --- exit codes ----------------------------------------------------------------------------------------------
 
 
-def run(folder: Path, text: str, *more: str) -> int:
+def run(folder: Path, text: str, *more: str, mode: int = 0o600) -> int:
     """The whole command, where it ends by itself."""
     (folder / "site.toml").write_text(text)
-    (folder / "site.toml").chmod(0o600)
+    (folder / "site.toml").chmod(mode)
     places = ("--site", "site.toml", "--state", "state", "--hal-socket", "hal.sock", "--control-socket", "control.sock")
     return evsed.main([*(word if word.startswith("--") else str(folder / word) for word in places), *more])
 
@@ -196,6 +201,16 @@ def test_a_control_socket_that_can_t_be_opened_is_2(tmp_path: Path, capsys: pyte
     (tmp_path / "control.sock").write_text("")
     assert run(tmp_path, FREE) == 2
     assert "is not a socket" in capsys.readouterr().err
+
+
+def test_a_worry_is_in_the_log_of_a_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "control.sock").write_text("")  # so that the start goes no further
+    text = CENTRAL.replace("[central]", '[central]\npassword = "s3cret"')
+    assert run(tmp_path, text) == 2
+    assert caplog.records == []
+    assert run(tmp_path, text, mode=0o644) == 2
+    (worry,) = (record.getMessage() for record in caplog.records)
+    assert worry.startswith("! ") and "chmod 640" in worry and "s3cret" not in worry
 
 
 def outcome(folder: Path, *errors: BaseException) -> int:
@@ -272,6 +287,14 @@ def test_check_also_asks_evse_hal(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (code, said) == (2, "") and why.startswith("evse-hal: ") and "of-my-dreams" in why
     code, said, why = check(site, FREE + '[[meter]]\nmodel = "abacus"\nport = "sim"\n', capsys)
     assert (code, said) == (2, "") and "abacus" in why
+
+
+def test_a_check_runs_nothing_that_lies_in_the_folder_where_it_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hal.py").write_text("import sys; sys.exit('foreign')")
+    monkeypatch.chdir(tmp_path)
+    assert check(tmp_path / "site.toml", FREE, capsys)[1].endswith("site.toml is valid.\n")
 
 
 def test_without_evse_hal_a_check_says_what_it_could_not_look_at(
