@@ -206,6 +206,14 @@ def test_what_depends_on_a_refused_commit_is_not_done_and_the_station_hears_it_f
     assert life.done == ["= a line", "! broken"]
 
 
+def test_whoever_asked_for_what_is_not_kept_hears_an_error(life: Life) -> None:
+    life.full = True
+    life.plan = {DeadlineReached: [keep("1"), Reply("central-1", Verdict.ACCEPTED)]}
+    life.turn()
+    ((what, ref, why),) = life.done  # type: ignore[misc]
+    assert (what, ref) == ("refused", "central-1") and "disk" in why
+
+
 def test_what_was_refused_is_tried_again_until_it_is_kept(life: Life) -> None:
     life.full = True
     life.plan = {DeadlineReached: [keep("1"), LOG]}

@@ -197,6 +197,7 @@ def test_a_turn_that_hangs_decides_nothing_any_more(tmp_path: Path) -> None:
             at_it.set()
             assert card.wait(PATIENCE_S)
 
+        await box.idle()
         box.journal.wrote = hang
         box.mono_ms += 10 * STUCK_MS
         assert box.supervisor.decides(), "a loop that waits for events is not stuck, however long"
