@@ -12,7 +12,7 @@ import stat
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -56,35 +56,73 @@ def as_struct(path: Path, tables: Mapping[str, Any], kind: type[_T], only: Colle
     """The tables as `kind`; with `only`, other tables at the top are somebody else's. Raises SettingsError."""
     mine = {key: value for key, value in tables.items() if not only or key in only}
     try:
-        return msgspec.convert(mine, kind)
+        return convert(mine, kind)
+    except SettingsError as wrong:
+        raise SettingsError(f"{path}: {wrong}") from None
+
+
+def convert(tables: Mapping[str, Any], kind: type[_T]) -> _T:
+    """The tables as `kind`. Raises SettingsError, whose sentence begins with the key."""
+    try:
+        return msgspec.convert(tables, kind)
     except msgspec.ValidationError as broken:
-        raise SettingsError(f"{path}: {_sentence(str(broken), kind)}") from None
+        raise SettingsError(_sentence(str(broken), kind)) from None
 
 
 def _sentence(text: str, kind: type) -> str:
-    """msgspec's message with the key in front and, for an unknown key, the known ones behind."""
+    """msgspec's message in words of the file, with the key in front."""
     what, _, place = text.partition(" - at `$")
     place = place.rstrip("`").lstrip(".")
     key = re.sub(r"\[(\d+)\]", lambda index: f"[{int(index[1]) + 1}]", place)  # people count from 1
-    unknown = re.search(r"unknown field `(.*)`", what)
-    if unknown is None:
-        return f"{key}: {what}" if key else what
-    known = ", ".join(_fields_at(key, kind))
-    where = f" in {key}" if key else ""
-    return f"unknown key `{unknown[1]}`{where}; known are {known}"
+    if field := re.fullmatch(r"Object (missing required|contains unknown) field `(.*)`", what):
+        if field[1] == "missing required":
+            return f"{key}.{field[2]} is missing".lstrip(".")
+        known = ", ".join(known.encode_name for known in msgspec.structs.fields(_struct_in(_type_at(place, kind))))
+        where = f" in {key}" if key else ""
+        return f"unknown key `{field[2]}`{where}; known are {known}"
+    return f"{key} {_demand(what, _type_at(place, kind))}".lstrip()
 
 
-def _fields_at(key: str, kind: Any) -> tuple[str, ...]:
-    """The field names of the struct at a path such as `outlet[0].timing`."""
-    for name in re.sub(r"\[.*?\]", "", key).split("."):
-        for field in msgspec.structs.fields(kind) if name else ():
-            if field.encode_name == name:
-                kind = _struct_in(field.type)
-    return tuple(field.encode_name for field in msgspec.structs.fields(kind))
+def _demand(what: str, annotation: Any) -> str:
+    """What a value must be instead."""
+    if chosen := re.fullmatch(r"Invalid enum value (.*)", what):
+        return f"must be one of {', '.join(map(repr, _choices(annotation)))}, not {chosen[1]}"
+    if bound := re.fullmatch(r"Expected `(\w+)[^`]*`( of length)? (>=|<=) (\S+)", what):
+        verb = "have" if bound[2] else "be"
+        unit = (" characters" if bound[1] == "str" else " items") if bound[2] else ""
+        return f"must {verb} at {'least' if bound[3] == '>=' else 'most'} {bound[4]}{unit}"
+    if other := re.fullmatch(r"Expected `(\w+)[^`]*`, got `(\w+)`", what):
+        return f"must be {_KINDS.get(other[1], other[1])}, not {_KINDS.get(other[2], other[2])}"
+    return f"is wrong: {what}"
+
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "object": "a table",
+    "array": "a list",
+}
+
+
+def _type_at(place: str, kind: Any) -> Any:
+    """The annotation of the field at a path such as `outlet[0].timing`."""
+    for name in re.findall(r"\w+", re.sub(r"\[.*?\]", "", place)):
+        fields = msgspec.structs.fields(struct) if (struct := _struct_in(kind)) else ()
+        kind = next((field.type for field in fields if field.encode_name == name), None)
+    return kind
 
 
 def _struct_in(annotation: Any) -> Any:
     """The struct inside an annotation such as tuple[MeterChoice, ...]."""
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _struct_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := _struct_in(part))), None)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """All values of the Literal inside an annotation."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return next((found for part in get_args(annotation) if (found := _choices(part))), ())

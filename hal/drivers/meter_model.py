@@ -10,11 +10,14 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+
+from hal.settings import SettingsError, convert
 
 _TABLES = files("hal.drivers") / "meters"
 
@@ -145,9 +148,9 @@ def load_model(name: str) -> Model:
 def parse_model(table: bytes, name: str) -> Model:
     """A model from the text of its table. Raises ModelError."""
     try:
-        model = msgspec.toml.decode(table, type=Model)
+        model = convert(tomllib.loads(table.decode()), Model)
         _check(model)
-    except (msgspec.DecodeError, ModelError) as wrong:
+    except (ValueError, SettingsError) as wrong:  # TOML's own error is the first, and ModelError too
         raise ModelError(f"meter table {name}: {wrong}") from None
     return model
 

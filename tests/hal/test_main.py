@@ -266,7 +266,7 @@ def test_a_check_starts_nothing_and_says_that_all_is_well(tmp_path: Path) -> Non
         (SIM, ["--board", "none"], "evse-hal: no board `none`; known are sim, sim2, or a path that ends in .toml"),
         (SIM + METER.replace("sdm630", "abacus"), [], "evse-hal: meter[1].model: no meter model is called 'abacus'"),
         (SIM + METER + "evse = 2\n", [], "evse-hal: meter[1].evse: board sim has no outlet 2"),
-        (SIM + "[limits]\nmax_ma = 1\n", [], "evse-hal: {site}: limits.max_ma: Expected `int` >= 6000"),
+        (SIM + "[limits]\nmax_ma = 1\n", [], "evse-hal: {site}: limits.max_ma must be at least 6000"),
         (SIM, ["--allow-user", "nobody-at-all"], "evse-hal: --allow-user nobody-at-all: there is no such user"),
     ],
 )

@@ -55,12 +55,13 @@ def test_the_board_of_the_command_line_wins(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ("[limits]\nmax_ma = 20_000", "missing required field `board`"),
+        ("[limits]\nmax_ma = 20_000", ": board is missing"),
         ('[board]\nname = "sim"\n[limits]\nmax_a = 16', "unknown key `max_a` in limits; known are max_ma, fallback_ma"),
-        ('[board]\nname = "sim"\n[limits]\nmax_ma = 1', "limits.max_ma: Expected `int` >= 6000"),
-        ('[board]\nname = "sim"\n[[meter]]\nport = "a"', "meter[1]: Object missing required field `model`"),
+        ('[board]\nname = "sim"\n[limits]\nmax_ma = 1', "limits.max_ma must be at least 6000"),
+        ('[board]\nname = "sim"\n[[meter]]\nport = "a"', "meter[1].model is missing"),
         ('[board]\nname = "sim"\n[[meter]]\nmodle = "a"', "unknown key `modle` in meter[1]; known are model, port"),
-        ("board = 3", "board: Expected `object`, got `int`"),
+        ("board = 3", "board must be a table, not a whole number"),
+        (SITE + METER + 'parity = "X"', "meter[1].parity must be one of 'N', 'E', 'O', not 'X'"),
         (SITE + METER + METER, ": meter[2].evse must be another outlet: 1 has a meter already."),
         ('[board]\nname = ""', ": board.name must be the name of a board or a path that ends in .toml."),
         (SITE.replace("= 0", "= 5_999"), ": limits.fallback_ma must be 0 or from 6000 to max_ma, here 20000."),
