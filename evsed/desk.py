@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from evsed.core import events, status, why
+from evsed.core import advice, events, status, why
 from evsed.core.catalogue import ALL, by_key16, by_path
 from evsed.core.central_systems import Secret, SecretWritten
 from evsed.core.effects import Answered, VariablesReply, VendorReply
@@ -139,11 +139,14 @@ async def _set(desk: Desk, question: Set) -> Document:
 
 
 async def _transactions(desk: Desk, question: Transactions) -> Document:
-    return {"transactions": [_transaction(desk, t) for t in await desk.transactions(question.limit)]}
+    live_wh = {outlet.tx: outlet.energy_wh for outlet in desk.status().outlets if outlet.tx}
+    rows = await desk.transactions(question.limit)
+    return {"transactions": [_transaction(desk, row, live_wh.get(row.id)) for row in rows]}
 
 
-def _transaction(desk: Desk, record: Transaction) -> Document:
-    until_wh = record.last_wh if record.end_wh is None else record.end_wh
+def _transaction(desk: Desk, record: Transaction, live_wh: int | None) -> Document:
+    """One of them; the register of a running one is the meter's own, else the last that was written."""
+    until_wh = next(wh for wh in (record.end_wh, live_wh, record.last_wh) if wh is not None)
     return {
         "id": record.id,
         "evse": record.evse,
@@ -204,15 +207,16 @@ async def _clear_faults(desk: Desk, question: ClearFaults) -> Document:
     before = _latched(desk, question.evse)
     _needs_hal(desk, "no fault can be cleared")
     if not before:
-        raise Refused(f"No fault waits to be cleared at outlet {question.evse}.")
+        going = [advice.on_end(fault.name) for fault in _outlet(desk, question.evse).faults]
+        raise Refused("; ".join((f"No fault waits to be cleared at outlet {question.evse}", *going)) + ".")
     desk.clear_faults(question.evse)
     try:
         async with asyncio.timeout(CLEAR_S):
             while _latched(desk, question.evse) == before:
                 await desk.changed()
     except TimeoutError:
-        name, advice = next(iter(before.items()))
-        raise Refused(f"{name} stays, since its cause is still there or this does not clear it; {advice}.") from None
+        name, cure = next(iter(before.items()))
+        raise Refused(f"{name} stays, since its cause is still there or this does not clear it; {cure}.") from None
     left = _latched(desk, question.evse)
     return {"cleared": [name for name in before if name not in left], "left": list(left)}
 
@@ -296,7 +300,7 @@ def _variable(name: str) -> Variable[Any]:
     found = by_key16(name) or by_path(name)
     if found is None:
         names = (variable.key16 or variable.path for variable in ALL)
-        raise Refused(f"There is no variable {name[:60]!r}; {near(name, names)}")
+        raise Refused(f"There is no variable {name[:60]!r}{near(name, names)}")
     return found
 
 
@@ -340,7 +344,7 @@ def _question(line: bytes) -> Question:
         raise Refused('A request is a JSON object with a word in "do".')
     kinds = {str(kind.__struct_config__.tag): kind for kind in ANSWERS}
     if word not in kinds:
-        raise Refused(f"There is no request {word[:60]!r}; {near(word, kinds)}")
+        raise Refused(f"There is no request {word[:60]!r}{near(word, kinds)}")
     try:
         return convert(said, kinds[word])
     except Wrong as wrong:

@@ -294,7 +294,7 @@ def _presets(table: dict[str, Any]) -> dict[str, str]:
         variable = catalogue.by_key16(key) or catalogue.by_path(key)
         if variable is None:
             names = [name for known in catalogue.ALL for name in (known.key16, known.path) if name]
-            raise Wrong(f": variables.{key} is not known; {near(key, names)}")
+            raise Wrong(f": variables.{key} is not known{near(key, names)}")
         if not variable.writable:
             raise Wrong(f": variables.{key} can't be preset: it says what this box is.")
         if variable.where:

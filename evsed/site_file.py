@@ -20,7 +20,6 @@ T = TypeVar("T")
 LARGEST_FILE = 65_536
 SECRETS = ("password",)
 MOST_NAMED = 12
-FEW = 4
 
 
 class Wrong(Exception):
@@ -74,16 +73,15 @@ def convert(found: dict[str, Any], shape: type[T]) -> T:
 
 
 def near(key: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown key: the known one that was probably meant, else the nearest few."""
+    """The end of a sentence about an unknown key: the known one that was probably meant, else all if they are few."""
     from difflib import get_close_matches  # only who misspells waits for it
 
     names = {name.casefold(): name for name in known}
     if matches := get_close_matches(key.casefold(), names, n=1):
-        return f"did you mean {names[matches[0]]}?"
+        return f"; did you mean {names[matches[0]]}?"
     if len(names) <= MOST_NAMED:
-        return f"known are {', '.join(names.values())}."
-    nearest = get_close_matches(key.casefold(), names, n=FEW, cutoff=0)
-    return f"the nearest known ones are {', '.join(names[name] for name in nearest)}."
+        return f"; known are {', '.join(names.values())}."
+    return "."
 
 
 def _sentence(complaint: str, found: Any, shape: inspect.Type) -> str:
@@ -98,7 +96,7 @@ def _sentence(complaint: str, found: Any, shape: inspect.Type) -> str:
         name = field[2].rstrip("`")
         key = f"{place}.{name}".lstrip(".")
         if field[1] == "unknown":
-            return f"{key} is not known; {near(name, _fields(shape))}"
+            return f"{key} is not known{near(name, _fields(shape))}"
         return f"{key} is missing: it must be {_allowed(_inner(shape, name))}."
     key = place.lstrip(".")
     instead = "" if key.endswith(SECRETS) else f", not {_shown(found)}"

@@ -29,6 +29,9 @@ FAULTS = {
     "MEMORY_FAILED": "look whether the disk is full or can only be read",
 }
 
+HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED")
+"""Faults that evse-hal holds for half a minute after their cause has gone, unless the car is unplugged."""
+
 REASONS = {
     "LATE_BEAT": "The hardware process stood still for too long and opened the contactor; wait some seconds.",
     "FELL_OPEN": "The contactor fell open by itself; wait some seconds, and if that lasts check its supply.",
@@ -55,3 +58,10 @@ def on_fault(name: str, *, latched: bool, opens: bool, evse: int) -> str:
     if latched:
         return f"remove the cause, then run 'evsectl clear-faults --evse {evse}'"
     return "the charge may go on by itself once that is over" if opens else ""
+
+
+def on_end(name: str) -> str:
+    """When a fault ends that nobody needs to clear, as the end of a sentence."""
+    if name in HELD:
+        return f"{name} ends by itself when the car is unplugged, or half a minute after its cause has gone"
+    return f"{name} ends by itself once its cause has gone"

@@ -60,6 +60,7 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
         {"do": "get", "names": ["HeartbeatIntervall"]},
         "There is no variable 'HeartbeatIntervall'; did you mean HeartbeatInterval?",
     ),
+    ({"do": "get", "names": ["Foo"]}, "There is no variable 'Foo'."),
     ({"do": "set", "name": "NumberOfConnectors", "value": "2"}, "NumberOfConnectors can only be read."),
     (
         {"do": "set", "name": "HeartbeatInterval", "value": "soon"},
@@ -156,6 +157,14 @@ def test_transactions_show_energy_and_masked_cards(tmp_path: Path) -> None:
     }
 
 
+def test_a_running_charge_shows_what_the_meter_says_now(tmp_path: Path) -> None:
+    world = World()
+    for energy_wh, session_wh in ((10_000_321, 3_535), (None, 3_214)):
+        world.becomes(replace(CHARGING, energy_wh=energy_wh))
+        running, ended = ask(tmp_path, world, do="transactions")["transactions"]
+        assert (running["energy_wh"], ended["energy_wh"]) == (session_wh, 150)
+
+
 def test_transactions_are_limited(tmp_path: Path) -> None:
     assert len(ask(tmp_path, World(), do="transactions", limit=1)["transactions"]) == 1
 
@@ -221,6 +230,10 @@ def test_a_fault_that_stays_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
 def test_where_nothing_is_latched_nothing_is_cleared(tmp_path: Path) -> None:
     world = World()
     world.becomes(replace(CHARGING, faults=(WARNING,)))
+    assert ask(tmp_path, world, do="clear-faults", evse=1)["error"] == (
+        "No fault waits to be cleared at outlet 1; SHORT_C ends by itself once its cause has gone."
+    )
+    world.becomes(CHARGING)
     assert ask(tmp_path, world, do="clear-faults", evse=1)["error"] == "No fault waits to be cleared at outlet 1."
     assert world.cleared == []
 

@@ -246,6 +246,14 @@ def test_each_fault_of_the_catalogue_says_what_to_do_and_how_it_clears(name: str
     assert is_one_sentence(why(replace(PLUGGED, faults=(fault,)), STATION))
 
 
+def test_a_fault_that_ends_by_itself_says_when() -> None:
+    held = {name for name, kind in CATALOGUE.items() if kind.hold_ms}
+    assert held == set(advice.HELD) and {CATALOGUE[name].hold_ms for name in held} == {30_000}
+    assert advice.on_end("CP_SHORT") == (
+        "CP_SHORT ends by itself when the car is unplugged, or half a minute after its cause has gone"
+    )
+
+
 def test_a_pilot_line_that_hangs_is_freed_by_unplugging() -> None:
     told = advice.on_fault("PILOT_DRIVER", latched=False, opens=True, evse=1)
     assert told == "unplug the car; if it stays or comes back, the pilot circuit of the box needs a repair"
