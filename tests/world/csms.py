@@ -93,8 +93,9 @@ class Csms:
         asked = Question(f"csms-{next(self._question_ids)}", action, {} if payload is None else payload)
         fits = schema(action).is_valid(asked.payload)
         assert fits or wild, f"this central system is well-behaved: {payload}"
-        if action == "TriggerMessage" and fits:
-            self._triggered[asked.payload["requestedMessage"]] += 8
+        if action in ("TriggerMessage", "ExtendedTriggerMessage") and fits:
+            for prefix in ("", "Signed") if action == "ExtendedTriggerMessage" else ("",):
+                self._triggered[prefix + asked.payload["requestedMessage"]] += 8
         self._questions[asked.id] = asked
         self.say(json.dumps([2, asked.id, action, asked.payload]))
         return asked
