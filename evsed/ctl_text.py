@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts
+from evsed.core.figures import amps, duration, kilowatt_hours, kilowatts, volts
 
 Document = dict[str, Any]
 Paint = Callable[[str, str], str]
@@ -87,7 +87,8 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     drawn = " / ".join(amps(ma) for ma in outlet["drawn_ma"]) or "unknown"
     session, register = outlet["session_wh"], outlet["energy_wh"]
     yield "why", outlet["why"]
-    yield "current", f"{amps(outlet['offered_ma'])} offered, {drawn} drawn"
+    mains = " / ".join(volts(mv) for mv in outlet["voltage_mv"])
+    yield "current", f"{amps(outlet['offered_ma'])} offered, {drawn} drawn{f' at {mains}' if mains else ''}"
     yield "limits", ", ".join(f"{owner} {amps(ma)}" for owner, ma in outlet["limits"])
     yield "power", "unknown" if outlet["power_w"] is None else kilowatts(outlet["power_w"])
     yield "this charge", "" if session is None else kilowatt_hours(session)

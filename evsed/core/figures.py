@@ -8,6 +8,11 @@ def amps(ma: int) -> str:
     return f"{ma // 1_000}.{ma % 1_000 // 100} A"
 
 
+def volts(mv: int) -> str:
+    """Millivolts: 229871 → "229 V"."""
+    return f"{mv // 1_000} V"
+
+
 def kilowatts(w: int) -> str:
     """Watts: 10980 → "10.98 kW"."""
     return f"{w // 1_000}.{w % 1_000 // 10:02} kW"

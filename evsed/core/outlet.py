@@ -27,7 +27,7 @@ from evsed.core.reservations import Stance
 from evsed.core.seen import HAL_SILENT, JOURNAL_BROKEN, Seen
 from evsed.core.turn import Turn
 from evsed.core.unlocking import Unlocking
-from evsed.core.waiting import REFUSAL_MS, Asking, Grant, Refusal, refused_alone
+from evsed.core.waiting import Asking, Grant, Refusal, refused_alone
 from evsed.core.words import FaultNote, Refused, Status, StopReason, Token, TokenStatus, Verdict
 
 RETURN_PATIENCE_MS = 10_000
@@ -124,13 +124,13 @@ class Outlet:
         if asked is None:
             return
         if answer.status is not TokenStatus.ACCEPTED:
-            self._refuse(Refused(answer.status), turn)
+            self._refuse(Refused.OTHER_CARD if asked.stops else Refused(answer.status), turn)
         elif not asked.stops:
             self._grant(asked.token, answer.group, turn, asked.profile)
         elif self.charging.tx is not None and answer.group is not None and answer.group == self.charging.tx.group:
             self.charging.end(StopReason.LOCAL, asked.token, turn)
         else:
-            turn.log(f"= outlet {self.evse} token is not of the group that charges here")
+            self._refuse(Refused.OTHER_CARD, turn)
 
     def judged(self, answer: TokenAnswer, turn: Turn) -> None:
         """What the central system says of the token of the running transaction."""
@@ -141,7 +141,9 @@ class Outlet:
     def unanswered(self, turn: Turn) -> None:
         """No answer will come: decide as if offline."""
         asked, self.asking = self.asking, None
-        if asked is not None and not asked.stops:
+        if asked is not None and asked.stops:
+            self._refuse(Refused.OTHER_CARD, turn)
+        elif asked is not None:
             self._decide(asked.token, turn, asked.profile, online=False)
 
     def set_operative(self, operative: bool, turn: Turn) -> None:
@@ -245,8 +247,7 @@ class Outlet:
         return self.seen.faults if warning is None else (*self.seen.faults, warning)
 
     def _present_to_stop(self, token: Token, turn: Turn) -> None:
-        tx = self.charging.tx
-        if tx is None:
+        if (tx := self.charging.tx) is None:
             return
         if self.box.belongs(token, tx.token, tx.group, turn.now):
             self.charging.end(StopReason.LOCAL, token, turn)
@@ -254,7 +255,7 @@ class Outlet:
             # Only the central system may know that both belong to one group (OCPP 1.6 §3.10).
             self._ask(Asking(token, stops=True), turn)
         else:
-            turn.log(f"= outlet {self.evse} card ignored: another one charges here")
+            self._refuse(Refused.OTHER_CARD, turn)
 
     def _owns_cable(self, token: Token, turn: Turn) -> bool:
         held = self.cable.holding
@@ -279,7 +280,7 @@ class Outlet:
             self._refuse(refused_alone(opinion), turn)
 
     def _refuse(self, why: Refused, turn: Turn) -> None:
-        self.refusal = Refusal(why, turn.now.mono_ms + REFUSAL_MS)
+        self.refusal = Refusal.at(turn.now.mono_ms, why)
         turn.log(f"= outlet {self.evse} card refused: {why}")
 
     def _ask(self, asking: Asking, turn: Turn) -> None:
@@ -337,8 +338,7 @@ class Outlet:
         smart_charging.forget(self.box.profiles.ended(done.id), turn)
         self.grant = None
         stays = done.reason is StopReason.EV_DISCONNECTED and not self.box.variables[catalogue.UNLOCK_ON_EV_DISCONNECT]
-        refused = done.reason is StopReason.DEAUTHORIZED
-        self.cable.ended(done, held=(stays or refused) and not self._unlocking.waits)
+        self.cable.ended(done, held=(stays or done.reason is StopReason.DEAUTHORIZED) and not self._unlocking.waits)
 
     def _grants(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms

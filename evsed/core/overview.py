@@ -86,10 +86,9 @@ def _reserved(outlet: Outlet, now: Now) -> tuple[str, str] | None:
 
 def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
-    reading = fresh(seen.meter, now.mono_ms)
+    reading, limits = fresh(seen.meter, now.mono_ms), _limits(outlet)
     energy_wh = reading.energy_wh if reading else None
     fell_to_wh = outlet.register.fell_to_wh
-    limits = _limits(outlet)
     return OutletStatus(
         evse=outlet.evse,
         status=outlet.status,
@@ -98,6 +97,7 @@ def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
         closed=seen.closed,
         offered_ma=seen.offered_ma,
         drawn_ma=reading.current_ma if reading else (),
+        voltage_mv=reading.voltage_mv if reading else (),
         power_w=reading.power_w if reading else None,
         energy_wh=energy_wh,
         session_wh=energy_wh - tx.start_wh if energy_wh is not None and tx else None,

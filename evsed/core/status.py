@@ -14,6 +14,7 @@ from msgspec import Struct
 from evsed.core.words import FaultNote, Refused, Registration, Status, Token
 
 DRAWS_MA = 500  # below it a car takes nothing worth the name of charging
+DARK_MV = 50_000  # below it a phase is not the mains
 METER_SILENT = "METER_SILENT"  # evse-hal names it so
 SLACK_MA = 1_000  # a car that takes this much less than offered limits itself
 
@@ -37,7 +38,8 @@ class OutletFigures(Struct, frozen=True, kw_only=True):
 
 
 class OutletStatus(Struct, frozen=True, kw_only=True):
-    """One outlet now. `drawn_ma` is empty and the meter's values are None while no reading can be believed.
+    """One outlet now. `drawn_ma` and `voltage_mv` are empty and the meter's other values None while no reading can be
+    believed.
 
     `limits` are all ceilings with their owners, `limited_by` is the owner of the least one. `hal_reason` is the
     guard's reason to keep the contactor open. `refused` is what became of the card that was shown in the last minute.
@@ -55,6 +57,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     closed: bool = False
     offered_ma: int = 0
     drawn_ma: tuple[int, ...] = ()
+    voltage_mv: tuple[int, ...] = ()
     power_w: int | None = None
     energy_wh: int | None = None
     session_wh: int | None = None

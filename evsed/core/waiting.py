@@ -10,6 +10,8 @@ from evsed.core.words import Refused, Token
 
 REFUSAL_MS = 60_000
 """How long people are told of a refused card; then its driver has gone."""
+BESIDE_MS = 10_000
+"""How long they are told of one that was shown beside the card that charges; then that charge is worth more words."""
 
 
 class Refusal(Struct, frozen=True):
@@ -17,6 +19,11 @@ class Refusal(Struct, frozen=True):
 
     why: Refused
     until_ms: int
+
+    @classmethod
+    def at(cls, now_ms: int, why: Refused) -> Refusal:
+        """One that begins now."""
+        return cls(why, now_ms + (BESIDE_MS if why is Refused.OTHER_CARD else REFUSAL_MS))
 
 
 def refused_alone(opinion: Opinion | None) -> Refused:

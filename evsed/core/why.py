@@ -16,7 +16,8 @@ from msgspec import Struct
 from evsed.core import advice
 from evsed.core.figures import amps, duration, kilowatt_hours
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
-from evsed.core.status import DRAWS_MA, METER_SILENT, SLACK_MA, Access, LinkStatus, OutletStatus, StationStatus
+from evsed.core.metering import PHASES
+from evsed.core.status import DARK_MV, DRAWS_MA, METER_SILENT, SLACK_MA, Access, LinkStatus, OutletStatus, StationStatus
 from evsed.core.words import FaultNote, Refused, Registration, Status
 
 SIMPLIFIED_MA = 10_000  # IEC 61851-1 A.2.3: what evse-hal offers a car that came without state B
@@ -90,6 +91,11 @@ def _silent_meter(outlet: OutletStatus) -> FaultNote | None:
     return next((f for f in outlet.faults if f.name == METER_SILENT), None)
 
 
+def _dark(outlet: OutletStatus) -> list[str]:
+    """The phases on which the meter sees no mains."""
+    return [phase for phase, mv in zip(PHASES, outlet.voltage_mv, strict=False) if mv < DARK_MV]
+
+
 def _cant_be_asked(station: StationStatus) -> str:
     if not station.link.connected:
         return "the central system can't be asked without a connection"
@@ -108,6 +114,7 @@ def _words(outlet: OutletStatus, station: StationStatus) -> dict[str, str]:
         "advice": _clause(fault_advice(fault, outlet.evse) if fault else ""),
         "silence": _clause(silent.text if silent else "") or "the energy meter gives no reading",
         "meter_advice": advice.on_fault(METER_SILENT, latched=False, opens=False, evse=outlet.evse),
+        "dark": f"; the meter sees no voltage on {' and '.join(_dark(outlet))}" if _dark(outlet) else "",
         "drawn": amps(_drawn(outlet)),
         "offered": amps(outlet.offered_ma),
         "allowed": amps(_allowed(outlet)),
@@ -175,6 +182,18 @@ REASONS: tuple[Row, ...] = (
         "The charge is ending; the contactor opens as soon as the car lets go.",
     ),
     Row(
+        "another card charges",
+        lambda outlet, _: (
+            outlet.refused is Refused.OTHER_CARD and outlet.tx is not None and outlet.access is Access.AUTHORIZED
+        ),
+        "The last card is not taken, since card {card} charges here; show that one to end the charge.",
+    ),
+    Row(
+        "no mains",
+        lambda outlet, _: outlet.closed and bool(outlet.voltage_mv) and len(_dark(outlet)) == len(outlet.voltage_mv),
+        "The contactor is closed, but the meter sees no mains voltage; check the supply and its fuses.",
+    ),
+    Row(
         "charging unmeasured",
         lambda outlet, _: outlet.closed and not outlet.drawn_ma,
         "Charging with up to {offered}, limited by {owner}; the energy meter gives no reading, so the charge goes on "
@@ -183,7 +202,7 @@ REASONS: tuple[Row, ...] = (
     Row(
         "closed but idle",
         lambda outlet, _: outlet.closed and _drawn(outlet) < DRAWS_MA,
-        "The contactor is closed and {offered} are offered, but the car draws nothing yet.",
+        "The contactor is closed and {offered} are offered, but the car draws nothing yet{dark}.",
     ),
     Row(
         "offer on its way",
@@ -204,12 +223,12 @@ REASONS: tuple[Row, ...] = (
     Row(
         "charging below the offer",
         lambda outlet, _: outlet.closed and _drawn(outlet) <= outlet.offered_ma - SLACK_MA,
-        "Charging at {drawn}, limited by the car; {offered} are offered.",
+        "Charging at {drawn}, limited by the car; {offered} are offered{dark}.",
     ),
     Row(
         "charging",
         lambda outlet, _: outlet.closed,
-        "Charging at {drawn}, limited by {owner}.",
+        "Charging at {drawn}, limited by {owner}{dark}.",
     ),
     Row(
         "restarting",

@@ -89,6 +89,7 @@ class Refused(StrEnum):
     EARLIER = "RefusedEarlier"
     UNKNOWN = "Unknown"
     NOT_OFFLINE = "NotOffline"
+    OTHER_CARD = "OtherCardCharges"
 
 
 class Registration(StrEnum):

@@ -30,6 +30,7 @@ CHARGING = replace(
     closed=True,
     offered_ma=16_000,
     drawn_ma=(15_900, 16_000, 15_800),
+    voltage_mv=(229_871, 230_020, 231_900),
     power_w=10_980,
     session_wh=3_214,
     tx="t2",

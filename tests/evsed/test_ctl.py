@@ -61,7 +61,7 @@ box-1, evsed 0.1.0
 
 outlet 1  Charging
   why             Charging at 16.0 A, limited by the cable.
-  current         16.0 A offered, 15.9 A / 16.0 A / 15.8 A drawn
+  current         16.0 A offered, 15.9 A / 16.0 A / 15.8 A drawn at 229 V / 230 V / 231 V
   limits          board 32.0 A, cable 16.0 A
   power           10.98 kW
   this charge     3.214 kWh
@@ -87,7 +87,7 @@ def test_status_tells_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixt
         link=LinkStatus(),
         clock_trusted=False,
         store="disk full",
-        outlets=(replace(CHARGING, drawn_ma=(), power_w=None, energy_wh=None, faults=(broken,)),),
+        outlets=(replace(CHARGING, drawn_ma=(), voltage_mv=(), power_w=None, energy_wh=None, faults=(broken,)),),
     )
     assert run(tmp_path, world, "status") == 0
     out = capsys.readouterr().out

@@ -282,3 +282,16 @@ def test_whatever_meter_and_restarts_do_the_books_are_right(disk: Path, steps: l
     judge(world)
     assert booked == counted
     assert world.csms.unbooked == []
+
+
+# --- the mains -----------------------------------------------------------------------------------------------
+
+
+def test_mains_that_are_gone_in_mid_charge_are_told(box: Wallbox) -> None:
+    box.charge(20)
+    box.fault("phase-lost")
+    box.advance(5)
+    assert "the meter sees no voltage on L3" in why(shown(box), WELL)
+    box.fault("grid-lost")
+    box.advance(5)
+    assert "no mains voltage" in why(shown(box), WELL)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evsed.core import events as ev
+from evsed.core.overview import Surroundings, overview
 from evsed.core.records import KnownToken
 from evsed.core.reports import TransactionEnded, TransactionStarted
+from evsed.core.status import HalStatus, LinkStatus
 from evsed.core.words import Stamp, TokenStatus
 from tests.evsed.core.box_world import WALL0, World
 from tests.evsed.core.plant import HOT
@@ -193,3 +195,9 @@ def ended(world: World) -> TransactionEnded:
     report = world.last(TransactionEnded)
     assert isinstance(report, TransactionEnded)
     return report
+
+
+def shown(world: World) -> str | None:
+    """The refusal that people are told of."""
+    around = Surroundings("box", "1", HalStatus(up=True), LinkStatus(), None)
+    return overview(world.station, around, world.now()).outlets[0].refused

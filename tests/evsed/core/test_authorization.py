@@ -10,25 +10,17 @@ from evsed.core import authorization, catalogue
 from evsed.core import events as ev
 from evsed.core.authorization import Decision, Opinion, Policy, TokenBook, decide
 from evsed.core.local_list import LocalList
-from evsed.core.overview import Surroundings, overview
 from evsed.core.records import KnownToken
 from evsed.core.reports import AuthorizationAsked, StatusChanged, TransactionEnded, TransactionStarted
-from evsed.core.status import HalStatus, LinkStatus
 from evsed.core.turn import Turn
 from evsed.core.variables import Variables
 from evsed.core.words import Now, Registration, Stamp, Status, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, WALL0, World
 from tests.evsed.core.plant import HOT
-from tests.evsed.core.stories import LONG_AGO, knowing
+from tests.evsed.core.stories import LONG_AGO, knowing, shown
 
 ACCEPTED, BLOCKED, INVALID = TokenStatus.ACCEPTED, TokenStatus.BLOCKED, TokenStatus.INVALID
 NOT_ACCEPTED = [status for status in TokenStatus if status is not ACCEPTED]
-
-
-def shown(world: World) -> str | None:
-    """The refusal that people are told of."""
-    around = Surroundings("box", "1", HalStatus(up=True), LinkStatus(), None)
-    return overview(world.station, around, world.now()).outlets[0].refused
 
 
 # --- the table ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from evsed.core.reports import AuthorizationAsked, TransactionEnded, Transaction
 from evsed.core.words import Status, StopReason, Token, TokenStatus, Verdict
 from tests.evsed.core.box_world import OTHER, TAG, World
 from tests.evsed.core.plant import Facts
-from tests.evsed.core.stories import LONG_AGO, knowing
+from tests.evsed.core.stories import LONG_AGO, knowing, shown
 
 ACCEPTED, BLOCKED, INVALID = TokenStatus.ACCEPTED, TokenStatus.BLOCKED, TokenStatus.INVALID
 NOT_ACCEPTED = [status for status in TokenStatus if status is not ACCEPTED]
@@ -99,6 +99,27 @@ def test_a_shown_card_is_never_compared_with_the_name_of_a_group() -> None:
     world.swipe(Token("FAMILY"))
     world.advance(2)
     assert world.tx() is not None
+
+
+@pytest.mark.parametrize(("online", "status"), [(False, ACCEPTED), (True, ACCEPTED), (True, BLOCKED)])
+def test_a_foreign_card_is_told_for_some_seconds(online: bool, status: TokenStatus) -> None:
+    world = family(None)
+    world.verdicts[AuthorizationAsked] = ev.TokenAnswer(status)
+    if not online:
+        world.disconnect()
+    world.swipe(OTHER)
+    world.answer_all()
+    assert shown(world) == "OtherCardCharges"
+    world.advance(10)
+    assert (shown(world), world.tx() is not None) == (None, True)
+
+
+def test_a_foreign_card_that_nobody_answers_for_is_told_too() -> None:
+    world = family(None)
+    world.swipe(OTHER)
+    assert shown(world) is None
+    world.disconnect()
+    assert shown(world) == "OtherCardCharges"
 
 
 # --- a start that is not accepted afterwards ---------------------------------------------------------------------

@@ -68,6 +68,14 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
         replace(CHARGING, drawn_ma=(200,)),
         "The contactor is closed and 16.0 A are offered, but the car draws nothing yet.",
     ),
+    "another card charges": (
+        replace(CHARGING, refused=Refused.OTHER_CARD),
+        "The last card is not taken, since card …B2C3 charges here; show that one to end the charge.",
+    ),
+    "no mains": (
+        replace(CHARGING, drawn_ma=(0, 0, 0), voltage_mv=(0, 4_000, 49_999)),
+        "The contactor is closed, but the meter sees no mains voltage; check the supply and its fuses.",
+    ),
     "offer on its way": (
         replace(CHARGING, offered_ma=6_000, offer_moves=True),
         "Charging at 16.0 A; the offer moves from 6.0 A to 16.0 A within seconds.",
@@ -201,8 +209,23 @@ def test_a_card_that_nobody_knows_is_told_by_who_could_be_asked() -> None:
 
 def test_every_refusal_has_its_sentence() -> None:
     assert {Refused(status) for status in TokenStatus if status is not TokenStatus.ACCEPTED} == REFUSALS.keys()
-    told = {why(replace(PLUGGED, refused=refused), OFFLINE) for refused in Refused}
+    told = {
+        why(replace(CHARGING if refused is Refused.OTHER_CARD else PLUGGED, refused=refused), OFFLINE)
+        for refused in Refused
+    }
     assert len(told) == len(Refused)
+
+
+def test_a_phase_without_voltage_is_named() -> None:
+    lost = replace(CHARGING, voltage_mv=(230_000, 229_000, 0))
+    assert why(lost, STATION) == "Charging at 16.0 A, limited by the cable; the meter sees no voltage on L3."
+    assert why(replace(lost, drawn_ma=(9_000, 0, 0)), STATION).endswith("are offered; the meter sees no voltage on L3.")
+    lost = replace(lost, drawn_ma=(0, 0, 0), voltage_mv=(0, 229_000, 0))
+    assert why(lost, STATION).endswith("draws nothing yet; the meter sees no voltage on L1 and L3.")
+
+
+def test_in_a_free_box_no_card_is_refused_beside_a_charge() -> None:
+    assert why(replace(CHARGING, refused=Refused.OTHER_CARD, access=Access.FREE), STATION).startswith("Charging")
 
 
 def test_a_permission_that_waits_for_the_meter_says_so() -> None:
@@ -305,6 +328,8 @@ outlets = st.builds(
     OutletStatus,
     evse=st.integers(1, 8),
     drawn_ma=st.lists(amperes, max_size=3).map(tuple),
+    voltage_mv=st.lists(st.integers(0, 250_000), max_size=3).map(tuple),
+    closed=st.booleans(),
     offered_ma=amperes,
     token=st.none() | text,
     tx=st.none() | text,
