@@ -307,6 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     _changing_words(word)
     sim = word("sim", _sim, "drive the simulated car and board")
     sim.usage = "evsectl sim [--evse N] ORDER..."
+    sim.set_defaults(parser=sim)
     sim.formatter_class = argparse.RawDescriptionHelpFormatter
     sim.epilog = SIM_HELP
     sim.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
@@ -366,7 +367,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if args.run is _sim and not rest:
-        parser.error("sim needs an order; 'evsectl sim --help' lists them")
+        args.parser.error("an order is missing; 'evsectl sim --help' lists them")
     if args.run is not _sim and rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.words = rest

@@ -24,6 +24,7 @@ FIGURES = {
     "short_c": "too short wishes of the car",
     "wake_ups": "pulses to wake it",
 }
+WIDEST = 40  # a cell that is longer moves the rest of its own line only
 NARROWEST = 40  # in a narrower terminal lines are left as they are
 
 CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -164,9 +165,9 @@ def value_text(variable: Document) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side, each as wide as its widest cell; the last one as it comes."""
+    """Columns side by side, each as wide as its widest cell that is not overlong; the last one as it comes."""
     cells = [[printable(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(len(cell) for cell in column if len(cell) <= WIDEST) for column in zip(*cells, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )

@@ -204,6 +204,12 @@ def test_a_failed_step_fails_the_whole_and_is_named_last(machine: Machine) -> No
     assert [call.split()[2] for call in machine.calls("python")] == ["pytest", "tests.systemd"]  # the rest was run
 
 
+def test_help_names_what_the_demo_can_do(machine: Machine) -> None:
+    done = machine.evse("help")
+    assert done.returncode == 0
+    assert all(option in done.stdout for option in ("--plain", "--fast", "--serve", "--csms", "--state"))
+
+
 def test_an_unknown_command(machine: Machine) -> None:
     done = machine.evse("dmeo")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -50,6 +50,8 @@ def main() -> int:
         print(f"demo: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        with suppress(OSError):  # the terminal may be gone
+            print("demo: stopped", file=sys.stderr, flush=True)
         return 130
 
 

@@ -57,6 +57,7 @@ def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]
         demo.send_signal(signal.SIGINT)
         demo.send_signal(signal.SIGINT)
         assert demo.wait(20) == 130
+        assert demo.stderr.read() == "demo: stopped\n"
         assert not any(Path(path).exists() for path in exported.values())
     finally:
         demo.kill()
@@ -144,7 +145,7 @@ def test_nothing_stays_behind_a_demo_that_was_ended_roughly(number: signal.Signa
     assert len(daemons) == 2
     demo.send_signal(number)
     said = demo.communicate()[1]
-    assert (demo.returncode, said) == (130 if number is signal.SIGHUP else -number, "")
+    assert (demo.returncode, said) == ((130, "demo: stopped\n") if number is signal.SIGHUP else (-number, ""))
     assert gone(control.parent)
     assert not any(_is_of(str(pid), control) for pid in daemons)
 

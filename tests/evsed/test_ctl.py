@@ -467,6 +467,22 @@ def test_wrong_usage_exits_with_2(argv: tuple[str, ...], capsys: pytest.CaptureF
     assert capsys.readouterr().err.startswith("usage: evsectl")
 
 
+def test_sim_without_an_order_shows_how_sim_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ctl.main(["sim"])
+    assert capsys.readouterr().err.startswith("usage: evsectl sim [--evse N] ORDER...\nevsectl sim: error: an order is")
+
+
+def test_one_long_cell_does_not_push_all_others_away() -> None:
+    rows = [("a", "x" * 50, "1"), ("b", "y", "2"), ("c", "z" * 30, "3")]
+    assert ctl_text.table(("N", "V", "M"), rows).splitlines() == [
+        f"N  {'V':30}  M",
+        f"a  {'x' * 50}  1",
+        f"b  {'y':30}  2",
+        f"c  {'z' * 30}  3",
+    ]
+
+
 def test_every_word_has_its_help(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("status", "get", "set", "transactions", "log", "send-data", "start", "stop", "unlock", "clear-faults")
     for argv in (("--help",), *((word, "--help") for word in (*words, "availability", "sim"))):
