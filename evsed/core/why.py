@@ -248,7 +248,7 @@ REASONS: tuple[Row, ...] = (
     Row(
         "no meter configured",
         lambda outlet, _: outlet.tx is None and not outlet.metered,
-        "No energy meter is configured for this outlet, and nothing may charge unmeasured; add a [[meter]] to "
+        "No energy meter is configured for this outlet, and no charge may begin unmeasured; add a [[meter]] to "
         "site.toml and restart the box.",
     ),
     Row(
@@ -337,7 +337,7 @@ REASONS: tuple[Row, ...] = (
     Row(
         "no meter reading",
         lambda outlet, _: outlet.waiting_for_meter or (outlet.tx is None and _silent_meter(outlet) is not None),
-        "Nothing may charge unmeasured: {silence}; {meter_advice}.",
+        "No charge may begin unmeasured: {silence}; {meter_advice}.",
     ),
     Row(
         "about to start",

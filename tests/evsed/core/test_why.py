@@ -113,7 +113,7 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     ),
     "no meter configured": (
         replace(IDLE, metered=False),
-        "No energy meter is configured for this outlet, and nothing may charge unmeasured; add a [[meter]] to "
+        "No energy meter is configured for this outlet, and no charge may begin unmeasured; add a [[meter]] to "
         "site.toml and restart the box.",
     ),
     "card refused": (
@@ -163,7 +163,7 @@ CASES: dict[str, tuple[OutletStatus, str]] = {
     ),
     "no meter reading": (
         replace(PLUGGED, faults=(SILENT,)),
-        "Nothing may charge unmeasured: the energy meter gives no valid answer: wrong checksum; "
+        "No charge may begin unmeasured: the energy meter gives no valid answer: wrong checksum; "
         "check its wiring, and model, address and speed in site.toml; if it was replaced, restart evse-hal, then run "
         "'evsectl meter-replaced --evse 1' if it counts less than the one before.",
     ),
@@ -230,7 +230,7 @@ def test_in_a_free_box_no_card_is_refused_beside_a_charge() -> None:
 
 def test_a_permission_that_waits_for_the_meter_says_so() -> None:
     assert why(replace(PLUGGED, waiting_for_meter=True), STATION) == (
-        "Nothing may charge unmeasured: the energy meter gives no reading; check its wiring, and model, address and "
+        "No charge may begin unmeasured: the energy meter gives no reading; check its wiring, and model, address and "
         "speed in site.toml; if it was replaced, restart evse-hal, then run 'evsectl meter-replaced --evse 1' if it "
         "counts less than the one before."
     )
