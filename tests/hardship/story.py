@@ -122,7 +122,8 @@ def _of(path: Path) -> Iterator[Story]:
     fixtures = {name: value for name, value in names.items() if hasattr(value, "_fixture_function_marker")}
     shared: dict[str, Any] = {"tmp_path_factory": _Folders()}
     for name, function in names.items():
-        if name.startswith("test_") and inspect.isfunction(function):
+        # What cuts at every moment is a sweep of its own, and no story.
+        if name.startswith("test_") and "at_any_moment" not in name and inspect.isfunction(function):
             for label, chosen in _choices(function):
                 # Under a name that bears no case: it is no proof of one.
                 plain = name.removeprefix("test_").replace("tc_", "")
