@@ -2,6 +2,7 @@
 
 Rules this file upholds:
 - With edges.py and site.py the only places of evsed that know the contract of hal.
+- Whoever answers at the path of the socket is hal: the folder, which only its user may write, says who that is.
 - A silent, refusing or garbled hal is a `HalSilent` with one sentence for a tool, never a traceback.
 - A datagram that can't be read is counted and dropped; it is no sign of life. The log tells when that begins and ends.
 - A lease is renewed only while the loop decides: one that hangs must not hold a charge for ever.

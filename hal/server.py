@@ -3,7 +3,8 @@
 Rules this file upholds:
 - The tick never waits: a snapshot that a peer cannot take at once is lost for that peer; the next one says it again.
 - Who speaks is known by its credentials; only our own user, root and the users allowed by name are listened to.
-- What is not a message of the contract is counted and dropped; peers are bounded in number.
+- What is not a message of the contract is counted and dropped; peers are bounded in number. An empty datagram can't be
+  told from a peer that hangs up, and ends its connection.
 - A socket that a dead process left behind is replaced, one that somebody uses is an error; of two processes that start
   at the same instant only one gets it.
 """

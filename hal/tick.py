@@ -72,8 +72,9 @@ class Tick:
         loop = self._loops.get(lease.evse)
         if loop is None:
             return False
-        if not self._retired:
-            loop.permit.grant(lease, now_ms)
+        loop.permit.grant(lease, now_ms)
+        if self._retired:  # looked at last: a signal may have retired us in the middle of this
+            loop.permit.lease = None
         return True
 
     def retire(self) -> None:

@@ -219,6 +219,17 @@ def test_a_broken_proximity_is_a_fault_and_a_glitch_of_it_is_none(breaks: str) -
     assert box.faults() == []
 
 
+def test_a_cable_that_says_nothing_is_offered_nothing_not_even_before_it_is_a_fault() -> None:
+    box = Box()
+    box.say("fault pp-broken")
+    box.allow(32_000)
+    box.say("plug-in --cable 32")
+    for _ in range(200):
+        outlet = box.run(10)
+        assert outlet.offered_ma == 0 and not box.tick.loaded
+    assert box.faults() == ["PROXIMITY_INVALID"]
+
+
 def test_a_silent_meter_is_a_warning_after_its_time() -> None:
     box = Box(metered=[1])
     box.charge()

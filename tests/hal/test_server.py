@@ -142,6 +142,17 @@ def test_what_is_no_message_for_us_is_counted_and_the_peer_stays(house: House, j
     assert any(isinstance(update, SimAnswer) for update in drained(peer))
 
 
+def test_an_empty_datagram_is_a_farewell_and_others_stay(house: House) -> None:
+    peer, other = house.peer(), house.peer()
+    drained(other)
+    house.heard(peer, b"")
+    peer.setblocking(False)
+    while peer.recv(MAX_DATAGRAM):  # what was said before; then the end, not silence
+        pass
+    house.server.publish(house.box.tick.snapshot(house.box.now_ms))
+    assert len(drained(other)) == 1
+
+
 def test_a_peer_that_never_listens_holds_up_nobody(house: House) -> None:
     deaf, other = house.peer(), house.peer()
     snapshot = house.box.tick.snapshot(house.box.now_ms)
