@@ -1,8 +1,8 @@
 """Every change of status of OCPP 1.6 §4.9 that a station of the Core profile with a socket can come to, seen at the
 central system. The letter is the row, the digit the column of that table.
 
-Not reached, and why: A3 to A5 and H3 to H5 lead through Preparing here, C1 through Finishing or SuspendedEV; A7, B6's
-time-out, G and I7 belong to profiles and options that this station does not have.
+Not here, and why: A3 to A5 and H3 to H5 lead through Preparing here, C1 through Finishing or SuspendedEV; B6's time-out
+is an option that this station does not have; A7, G and I7 are reservations (test_cert_reservation.py).
 """
 
 from __future__ import annotations
