@@ -1,7 +1,8 @@
 """What a board part must be able to do. A driver is one small class that fits one of these protocols.
 
-The tick calls `Pilot`, `Contactor`, `Enable`, `Lock`, `Proximity` and `ResidualCurrent` every 10 ms: they return
-at once and never block. The bus thread calls `Meter` and `Reader`, which may take as long as their wire does.
+The tick calls `Pilot`, `Contactor`, `Enable`, `Lock`, `Proximity`, `ResidualCurrent`, `ResidualTest`, `Input` and
+`Phases` every 10 ms: they return at once and never block. The bus thread calls `Meter`, `Reader` and `Thermometer`,
+which may take as long as their wire does.
 A broken part raises `PartFailed`; the tick then treats its value as unsafe. One that cannot be built raises it too, or
 OSError, and evse-hal does not start.
 """
@@ -83,6 +84,40 @@ class ResidualCurrent(Protocol):
 
     def tripped(self) -> bool:
         """Whether the fault output is active."""
+
+
+class ResidualTest(Protocol):
+    """An ability of a `ResidualCurrent` that can be tried: its test input."""
+
+    def test(self, active: bool) -> None:
+        """Drive the test input; `tripped` must follow while it is active, and let go after."""
+
+
+class Input(Protocol):
+    """A contact that says one thing: emergency stop, an open enclosure, earth, a grid operator's wish, a button."""
+
+    def active(self) -> bool:
+        """Whether it says it now; a contact that bounces is the driver's to calm."""
+
+
+class Phases(Protocol):
+    """What chooses between one and three phases; only moved while the contactor is open."""
+
+    def use(self, three: bool) -> None:
+        """Choose; repeated equal orders cost nothing."""
+
+    def three(self) -> bool:
+        """What its feedback says now."""
+
+
+class Thermometer(Protocol):
+    """A temperature of the plug, the terminals or the enclosure."""
+
+    def read(self) -> int:
+        """Thousandths of a degree Celsius. Raises NoReading."""
+
+    def close(self) -> None:
+        """Give the line back."""
 
 
 class Meter(Protocol):
