@@ -1,13 +1,12 @@
 """A board of metal: each part is built by the family of drivers that the board file names for it.
 
     [outlet.contactor]
-    driver = "NAME"        # a family of hal/drivers, see FAMILIES there
+    driver = "NAME"        # a family of hal/drivers or of a package that is installed, see drivers/families.py
     line = 17              # … and what its class for this role wants to know
 
 Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
-- A family is a module with a table `PARTS`, role → class. Such a class has a strict struct `Config` and is built from
-  one; it may have `close()`.
+- A class of a family is built from its own `Config`; it may have `close()`.
 - What must be made safe is built though other parts are broken.
 """
 
@@ -15,13 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
 from hal.contract import MeterChoice
-from hal.drivers import FAMILIES
+from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.protocols import PartFailed, Parts, Reader
 from hal.settings import SettingsError, as_struct
 
@@ -130,13 +128,10 @@ def _builder(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], An
 
 def _driver(where: str, family: object, role: str) -> Any:
     """The class of a family for a role, by exact names. Raises BoardError."""
-    if family not in FAMILIES:
-        known = ", ".join(sorted(FAMILIES)) or "none in this version"
-        raise BoardError(f"{where}: no driver `{family}`; known are {known}")
     try:
-        parts = import_module(FAMILIES[str(family)]).PARTS
-    except ImportError as missing:
-        raise BoardError(f"{where}: driver `{family}` cannot be loaded: {missing}") from None
+        parts = parts_of(family)
+    except FamilyError as unusable:
+        raise BoardError(f"{where}: {unusable}") from None
     if role not in parts:
         raise BoardError(f"{where}: driver `{family}` has no {role}; it has {', '.join(sorted(parts))}")
     return parts[role]

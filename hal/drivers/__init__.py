@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hal.drivers.protocols import Meter
 
 FAMILIES: dict[str, str] = {}
-"""Families of drivers for real parts: exact name → module with a table `PARTS`, see hal/boards/metal.py."""
+"""Our families of drivers for real parts: exact name → module with a table `PARTS`, see families.py."""
 
 
 def open_meter(choice: MeterChoice, port: str, now_ms: Callable[[], int] | None = None) -> Meter:
