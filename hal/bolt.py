@@ -24,8 +24,8 @@ class Bolt:
         self._unplugged = Lasting(PLUG_MS)
         self.ordered: bool | None = None
 
-    def decide(self, pilot: PilotState, inputs: Inputs, coil: bool, now_ms: int) -> bool | None:
-        """Where the bolt shall be now; `coil` = the contactor is ordered closed."""
+    def decide(self, pilot: PilotState, inputs: Inputs, live: bool, now_ms: int) -> bool | None:
+        """Where the bolt shall be now; `live` = by order, feedback or meter the plug may carry current."""
         plugged = self._plugged.lasts(pilot.level.cp in PLUGGED, now_ms)
         unplugged = self._unplugged.lasts(pilot.level.cp is Cp.A, now_ms)
         lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
@@ -34,7 +34,7 @@ class Bolt:
         if (plugged and (offered or held)) or (held and self.ordered and inputs.cable_ma is not None):
             return True
         given_back = lease is not None and not lease.holds_cable and not offered
-        if (unplugged or given_back) and not coil and not inputs.closed:
+        if (unplugged or given_back) and not live:
             return False
         return self.ordered
 

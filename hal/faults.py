@@ -31,6 +31,7 @@ class Name(StrEnum):
     LOCK_FAILED = "LOCK_FAILED"
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
+    CURRENT_WHILE_OPEN = "CURRENT_WHILE_OPEN"
     METER_SILENT = "METER_SILENT"
     PART_FAILED = "PART_FAILED"
     MEMORY_DAMAGED = "MEMORY_DAMAGED"
@@ -76,6 +77,9 @@ CATALOGUE = {
         True, Clears.BY_ITSELF, "OtherError", "no cable has the resistance that the plug shows"
     ),
     Name.OVER_CURRENT: Kind(True, Clears.UNPLUGGED, "OverCurrentFailure", "the car draws more than it was offered"),
+    Name.CURRENT_WHILE_OPEN: Kind(
+        True, Clears.SERVICE, "PowerSwitchFailure", "current flows though the contactor says that it is open"
+    ),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
     Name.MEMORY_DAMAGED: Kind(
@@ -124,10 +128,9 @@ class FaultBook:
             self._entries[name] = _Entry(_fault(name, now_ms, ""), present=False, gone_ms=now_ms)
         self._derive()
 
-    def present(self, name: Name) -> bool:
-        """Whether the cause of a fault is there now."""
-        entry = self._entries.get(name)
-        return entry is not None and entry.present
+    def holds(self, name: Name) -> bool:
+        """Whether a fault is there, present or latched."""
+        return name in self._entries
 
     def set(self, name: Name, present: bool, now_ms: int, detail: str = "") -> None:
         """The cause of `name` is there, or not. `detail` of the first raising stays in the text."""

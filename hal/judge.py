@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from hal.boards import OutletBoard
 from hal.contract import PLUGGED, Cp
-from hal.faults import PILOT_FAULTS, FaultBook, Name, over_current_ma, pilot_fault
+from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
 from hal.iec61851 import Level
 from hal.lasting import Lasting
+from hal.metered import Metered
 from hal.senses import Inputs
 
-OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
 BAD_PLUG_MS = 300
 FELL_MS = 20  # contacts bounce
 MOST_FALLS = 3  # until the car is unplugged: mains that dip are no fault of the contactor
@@ -25,7 +25,8 @@ class Judge:
     """Keeps the fault book of one outlet, and what its cable carries."""
 
     def __init__(self, board: OutletBoard, book: FaultBook, metered: bool, now_ms: int) -> None:
-        self._board, self._metered, self._started_ms = board, metered, now_ms
+        self._board = board
+        self._metered = Metered(board.timing, book, now_ms) if metered else None
         self._welded = Lasting(board.timing.feedback_ms)
         self._not_closing = Lasting(board.timing.feedback_ms)
         self._falling = Lasting(FELL_MS)
@@ -33,8 +34,6 @@ class Judge:
         self._falls = 0
         self._bolt = Lasting(board.timing.lock_ms)
         self._bad_plug = Lasting(BAD_PLUG_MS)
-        self._over_current = Lasting(OVER_CURRENT_MS)
-        self._reading_ms: int | None = None
         self.book = book
         self.cable_ma: int | None = None
         self.fell = False  # the contactor was closed as ordered, and is not any more
@@ -76,16 +75,14 @@ class Judge:
         bad = self._bad_plug.lasts(missing or inputs.cable_ma == 0, now_ms)
         self.book.set(Name.PROXIMITY_INVALID, bad, now_ms)
 
-    def meter(self, inputs: Inputs, last_offer_ma: int, now_ms: int) -> None:
-        """The meter's silence, and what it says of a car that takes too much."""
-        if not self._metered:
-            return
-        reading = inputs.reading
-        if reading is not None and reading.at_ms != self._reading_ms:
-            self._reading_ms = reading.at_ms
-            too_much = inputs.closed and max(reading.current_ma, default=0) > over_current_ma(last_offer_ma)
-            self.book.set(Name.OVER_CURRENT, self._over_current.lasts(too_much, reading.at_ms), now_ms)
-        self.book.set(Name.METER_SILENT, now_ms >= self._silent_ms, now_ms, inputs.silence)
+    def meter(self, inputs: Inputs, ordered: bool, last_offer_ma: int, now_ms: int) -> None:
+        """The meter's silence, and what it says of car and contactor."""
+        if self._metered is not None:
+            self._metered.judge(inputs, ordered, last_offer_ma, now_ms)
+
+    def flows(self, now_ms: int) -> bool:
+        """Whether the meter sees that the plug is live, whatever the contactor says."""
+        return self._metered is not None and self._metered.flows(now_ms)
 
     def settle(self, level: Level, now_ms: int) -> None:
         """After all causes are known: forget what is over."""
@@ -93,13 +90,8 @@ class Judge:
             self.book.unplugged(now_ms)
         self.book.passed(now_ms)
 
-    @property
-    def _silent_ms(self) -> int:
-        last_ms = self._started_ms if self._reading_ms is None else self._reading_ms
-        return last_ms + self._board.timing.meter_silent_ms
-
     def deadlines(self, now_ms: int) -> list[int]:
         """When time alone next makes or ends a fault; those that are past count no more."""
         timers = (self._welded, self._not_closing, self._falling, self._bolt, self._bad_plug)
         moments = [timer.due_ms(now_ms) for timer in timers]
-        return [*moments, self.book.due_ms, *([self._silent_ms] if self._metered else ())]
+        return [*moments, self.book.due_ms, *(self._metered.deadlines() if self._metered is not None else ())]

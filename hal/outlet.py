@@ -139,7 +139,7 @@ class OutletLoop:
         self._senses.pilot_broken = ""
         judge.parts(inputs, self.ordered, self._bolt.ordered, now_ms)
         judge.plug(level, inputs, now_ms)
-        judge.meter(inputs, self._last_offer_ma, now_ms)
+        judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
             self._trace_faults(before)
@@ -213,7 +213,8 @@ class OutletLoop:
         lock = self._parts.lock
         if lock is None:
             return
-        locked = self._bolt.decide(self._pilot, inputs, self.ordered, now_ms)
+        live = self.ordered or inputs.closed or self._judge.flows(now_ms)
+        locked = self._bolt.decide(self._pilot, inputs, live, now_ms)
         if self._bolt.ordered is None and locked == inputs.locked:
             self._bolt.ordered = locked  # found where it belongs: no need to move it
         if locked is None or locked == self._bolt.ordered:

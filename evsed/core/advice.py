@@ -20,6 +20,8 @@ FAULTS = {
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
+    "CURRENT_WHILE_OPEN": "switch the supply off and have contactor and feedback contact replaced, then run "
+    "'evse-hal --service-clear' and start evse-hal again",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",

@@ -107,11 +107,11 @@ def test_only_what_needs_a_person_outlives_the_process() -> None:
     book = FaultBook((), 0)
     for name in Name:
         book.set(name, True, 0)
-    assert set(book.stored) == {Name.WELDED, Name.RESIDUAL_CURRENT, Name.MEMORY_DAMAGED}
+    assert set(book.stored) == {Name.WELDED, Name.CURRENT_WHILE_OPEN, Name.RESIDUAL_CURRENT, Name.MEMORY_DAMAGED}
     again = FaultBook(book.stored, 5_000)
     assert again.opening and names(again) == list(book.stored)
     again.acknowledged(6_000)
-    assert names(again) == [Name.WELDED]
+    assert names(again) == [Name.WELDED, Name.CURRENT_WHILE_OPEN]
 
 
 def test_the_first_cause_stays_first_with_its_first_text() -> None:

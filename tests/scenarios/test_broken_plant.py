@@ -342,3 +342,21 @@ def test_a_sleeping_car(make: Make, tmp_path: Path, wakes: bool) -> None:
     assert world.statuses()[-1] == ("Charging" if wakes else "SuspendedEV")
     assert "Available" not in world.statuses()[1:]
     world.finish()
+
+
+def test_a_weld_behind_a_feedback_that_broke_open(box: Wallbox) -> None:
+    """Two faults that hide each other; the meter finds them out, and a live plug is not given back."""
+    box.order("car", "manners", "never-stops", "on")
+    box.charge(20)
+    box.fault("contactor-welded")
+    box.fault("aux-open")
+    box.until(lambda: box.statuses()[-1] == "Faulted", within=8)  # before it would be closed anew
+    told = box.csms.last("StatusNotification")
+    assert (told.errorCode, told.vendorErrorCode) == ("PowerSwitchFailure", "CURRENT_WHILE_OPEN")
+    box.swipe()
+    box.advance(60)
+    assert box.csms.charges[1].stop is not None
+    assert box.held()
+    box.power_cut()
+    box.advance(30)
+    assert box.held() and box.statuses()[-1] == "Faulted"

@@ -1,0 +1,59 @@
+"""From the meter's readings to faults: its silence, a car that takes too much, current through an open contactor.
+
+Rules this file upholds:
+- Only a new reading counts, at its own date. Over a silence of the meter nothing has lasted.
+- What flows though coil and feedback say "open" is a fault of its own: then the feedback lies, and the plug stays held.
+"""
+
+from __future__ import annotations
+
+from hal.boards import Timing
+from hal.faults import FaultBook, Name, over_current_ma
+from hal.lasting import Lasting
+from hal.senses import Inputs
+
+OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
+FLOWS_MA = 500  # less may be the meter's own noise
+OPEN_CURRENT_MS = 5_000  # a meter's mean lags behind the contactor
+BELIEVED_MS = 3_000  # how long a reading tells what flows
+
+
+class Metered:
+    """What one outlet's meter means for its fault book."""
+
+    def __init__(self, timing: Timing, book: FaultBook, now_ms: int) -> None:
+        self._book, self._silent_ms = book, timing.meter_silent_ms
+        self._heard_ms = now_ms
+        self._reading_ms: int | None = None
+        self._current_ma = 0
+        self._over_current = Lasting(OVER_CURRENT_MS)
+        self._open_current = Lasting(OPEN_CURRENT_MS)
+
+    def judge(self, inputs: Inputs, ordered: bool, last_offer_ma: int, now_ms: int) -> None:
+        """Look at the newest reading, if it is new, and at its age."""
+        if ordered or inputs.closed:
+            self._open_current.lasts(False, now_ms)
+        reading = inputs.reading
+        if reading is not None and reading.at_ms != self._reading_ms:
+            if reading.at_ms - self._heard_ms >= self._silent_ms:
+                self._over_current.lasts(False, now_ms)
+                self._open_current.lasts(False, now_ms)
+            self._heard_ms = self._reading_ms = reading.at_ms
+            self._current_ma = max(reading.current_ma, default=0)
+            self._currents(inputs.closed, ordered, last_offer_ma, reading.at_ms, now_ms)
+        self._book.set(Name.METER_SILENT, now_ms >= self._heard_ms + self._silent_ms, now_ms, inputs.silence)
+
+    def flows(self, now_ms: int) -> bool:
+        """Whether the car surely or probably has mains: the meter sees a current, or saw one where none may be."""
+        seen = self._current_ma >= FLOWS_MA and now_ms - self._heard_ms <= BELIEVED_MS
+        return seen or self._book.holds(Name.CURRENT_WHILE_OPEN)
+
+    def deadlines(self) -> list[int]:
+        """When the age of the last reading alone next changes something."""
+        return [self._heard_ms + self._silent_ms, self._heard_ms + BELIEVED_MS + 1]
+
+    def _currents(self, closed: bool, ordered: bool, last_offer_ma: int, at_ms: int, now_ms: int) -> None:
+        too_much = closed and self._current_ma > over_current_ma(last_offer_ma)
+        self._book.set(Name.OVER_CURRENT, self._over_current.lasts(too_much, at_ms), now_ms)
+        astray = not closed and not ordered and self._current_ma >= FLOWS_MA
+        self._book.set(Name.CURRENT_WHILE_OPEN, self._open_current.lasts(astray, at_ms), now_ms)

@@ -1,0 +1,109 @@
+"""What the meter says, against offer and contactor: how much, for how long, and what a silence undoes."""
+
+from __future__ import annotations
+
+import pytest
+
+from hal.boards import Timing
+from hal.contract import MeterReading
+from hal.faults import FaultBook, Name
+from hal.metered import Metered
+from hal.senses import Inputs
+
+OFFER_MA = 16_000
+SOUND = Inputs(False, False, None, None, None, None, "", None, False, "", "")
+
+
+class Eye:
+    """A `Metered` on a clock that the test moves; `see` is one tick, with a new reading of three phases if given."""
+
+    def __init__(self) -> None:
+        self.book = FaultBook((), 0)
+        self.metered = Metered(Timing(), self.book, 0)
+        self._reading: MeterReading | None = None
+
+    def see(self, now_ms: int, *ma: int, closed: bool = False, ordered: bool = False, at_ms: int | None = None) -> None:
+        if ma:
+            self._reading = MeterReading(now_ms if at_ms is None else at_ms, 1_000, 0, ma)
+        inputs = SOUND._replace(closed=closed, reading=self._reading)
+        self.metered.judge(inputs, ordered, OFFER_MA, now_ms)
+
+    def has(self, name: Name) -> bool:
+        return self.book.holds(name)
+
+
+@pytest.mark.parametrize("phase", [0, 1, 2])
+@pytest.mark.parametrize(("over_ma", "lasts_ms", "opens"), [(0, 9_000, False), (1, 6_999, False), (1, 7_000, True)])
+def test_over_current_counts_on_each_phase_from_its_limit_on(
+    phase: int, over_ma: int, lasts_ms: int, opens: bool
+) -> None:
+    eye = Eye()
+    ma = [0, 0, 0]
+    ma[phase] = 18_150 + over_ma  # (16 A + 0.5 A) · 1.1
+    eye.see(1_000, *ma, closed=True, ordered=True)
+    eye.see(1_000 + lasts_ms, *ma, closed=True, ordered=True)
+    assert eye.has(Name.OVER_CURRENT) is opens
+
+
+def test_a_reading_that_is_looked_at_again_is_not_a_second_one() -> None:
+    eye = Eye()
+    eye.see(1_000, 32_000, closed=True, ordered=True)
+    for now_ms in range(2_000, 10_000, 10):
+        eye.see(now_ms, closed=True, ordered=True)
+    assert not eye.book.faults
+
+
+@pytest.mark.parametrize(("pause_ms", "opens"), [(9_999, True), (10_000, False)])
+def test_over_a_silence_of_the_meter_nothing_has_lasted(pause_ms: int, opens: bool) -> None:
+    eye = Eye()
+    eye.see(1_000, 32_000, closed=True, ordered=True)
+    eye.see(1_000 + pause_ms, 32_000, closed=True, ordered=True)
+    assert eye.has(Name.OVER_CURRENT) is opens
+    eye = Eye()
+    eye.see(1_000, 500)
+    eye.see(1_000 + pause_ms, 500)
+    assert eye.has(Name.CURRENT_WHILE_OPEN) is opens
+
+
+@pytest.mark.parametrize(("ma", "lasts_ms", "latches"), [(499, 9_000, False), (500, 4_999, False), (500, 5_000, True)])
+def test_current_through_an_open_contactor_is_a_fault_of_its_own(ma: int, lasts_ms: int, latches: bool) -> None:
+    eye = Eye()
+    eye.see(1_000, 0, ma, 0)
+    eye.see(1_000 + lasts_ms, 0, ma, 0)
+    assert eye.has(Name.CURRENT_WHILE_OPEN) is latches
+    eye.see(30_000, 0, 0, 0)
+    eye.book.unplugged(40_000)
+    eye.book.acknowledged(40_000)
+    assert eye.has(Name.CURRENT_WHILE_OPEN) is latches
+    assert eye.metered.flows(40_000) is latches
+
+
+@pytest.mark.parametrize(("closed", "ordered"), [(True, False), (False, True), (True, True)])
+def test_a_contactor_that_is_closed_or_about_to_be_may_carry_current(closed: bool, ordered: bool) -> None:
+    eye = Eye()
+    for now_ms in range(1_000, 9_000, 1_000):
+        eye.see(now_ms, 16_000, closed=closed, ordered=ordered)
+    assert not eye.has(Name.CURRENT_WHILE_OPEN)
+
+
+def test_a_closing_between_two_readings_begins_the_count_anew() -> None:
+    eye = Eye()
+    eye.see(1_000, 16_000)
+    eye.see(2_000, closed=True, ordered=True)
+    eye.see(6_000, 16_000)
+    assert not eye.has(Name.CURRENT_WHILE_OPEN)
+
+
+def test_an_open_contactor_without_current_is_well() -> None:
+    eye = Eye()
+    for now_ms in range(1_000, 60_000, 1_000):
+        eye.see(now_ms, 0, 0, 0)
+    assert not eye.book.faults and not eye.metered.flows(59_000)
+
+
+@pytest.mark.parametrize(("age_ms", "flows"), [(3_000, True), (3_001, False)])
+def test_a_current_is_believed_for_three_seconds(age_ms: int, flows: bool) -> None:
+    eye = Eye()
+    eye.see(1_000, 16_000, closed=True, ordered=True)
+    assert eye.metered.flows(1_000 + age_ms) is flows
+    assert 4_001 in eye.metered.deadlines() and 11_000 in eye.metered.deadlines()
