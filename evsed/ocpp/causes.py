@@ -39,7 +39,7 @@ _UNREACHED = {
 # What OpenSSL says when the other side has only TLS that we refuse: an alert of its, or our own verdict.
 _TLS_VERSION = ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "WRONG_SSL_VERSION", "UNKNOWN_PROTOCOL")
 _TLS_CIPHERS = ("WRONG_CIPHER_RETURNED", "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
-# Our certificate is not what it wants. Under TLS 1.3 that is told too late to be told from a lost line.
+# Our certificate is not what it wants, or there is none.
 _OUR_CERTIFICATE = (
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
     "TLSV1_ALERT_UNKNOWN_CA",

@@ -15,9 +15,11 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidHandshake
 from websockets.typing import Subprotocol
 
 from evsed.core.central_systems import DialFailed
@@ -184,6 +186,7 @@ class Link:
         offered = self._exchange.dialect.subprotocol
         connection = await _Dial(
             self._url,
+            create_connection=_Connection,
             subprotocols=[Subprotocol(offered)],
             compression=None,
             proxy=None,
@@ -196,7 +199,7 @@ class Link:
             logger=_quiet,
             ssl=self._tls,
         )
-        if _chain(connection) > LONGEST_CHAIN:
+        if len(_chain(connection)) > LONGEST_CHAIN:
             connection.transport.abort()
             raise ChainTooLong
         if connection.subprotocol != offered:  # OCPP-J 1.6 §3.2: that is how it says no
@@ -246,6 +249,28 @@ class _Dial(connect):
         return exc
 
 
+class _Connection(ClientConnection):
+    """Under TLS 1.3 the other side judges our certificate when the handshake is over for us: its alert comes with the
+    first bytes that are read, and is the reason why no WebSocket was opened.
+    """
+
+    _alert: ssl.SSLError | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The line is gone."""
+        self._alert = exc if isinstance(exc, ssl.SSLError) else None
+        super().connection_lost(exc)
+
+    async def handshake(self, *args: Any, **kwargs: Any) -> None:
+        """Open the WebSocket. Raises what ended it."""
+        try:
+            await super().handshake(*args, **kwargs)
+        except InvalidHandshake:
+            if self._alert is not None:
+                raise self._alert from None
+            raise
+
+
 def _credentials(settings: CentralSettings) -> dict[str, str]:
     """HTTP Basic (OCPP-J 1.6 §6.2.2): the identity, and the bytes of the key."""
     if settings.key is None:
@@ -270,10 +295,14 @@ def _tls(settings: CentralSettings) -> ssl.SSLContext:
     return context
 
 
-def _chain(connection: ClientConnection) -> int:
-    """How many certificates led to the trusted root; 0 without TLS."""
+def _chain(connection: ClientConnection) -> tuple[bytes, ...]:
+    """The certificates that led to what is trusted, which is the last one, in DER; none without TLS."""
     tls = connection.transport.get_extra_info("ssl_object")
-    return 0 if tls is None else len(tls._sslobj.get_verified_chain())  # public from Python 3.13 on
+    if tls is None:
+        return ()
+    if hasattr(tls, "get_verified_chain"):  # public from Python 3.13 on
+        return tuple(tls.get_verified_chain())
+    return tuple(ssl.PEM_cert_to_DER_cert(one.public_bytes()) for one in tls._sslobj.get_verified_chain())
 
 
 def _port_is_one(url: str) -> bool:

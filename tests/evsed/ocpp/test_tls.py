@@ -53,6 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         chained=pki.make(folder, "chained", above),
         station=pki.make(folder, "station", root, common_name="SN1"),
         stranger=pki.make(folder, "stranger", other, common_name="SN1"),
+        old=pki.make(folder, "old", root, common_name="SN1", dates=pki.PAST),
     )
 
 
@@ -77,9 +78,10 @@ def refusing(context: ssl.SSLContext) -> Iterator[str]:
         peer, _ = listening.accept()
         with peer:
             with suppress(OSError):
-                context.wrap_socket(peer, server_side=True)
+                context.wrap_socket(peer.dup(), server_side=True)  # what fails closes its socket, and resets ours
             with suppress(OSError):
-                peer.recv(1)  # until the other side has read why
+                while peer.recv(4_096):  # until the other side has read why, and hangs up
+                    pass
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -190,12 +192,17 @@ def test_the_station_shows_its_certificate(made: SimpleNamespace) -> None:
     asyncio.run(run())
 
 
-def test_a_wrong_certificate_of_the_station_is_told(made: SimpleNamespace) -> None:
-    """TLS 1.2, where the refusal comes within the handshake."""
+@pytest.mark.parametrize(
+    ("suites", "own"),
+    [("ECDHE+AESGCM", "stranger"), ("ECDHE+AESGCM", "old"), (None, "stranger"), (None, "old"), (None, None)],
+)
+def test_a_wrong_certificate_of_the_station_is_told(made: SimpleNamespace, suites: str | None, own: str | None) -> None:
+    """Under TLS 1.2 the refusal comes within the handshake, under TLS 1.3 after it."""
 
     async def run() -> None:
-        with refusing(server_side(made.good, suites="ECDHE+AESGCM", clients=made.root.alone)) as url:
-            station = Station(url, ca_file=str(made.root.alone), certificate=str(made.stranger.path))
+        with refusing(server_side(made.good, suites=suites, clients=made.root.alone)) as url:
+            certificate = None if own is None else str(getattr(made, own).path)
+            station = Station(url, ca_file=str(made.root.alone), certificate=certificate)
             kinds, failed = await learns(station)
             assert kinds == {SecurityKind.REFUSED_BY_CENTRAL} and failed.refused
             await station.ends()
