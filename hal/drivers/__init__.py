@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from hal.contract import MeterChoice
     from hal.drivers.protocols import Meter
 
-FAMILIES: dict[str, str] = {}
+FAMILIES: dict[str, str] = {
+    "hid_reader": "hal.drivers.hid_reader",
+    "mfrc522": "hal.drivers.mfrc522",
+    "pn532": "hal.drivers.pn532",
+    "serial_reader": "hal.drivers.serial_reader",
+}
 """Our families of drivers for real parts: exact name → module with a table `PARTS`, see families.py."""
 
 
