@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from evsed import __version__
+from evsed.ctl_link import READING_S, Control, Trouble
 from evsed.ctl_text import (
     Paint,
     in_colours,
@@ -33,8 +33,6 @@ from evsed.ctl_text import (
 
 CONTROL = "/run/evsed/control.sock"
 HAL = "/run/evse-hal/hal.sock"
-PATIENCE_S = 30  # evsed answers within 25 s
-READING_S = 4  # what it has at hand
 RETRY_S = 0.5
 SIM_HELP = """\
 orders to the simulated plant of evse-hal --board sim:
@@ -58,75 +56,6 @@ NOT_DONE = {
     "UnlockFailed": "The plug could not be unlocked; pull and push it a little, then try again.",
     "NotSupported": "This outlet has no lock: its cable is fixed, or it has no bolt.",
 }
-
-
-class Trouble(Exception):
-    """It can't be done; the text is one sentence for the person at the shell."""
-
-
-class Control:
-    """A connection to the control socket of evsed. Use it in a `with` block; raises Trouble."""
-
-    def __init__(self, path: str, patience_s: float = PATIENCE_S) -> None:
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(patience_s)
-        try:
-            self._socket.connect(path)
-        except PermissionError:
-            self._socket.close()
-            raise Trouble(f"You may not use {path}; become a member of its group, or ask with sudo.") from None
-        except OSError as refused:
-            self._socket.close()
-            raise Trouble(
-                f"Nobody answers at {path} ({refused.strerror or refused}); start evsed, or name its socket with "
-                "--control-socket or EVSED_CONTROL."
-            ) from None
-        self._lines = self._socket.makefile("rb")
-
-    def __enter__(self) -> Control:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lines.close()
-        self._socket.close()
-
-    def ask(self, do: str, **details: object) -> dict[str, Any]:
-        """The answer to one question; details that are None are left out."""
-        said = {"do": do, **{name: value for name, value in details.items() if value is not None}}
-        try:
-            self._socket.sendall(json.dumps(said).encode() + b"\n")
-        except OSError as broken:
-            raise self._lost(broken) from None
-        return self._hear()
-
-    def watch(self) -> Iterator[dict[str, Any]]:
-        """The status now and at each change, for ever."""
-        yield self.ask("watch")["status"]
-        while True:
-            yield self._hear()["status"]
-
-    def _hear(self) -> dict[str, Any]:
-        try:
-            line = self._lines.readline()
-        except OSError as broken:
-            raise self._lost(broken) from None
-        if not line.endswith(b"\n"):
-            raise Trouble(f"evsed at {self._path} hung up; its log says why, or it restarts: try again.")
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise Trouble(f"What answers at {self._path} is not evsed; check --control-socket or EVSED_CONTROL.")
-        if "error" in answer:
-            raise Trouble(str(answer["error"]))
-        return answer
-
-    def _lost(self, error: OSError) -> Trouble:
-        if isinstance(error, TimeoutError):
-            return Trouble(f"evsed at {self._path} does not answer; look at 'systemctl status evsed'.")
-        return Trouble(f"The connection to evsed at {self._path} broke ({error.strerror or error}); try again.")
 
 
 # --- the words -----------------------------------------------------------------------------------------------

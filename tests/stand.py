@@ -36,7 +36,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from evsed.ctl import Control, Trouble
+from evsed.ctl_link import Control, Trouble
 from evsed.hal_link import HalClient, HalSilent
 from hal.contract import Outlet, SimAnswer
 from tests.undertaker import Undertaker

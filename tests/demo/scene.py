@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evsed.ctl import Control, Trouble
+from evsed.ctl_link import Control, Trouble
 from evsed.hal_link import HalClient, HalSilent
 from hal.contract import Outlet
 

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from evsed.ctl import Trouble
+from evsed.ctl_link import Trouble
 from evsed.ctl_text import wrapped
 from evsed.site import SiteError, load
 from tests.demo.network import Network
