@@ -98,8 +98,9 @@ def _check(path: Path) -> int:
     # -P: whatever lies in the folder from which a person asks is not ours.
     command = [sys.executable, "-P", "-m", "hal", "--check", str(path)]
     asked = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    if asked.returncode in (0, UNUSABLE):
+        sys.stderr.write(asked.stderr)  # what is wrong, or worries it
     if asked.returncode == UNUSABLE:
-        sys.stderr.write(asked.stderr)
         return UNUSABLE
     rest = (
         "" if asked.returncode == 0 else " to evsed; evse-hal could not be asked, so board and meters are not checked"

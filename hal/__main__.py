@@ -29,7 +29,7 @@ from hal.drivers.protocols import Meter
 from hal.iec61851 import STOP_WAIT_MS
 from hal.latches import LatchFile, forget_all
 from hal.make_safe import make_safe
-from hal.options import board_file, installation, meters, parse
+from hal.options import board_file, installation, meters, parse, worries
 from hal.server import Server
 from hal.settings import SettingsError
 from hal.system import Notifier, be_ordinary, start_log
@@ -63,8 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: Namespace) -> int:
     """Say whether all that the site decides can be obeyed here; starts nothing. Raises SettingsError."""
-    meters(installation(options), board_file(options))
+    chosen = meters(installation(options), board_file(options))
     _uids(options.allow_user)
+    for worry in worries(chosen):
+        sys.stderr.write(f"{worry}\n")
     sys.stdout.write(f"{options.check} is valid for evse-hal.\n")
     return 0
 
@@ -112,6 +114,8 @@ class _Hal:
         sys.setswitchinterval(SWITCH_S)
         for refused in make_safe(board):
             raise SettingsError(f"board {file.name} cannot be made safe: {refused}")
+        for worry in worries(chosen):
+            log.warning("! %s", worry)
         state, mailbox = _state(options), Mailbox()
         self._bus = Bus(_open_meters(chosen, board), board.readers(), mailbox)
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -156,3 +156,10 @@ def meters(site: Installation, board: BoardFile) -> tuple[MeterChoice, ...]:
     if site.meter or board.kind != "sim":
         return site.meter
     return tuple(MeterChoice(model="sdm630", port="sim", evse=evse) for evse in sorted(outlets))
+
+
+def worries(chosen: Iterable[MeterChoice]) -> Iterator[str]:
+    """A sentence for each meter that can be read but whose table is not sure."""
+    for meter in chosen:
+        if load_model(meter.model).beta:
+            yield f"outlet {meter.evse}: meter {meter.model} is beta: compare what it reads with its display"

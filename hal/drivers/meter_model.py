@@ -4,8 +4,9 @@ Rules this file upholds:
 - A table that can't work is refused when it is loaded, with one sentence.
 - `spare` lets the driver ask for up to so many registers more than it needs, in steps of `step`: RTU has no transaction
   number, so the count of registers is what tells an answer from a late one to an earlier question. Blocks of one
-  model never ask for the same count. With `spare = 0` only the silence after a time-out, the emptied input and the
-  plausibility of the values stand against an old answer to the same block.
+  model never ask for the same count. With `spare = 0`, where nobody knows what lies behind a block, only the silence
+  after a time-out, the emptied input and the plausibility of the values stand against an old answer to that block.
+- What would cost a question of its own and no charge needs (a frequency far from the rest) is left out of a table.
 """
 
 from __future__ import annotations
@@ -80,12 +81,40 @@ class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     voltage_mv: Positive
 
 
+class Factory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the meter's serial line is set when it leaves the factory, as far as that is known."""
+
+    baud: Annotated[int, msgspec.Meta(ge=1_200, le=115_200)] = 9_600
+    parity: Literal["N", "E", "O"] = "N"
+
+
+class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One number that is not measured: where it stands and how it is asked for."""
+
+    at: Address
+    type: RegisterType
+    function: Literal[3, 4] = 3
+
+
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The register in which a meter tells its model, and the `codes` that are known to mean one with this table."""
+
+    at: Address
+    type: RegisterType
+    codes: Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
+    function: Literal[3, 4] = 3
+
+
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One meter model. `answer_ms`: silence that counts as no answer. `late_ms`: the latest that an answer may come
     after that. `gap_ms`: rest between two requests. `resolution_wh`: the smallest step of the register.
+
+    `covers`: the meters of that maker with these registers. `beta`: the table rests on one source, or its sources
+    disagree. `note`: what an installer should know. `address`: the holding register with the meter's own address.
     """
 
     name: str
+    covers: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     function: Literal[3, 4]
     type: RegisterType
     max_registers: Count
@@ -98,6 +127,12 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     order: Literal["high-first", "low-first"] = "high-first"
     step: Positive = 1
     resolution_wh: Positive = 1
+    beta: bool = False
+    note: str = ""
+    factory: Factory = Factory()
+    identity: Identity | None = None
+    serial_number: Register | None = None
+    address: Register | None = None
 
 
 class Place(NamedTuple):
@@ -124,9 +159,14 @@ def quantities(model: Model) -> tuple[Quantity, ...]:
     )
 
 
+def words_of(kind: RegisterType) -> int:
+    """How many registers a number of that type takes."""
+    return int(kind[1:]) // 16
+
+
 def _place(model: Model, name: str, address: int, value: Value) -> Place:
     kind = value.type or model.type
-    words = max(1, int(kind[1:]) // 16)
+    words = words_of(kind)
     for index, block in enumerate(model.blocks):
         if block.at <= address and address + words <= block.at + block.count:
             return Place(index, slice(address - block.at, address - block.at + words), kind)

@@ -259,6 +259,12 @@ def test_a_check_starts_nothing_and_says_that_all_is_well(tmp_path: Path) -> Non
     assert two[0] == 0 and not (tmp_path / "state").exists()
 
 
+def test_a_check_says_that_a_table_of_a_meter_is_not_sure(tmp_path: Path) -> None:
+    code, said, worry = checked(tmp_path, SIM + METER.replace("sdm630", "orno-516"))
+    assert (code, said.split()[-1]) == (0, "evse-hal.")
+    assert worry == "outlet 1: meter orno-516 is beta: compare what it reads with its display\n"
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "sentence"),
     [

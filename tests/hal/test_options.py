@@ -155,7 +155,7 @@ def test_the_installers_meters_replace_it(tmp_path: Path) -> None:
         (METER + "evse = 2", r"meter\[1\].evse: board sim has no outlet 2"),
         (
             METER.replace("sdm120", "abacus"),
-            r"meter\[1\].model: no meter model is called 'abacus'; choose one of: sdm120",
+            r"meter\[1\].model: no meter model is called 'abacus'; choose one of: abb-b21, ",
         ),
     ],
 )

@@ -159,6 +159,7 @@ def test_decoding(words: list[int], kind: str, order: str, number: float | None)
 
 ABB = b"""
 name = "abb"
+covers = ["B23"]
 function = 3
 type = "i32"
 max_registers = 30

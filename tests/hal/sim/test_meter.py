@@ -15,6 +15,7 @@ FLOW = Flow(2_000_500 * PJ_PER_WH, (231_000, 229_000, 230_000), (16_000, 8_000, 
 
 TINY = b"""
 name = "tiny"
+covers = ["tiny"]
 function = 3
 type = "u32"
 order = "low-first"
