@@ -146,21 +146,26 @@ class Evsed:
         while self.inbox and self.restart is None:
             at_once(self.performer.turn(self.inbox.popleft()))
 
-    def renew(self) -> None:
-        """Every lease again, when it is time."""
-        if self.world.mono_ms >= self.renew_ms:
+    def renew(self, again: bool = False) -> None:
+        """Every lease again, when it is time; or `again` between two such times."""
+        due = self.world.mono_ms >= self.renew_ms
+        if due:
             self.renew_ms = self.world.mono_ms + RENEW_MS
-            for demand in self.demands.values():
-                self.world.grant(demand)
+        for demand in self.demands.values() if due or again else ():
+            self.world.grant(demand)
 
     def due_ms(self) -> int:
         """When `turn` must come next though nothing happens."""
+        return min(self.busy_ms(), self.renew_ms)
+
+    def busy_ms(self) -> int:
+        """The same, but for the renewal of the leases."""
         times = (
             self.exchange.next_deadline() if self.connected else None,
             self.redial_ms if self.may_dial() else None,
             self.clerk.due_ms(),
         )
-        return min(self._performer_due_ms(), self.renew_ms, *(at for at in times if at is not None))
+        return min((self._performer_due_ms(), *(at for at in times if at is not None)))
 
     def _performer_due_ms(self) -> int:
         due_ms = self.performer.due_ms()

@@ -1,9 +1,9 @@
 """A whole wallbox on one virtual clock: the real hal logic over the simulated plant, the real core, journal, session
 and dialect, and a central system in memory. Only time, the socket between the processes and the network are replaced.
 
-`advance` goes from event to event: quiet ticks are left out, nothing that anyone could notice is. Ticks stand on a grid
-of 10 ms. A power cut ends both processes and keeps the plant and the disk; `kill_hal` and `kill_evsed` end one of them.
-Each boot has a monotonic clock of its own.
+`advance` goes from event to event: quiet ticks are left out, nothing that anyone could notice is; a world that `leaps`
+leaves out quiet seconds too (tests/world/quiet.py). Ticks stand on a grid of 10 ms. A power cut ends both processes and
+keeps the plant and the disk; `kill_hal` and `kill_evsed` end one of them. Each boot has a monotonic clock of its own.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ from hal.tick import TICK_MS, Tick
 from tests.world.csms import NEW_YEAR_2027, Csms
 from tests.world.depot import VERSION, Depot
 from tests.world.life import NEVER_MS, Evsed
+from tests.world.quiet import quiet_until
 from tests.world.watch import Watch
 
 METER_MS = 1_000
 LIVELY_MS = 60  # after a person did something no tick is left out for so long
+LAST_ROUNDS_MS = 2 * METER_MS
 BOOT_MS = 500  # a monotonic clock has gone so far when the daemons start
 RESTART_S = 0.5  # RestartSec of the units
 TAG = "04A1B2C3"
@@ -95,16 +97,19 @@ class Wallbox:
         systems: tuple[CentralSystem, ...] = (CentralSystem("ws://csms", "basis"),),
         board: str = "sim",
         phase_ms: int = 0,
+        leaps: bool = False,
     ) -> None:
         self.folder, self.free, self.tags = folder, free, tags
         self.limits = limits or Limits()
         self.presets = dict(presets or {})
         self.network, self._phase_ms = network, phase_ms
+        self._leaps, self._leapt = leaps, False
         self.systems = systems
         self.dialled: list[Target] = []
         self.admits: Callable[[Target], str] = lambda target: ""
         self.disk_full = False
         self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS, 1
+        self.steps = 0
         self.ids: Iterator[int] = count(1)
         self.lines: list[str] = []
         self.moments: list[str] = []
@@ -259,11 +264,27 @@ class Wallbox:
         assert became, "\n".join(["it did not become so; the last lines:", *self.lines[-40:]])
 
     def _step(self, until: int) -> None:
+        if self._leaps:
+            self._leap(until)
         self.ms = min(until, max(self._next_ms(), self.ms + 1))
+        self.steps += 1
         self._now_due()
 
+    def _leap(self, until: int) -> None:
+        """Leave out whole rounds of routine; the next one stands where it would have stood."""
+        rounds = (min(until, quiet_until(self)) - LAST_ROUNDS_MS - self._meter_at_ms) // METER_MS
+        if rounds > 0 and self.evsed is not None:
+            self._meter_at_ms += rounds * METER_MS
+            self._tick_at_ms = self._on_grid(self._meter_at_ms)
+            self.evsed.renew_ms += rounds * METER_MS
+            self._leapt = True
+
+    def outside_ms(self) -> int:
+        """When something comes from outside of the plant and of evsed."""
+        return min(self._hal_at_ms, self.csms.next_ms())
+
     def _next_ms(self) -> int:
-        times = [self._meter_at_ms, self._hal_at_ms, self.csms.next_ms()]
+        times = [self._meter_at_ms, self.outside_ms()]
         if self.tick is not None:
             times.append(self._tick_at_ms)
         elif (change := self.board.next_change_ms(self.ms)) is not None:
@@ -289,7 +310,8 @@ class Wallbox:
         self._read_meters()
         self._poll_readers()
         if self.evsed is not None:
-            self.evsed.renew()
+            self.evsed.renew(again=self._leapt)
+        self._leapt = False
         self._run_tick()
         if self.evsed is not None:
             self.evsed.turn()

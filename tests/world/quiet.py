@@ -1,0 +1,53 @@
+"""How long nothing but routine will happen in a world: readings, leases and snapshots, each second and each the same.
+
+A world may leave such seconds out. What it leaves out is what nobody could notice: nothing is broken, nobody lays hands
+on anything, no frame is under way, and no deadline of plant, hal, core, session or disk falls into that time. What
+would have kept the quiet alive, readings and leases, is renewed before anything looks at its age; two rounds of routine
+come before whatever ends the quiet. `test_quiet.py` compares whole lives with and without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hal.iec61851 import FAR_MS
+from hal.outlet import OutletLoop
+from hal.sim.commands import _broken
+
+if TYPE_CHECKING:
+    from tests.world.wallbox import Wallbox
+
+CALM_MS = 100  # what hal has just begun to count shows in its next ticks
+
+
+def quiet_until(world: Wallbox) -> int:
+    """When the routine ends, on the clock of the world; now, where there is more than routine."""
+    evsed, tick = world.evsed, world.tick
+    if evsed is None or tick is None or evsed.inbox or evsed.restart is not None:
+        return world.ms
+    # The round begins with the reading; hal has nothing to look at before.
+    if min(world._tick_at_ms, evsed.renew_ms + world._since_ms) < world._meter_at_ms:
+        return world.ms
+    if world.ms < world._lively_ms + CALM_MS or any(any(_broken(bay)) for bay in world.plant.bays.values()):
+        return world.ms
+    mono_ms = world.mono_ms
+    loops = [_due_ms(loop, mono_ms) for loop in tick._all]
+    due_ms = min(evsed.busy_ms(), *loops) + world.ms - mono_ms
+    change_ms = world.board.next_change_ms(world.ms)
+    return min(due_ms, world.outside_ms(), FAR_MS if change_ms is None else change_ms)
+
+
+def _due_ms(loop: OutletLoop, now_ms: int) -> int:
+    """When time next changes something at an outlet whose lease and readings are kept fresh."""
+    metered = loop._judge._metered
+    astray = metered is not None and any(
+        timer._since_ms is not None for timer in (metered._over_current, metered._open_current)
+    )
+    if loop.due_ms <= now_ms + CALM_MS or astray:
+        return now_ms
+    judged = loop._judge.deadlines(now_ms)
+    of_readings = [] if metered is None else metered.deadlines()
+    moments = [loop._pilot.due_ms, *judged[: len(judged) - len(of_readings)]]
+    moments += [*loop._bolt.deadlines(now_ms), *loop._senses.deadlines()]
+    moments += [] if loop.ordered else [loop._rest_until_ms]
+    return min((moment for moment in moments if moment > now_ms), default=FAR_MS)

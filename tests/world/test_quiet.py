@@ -1,0 +1,103 @@
+"""A world that leaves out quiet seconds lives the same life as one that doesn't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world.csms import NEW_YEAR_2027
+from tests.world.messages import iso
+from tests.world.quiet import quiet_until
+from tests.world.wallbox import Wallbox
+
+PRESETS = {"AlignedDataCtrlr.Interval": "300"}
+
+
+def sleepy(world: Wallbox) -> None:
+    """Idle, then a charge that a schedule lowers and pauses, a car that is full, a line that is gone for a while."""
+    world.advance(200)
+    world.order("plug-in", "--cable", "20")
+    world.advance(3)
+    world.swipe()
+    world.advance(100)
+    world.csms.call("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": schedule(world)})
+    world.advance(800)
+    world.lose_line()
+    world.advance(400)
+    world.find_line()
+    world.advance(200)
+    world.order("car", "stop")
+    world.advance(200)
+    world.swipe()
+    world.advance(100)
+    world.unplug()
+    world.advance(200)
+
+
+def broken(world: Wallbox) -> None:
+    """Kills, a cut, a meter that is silent, a cable that is torn out, while nobody calls."""
+    world.advance(60)
+    world.charge(200)
+    world.kill_evsed(restart_s=0.5)
+    world.advance(200)
+    world.kill_hal(restart_s=0.5)
+    world.advance(200)
+    world.fault("meter-silent")
+    world.advance(90)
+    world.clear("meter-silent")
+    world.advance(200)
+    world.power_cut(300)
+    world.advance(200)
+    world.order("unplug", "--force")
+    world.advance(200)
+
+
+def schedule(world: Wallbox) -> dict[str, Any]:
+    periods = [{"startPeriod": at, "limit": limit} for at, limit in ((0, 16.0), (300, 8.0), (600, 0.0), (900, 10.0))]
+    begins = iso(NEW_YEAR_2027 + world.ms)
+    return {
+        "chargingProfileId": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": {
+            "startSchedule": begins,
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": periods,
+        },
+    }
+
+
+def lived(story: Callable[[Wallbox], None], folder: Path, leaps: bool) -> Wallbox:
+    world = Wallbox(folder, presets=PRESETS, leaps=leaps)
+    story(world)
+    world.close()
+    return world
+
+
+@pytest.mark.parametrize("story", [sleepy, broken])
+def test_the_central_system_hears_the_same_at_the_same_time(tmp_path: Path, story: Callable[[Wallbox], None]) -> None:
+    steady, leaping = (lived(story, tmp_path / str(leaps), leaps) for leaps in (False, True))
+    told = [[(m.at_ms, m.action, m.payload) for m in world.csms.received] for world in (steady, leaping)]
+    assert told[0] == told[1]
+    assert len(told[0]) > 30
+    assert steady.register() == leaping.register()
+    assert steady.watch.breaches == leaping.watch.breaches == []
+    assert leaping.steps < steady.steps / 3
+
+
+def test_there_is_no_quiet_where_something_is_broken_or_was_just_touched(tmp_path: Path) -> None:
+    world = Wallbox(tmp_path)
+    world.advance(60)
+    assert quiet_until(world) > world.ms + 60_000
+    world.fault("meter-silent")
+    world.advance(2)
+    assert quiet_until(world) == world.ms
+    world.clear("meter-silent")
+    assert quiet_until(world) == world.ms
+    world.kill_evsed()
+    assert quiet_until(world) == world.ms
+    world.close()
