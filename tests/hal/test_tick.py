@@ -73,6 +73,7 @@ def tell(box: Box, order: str) -> None:
         box.silence()
     elif word == "meter":
         box.meter(int(value))
+        box._renew_ms = box.now_ms  # what comes from outside is looked at in the next tick, also by a sparse clock
     elif word == "clear-faults":
         box.tick.acknowledge(1)
     elif word == "s2":
