@@ -4,6 +4,8 @@
     driver = "NAME"        # a family of hal/drivers or of a package that is installed, see drivers/families.py
     line = 17              # … and what its class for this role wants to know
 
+A pilot is one driver, or the two halves `[outlet.pilot.out]` and `[outlet.pilot.in]`, see drivers/pilot.py.
+
 Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
 - A class of a family is built from its own `Config`; it may have `close()`.
@@ -20,6 +22,7 @@ from typing import Any
 from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
 from hal.contract import MeterChoice
 from hal.drivers.families import FamilyError, parts_of
+from hal.drivers.pilot import HALVES, TwoHalves
 from hal.drivers.protocols import PartFailed, Parts, Reader
 from hal.settings import SettingsError, as_struct
 
@@ -50,7 +53,7 @@ class MetalBoard:
 
     def _part(self, outlet: OutletFile, role: str) -> Any:
         """One part, or None where there is no such. Raises BoardError."""
-        build = _builder(self._file, outlet, role)
+        build = _builder(self._file, outlet, role, self._bare)
         if build is None:
             return None
         try:
@@ -110,7 +113,7 @@ def check(board: BoardFile) -> None:
             _builder(board, outlet, role)
 
 
-def _builder(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], Any] | None:
+def _builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = False) -> Callable[[], Any] | None:
     """What builds one part; None = there is no such part. Raises BoardError."""
     options, where = getattr(outlet, role), _place(board, outlet, role)
     needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
@@ -118,12 +121,37 @@ def _builder(board: BoardFile, outlet: OutletFile, role: str) -> Callable[[], An
         if role in needed:
             raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
         return None
+    if role == "pilot" and "driver" not in options and options.keys() & HALVES.keys():
+        return _of_halves(where, options, bare)
+    return _of_driver(where, options, role)
+
+
+def _of_driver(where: str, options: dict[str, Any], role: str) -> Callable[[], Any]:
+    """What builds the part of one driver. Raises BoardError."""
     driver = _driver(where, options.get("driver"), role)
     own = {key: value for key, value in options.items() if key != "driver"}
     try:
         return partial(driver, as_struct(Path(where), own, driver.Config))
     except SettingsError as wrong:
         raise BoardError(str(wrong)) from None
+
+
+def _of_halves(where: str, options: dict[str, Any], bare: bool) -> Callable[[], Any]:
+    """What builds a pilot of two halves; bare, it only drives. Raises BoardError."""
+    for key in options.keys() | HALVES.keys():
+        if key not in HALVES or not isinstance(options.get(key), dict):
+            raise BoardError(f"{where}: `{key}` is missing or none of its tables, which are {', '.join(HALVES)}")
+    build = {key: _of_driver(f"{where}.{key}", options[key], role) for key, role in HALVES.items()}
+
+    def both() -> TwoHalves:
+        out = build["out"]()
+        try:
+            return TwoHalves(out, None if bare else build["in"]())
+        except BaseException:
+            out.close()
+            raise
+
+    return both
 
 
 def _driver(where: str, family: object, role: str) -> Any:

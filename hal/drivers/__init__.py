@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, str] = {
     "hid_reader": "hal.drivers.hid_reader",
+    "kernel_pwm": "hal.drivers.kernel_pwm",
     "mfrc522": "hal.drivers.mfrc522",
     "pn532": "hal.drivers.pn532",
     "serial_reader": "hal.drivers.serial_reader",

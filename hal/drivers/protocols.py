@@ -42,6 +42,32 @@ class Pilot(Protocol):
         """
 
 
+class PilotOut(Protocol):
+    """The generator of a `Pilot` that is put together from two halves."""
+
+    def drive(self, permille: float) -> None:
+        """See `Pilot.offer`."""
+
+    def verify(self) -> None:
+        """Raises PartFailed where it is known not to drive what it was told. Asked in every tick."""
+
+    def close(self) -> None:
+        """Leave +12 V on the line."""
+
+
+class PilotIn(Protocol):
+    """The measuring half of such a `Pilot`."""
+
+    def expect(self, permille: float) -> None:
+        """What the line is driven with from now on; what was measured before counts no more."""
+
+    def volts(self) -> tuple[float, float, int]:
+        """See `Pilot.volts`."""
+
+    def close(self) -> None:
+        """Give the converter back."""
+
+
 class Contactor(Protocol):
     """The power contactor with its mirror contact."""
 

@@ -1,0 +1,153 @@
+"""The pilot's generator: a channel of the Pi's PWM block, driven by the kernel.
+
+    [outlet.pilot.out]
+    driver = "kernel_pwm"
+    gpio = 18              # with dtoverlay=pwm,pin=18,func=2 in config.txt
+    inverted = false       # true where a high GPIO makes −12 V, as behind one transistor or an optocoupler
+
+Why not gpiozero: none of its pin factories drives the PWM block. Its PWM is a thread that sleeps, and its duty a whole
+percent, cut off: 16 A (26.67 %) would be offered as 15.6 A, with edges tens of microseconds late. The kernel's is made
+by hardware in steps of 20 ns, which is 1.2 mA, and needs no CPU.
+
+Rules this file upholds:
+- The block is found by the name of its device; the number of a pwmchip differs by kernel.
+- No order of writes makes the kernel refuse one, nor puts anything between the old drive and the new one on the line.
+- Another's setting is taken over through +12 V for at least one of its cycles; after that the channel is never
+  disabled: a disabled channel leaves its pin low, and that is −12 V or +12 V only by chance.
+- What the kernel says of period, polarity and duty is compared with what was asked, again and again. It does not know
+  the true frequency (old kernels on a Pi 4 are 7 % fast): that is measured at commissioning.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from time import sleep
+from typing import Literal
+
+import msgspec
+
+from hal.drivers import sysfs
+from hal.drivers.protocols import PartFailed
+
+PERIOD_NS = 1_000_000  # IEC 61851-1 A.2: 1 kHz
+STEP_NS = 20
+LONGEST_WAIT_S = 0.1
+
+CLASS = "/sys/class/pwm"
+_BCM = {12: 0, 13: 1, 18: 0, 19: 1}
+BLOCKS = {  # device: GPIO → channel
+    "3f20c000.pwm": _BCM,  # Pi 3, Zero 2 W
+    "fe20c000.pwm": _BCM,  # Pi 4
+    "1f00098000.pwm": {12: 0, 13: 1, 18: 2, 19: 3},  # Pi 5
+}
+_FUNCTIONS = {12: 4, 13: 4, 18: 2, 19: 2}
+
+
+class PwmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Keys beside `driver`."""
+
+    gpio: Literal[12, 13, 18, 19]
+    inverted: bool = False
+
+
+class KernelPwm:
+    """A `PilotOut`. Built, it drives +12 V."""
+
+    Config = PwmConfig
+
+    def __init__(self, config: PwmConfig) -> None:
+        self._inverted = config.inverted
+        self._folder = _channel(config.gpio)
+        self._duty_ns = self._high_ns(1_000.0)
+        if not self._is_ours():
+            self._take_over()
+        self.drive(1_000.0)
+
+    def drive(self, permille: float) -> None:
+        """Share of the high level: 1000 = +12 V, 0 = −12 V. Never more than asked for. Raises PartFailed."""
+        self._duty_ns = self._high_ns(permille)
+        try:
+            self._write("duty_cycle", self._duty_ns)
+        except OSError as refused:
+            raise PartFailed(f"pilot: {self._folder}: {refused.strerror}") from None
+        self.verify()
+        if not self._is_ours():
+            raise PartFailed(f"pilot: {self._folder}: another program has changed the PWM's period, polarity or enable")
+
+    def verify(self) -> None:
+        """Whether the kernel still has the duty that was written. Raises PartFailed."""
+        try:
+            duty = self._read("duty_cycle")
+        except OSError as gone:
+            raise PartFailed(f"pilot: {self._folder}: {gone.strerror}") from None
+        if duty != str(self._duty_ns):
+            raise PartFailed(f"pilot: {self._folder}: the duty is {duty} ns, {self._duty_ns} ns were written")
+
+    def close(self) -> None:
+        """Leave +12 V on the line, driven by the hardware alone."""
+        try:
+            self.drive(1_000.0)
+        except PartFailed:
+            return  # whoever drove it last has been told
+
+    def _high_ns(self, permille: float) -> int:
+        """The GPIO's high time for a share of the pilot's high level, rounded down in terms of the pilot."""
+        pilot_ns = int(permille * PERIOD_NS / 1_000 / STEP_NS + 1e-6) * STEP_NS
+        return PERIOD_NS - pilot_ns if self._inverted else pilot_ns
+
+    def _is_ours(self) -> bool:
+        """Whether period, polarity and enable are as they must be."""
+        try:
+            said = [self._read(name) for name in ("period", "polarity", "enable")]
+        except OSError as gone:
+            raise PartFailed(f"pilot: {self._folder}: {gone.strerror}") from None
+        return said == [str(PERIOD_NS), "normal", "1"]
+
+    def _take_over(self) -> None:
+        """From whatever another program or the firmware has left. Raises PartFailed."""
+        try:
+            was_ns = int(self._read("period"))
+            if self._read("enable") == "1":
+                high = (self._read("polarity") == "normal") is not self._inverted
+                self._write("duty_cycle", was_ns if high else 0)
+                sleep(min(2 * max(was_ns, PERIOD_NS) / 1e9, LONGEST_WAIT_S))
+                self._write("enable", 0)
+            if self._read("polarity") != "normal":
+                self._write("polarity", "normal")  # refused while enabled
+            if int(self._read("duty_cycle")) > PERIOD_NS:
+                self._write("duty_cycle", 0)  # a period below its duty would be refused
+            self._write("period", PERIOD_NS)
+            if (got := self._read("period")) != str(PERIOD_NS):
+                raise PartFailed(f"pilot: {self._folder}: the kernel gives a period of {got} ns, not {PERIOD_NS} ns")
+            self._write("duty_cycle", self._duty_ns)
+            self._write("enable", 1)
+        except (OSError, ValueError) as refused:
+            raise PartFailed(f"pilot: {self._folder}: {refused}") from None
+
+    def _read(self, name: str) -> str:
+        return sysfs.read(f"{self._folder}/{name}")
+
+    def _write(self, name: str, value: object) -> None:
+        sysfs.write(f"{self._folder}/{name}", value)
+
+
+def _channel(gpio: int) -> str:
+    """The folder of the GPIO's channel, exported where it is not yet. Raises PartFailed."""
+    chips = {chip.joinpath("device").resolve().name: chip for chip in Path(CLASS).glob("pwmchip*")}
+    found = sorted(chips.keys() & BLOCKS.keys())
+    if len(found) != 1:
+        overlay = f"dtoverlay=pwm,pin={gpio},func={_FUNCTIONS[gpio]}"
+        others = ", ".join(sorted(chips)) or "none"
+        raise PartFailed(f"pilot: no PWM of a Raspberry Pi (there is {others}); put {overlay} into config.txt")
+    number, chip = BLOCKS[found[0]][gpio], str(chips[found[0]])
+    folder = f"{chip}/pwm{number}"
+    if not os.path.isdir(folder):
+        try:
+            sysfs.write(f"{chip}/export", number)
+        except OSError as refused:
+            raise PartFailed(f"pilot: channel {number} of {chip}: {refused.strerror}") from None
+    return folder
+
+
+PARTS = {"pilot_out": KernelPwm}
