@@ -8,12 +8,14 @@ A pilot is one driver, or the two halves `[outlet.pilot.out]` and `[outlet.pilot
 
 Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
-- A class of a family is built from its own `Config`; it may have `close()`.
+- A class of a family is built from its own `Config`; it may have `close()`, and `warning()` for what a builder should
+  hear at each start.
 - What must be made safe is built though other parts are broken.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,8 @@ from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.pilot import HALVES, TwoHalves
 from hal.drivers.protocols import PartFailed, Parts, Reader
 from hal.settings import SettingsError, as_struct
+
+log = logging.getLogger("hal.boards")
 
 SAFETY = ("contactor", "enable", "pilot")
 
@@ -42,6 +46,10 @@ class MetalBoard:
         except BaseException:
             self.close()
             raise
+        if not bare:
+            for sentence in sorted({part.warning() or "" for part in self._built if hasattr(type(part), "warning")}):
+                if sentence:
+                    log.warning("! board %s: %s", self.name, sentence)
 
     def _outlet(self, outlet: OutletFile) -> OutletBoard:
         wanted = SAFETY if self._bare else ROLES

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from hal.drivers.protocols import Meter
 
 FAMILIES: dict[str, str] = {
+    "gpiod": "hal.drivers.gpiod_parts",
+    "gpiozero": "hal.drivers.gpiozero_parts",
     "hid_reader": "hal.drivers.hid_reader",
     "kernel_pwm": "hal.drivers.kernel_pwm",
     "mfrc522": "hal.drivers.mfrc522",
