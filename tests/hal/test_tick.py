@@ -91,7 +91,7 @@ def changes(box: Box) -> list[tuple[int, Outlet]]:
     return told
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(STORY, st.booleans())
 def test_the_quiet_look_sees_no_less_than_the_full_thought(story: list[tuple[str, int]], d: bool) -> None:
     quick, full = (Box(sim_board(allow_d=d), Limits(grace_s=5), metered=[1]) for _ in range(2))
@@ -105,7 +105,7 @@ def test_the_quiet_look_sees_no_less_than_the_full_thought(story: list[tuple[str
     assert changes(quick) == changes(full)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(STORY)
 @example([("plug-in", 1), ("fault pilot-stuck", 1), ("allow 16000", 5)])
 @example([("plug-in", 1), ("fault pp-broken", 1), ("fault pilot-stuck", 32)])
@@ -124,7 +124,7 @@ def test_a_clock_that_skips_to_the_next_deadline_misses_nothing(story: list[tupl
 
 
 @given(STORY)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_is_offered_is_never_above_the_least_limit_for_longer_than_the_spacing(
     story: list[tuple[str, int]],
 ) -> None:

@@ -21,7 +21,7 @@ from tests.world.wallbox import TAG, Wallbox
 
 LONGEST_REPLY = 65_536
 ANSWERED_WITHIN_S = 61
-FEW = settings(max_examples=2_000 if LONG else 40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=2_000 if LONG else 40, suppress_health_check=[HealthCheck.too_slow])
 
 
 def idle(world: Wallbox) -> None:

@@ -268,7 +268,7 @@ def wallbox() -> Iterator[Wallbox]:
         judge(world)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.data())
 def test_the_composite_is_what_the_pilot_then_offers(data: st.DataObject) -> None:
     """Through both processes: where the plan has held long enough to be followed, it is on the pilot."""

@@ -238,7 +238,7 @@ def test_what_may_speak_again_makes_no_room(lasting: InstalledProfile) -> None:
 # --- any book ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stacks(most=12, evses=(0, 1, 2)), profiles(99, (0, 1, 2)))
 def test_a_book_never_holds_two_for_one_place(several: list[InstalledProfile], last: InstalledProfile) -> None:
     filled = ProfileBook((), Capacity(9, 6, 99))
@@ -258,7 +258,7 @@ def test_a_book_never_holds_two_for_one_place(several: list[InstalledProfile], l
     assert found <= {id(one) for one in live.values()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     stacks(most=8, evses=(0, 1, 2)),
     st.builds(

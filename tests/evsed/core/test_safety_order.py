@@ -249,7 +249,7 @@ OFTEN = ("plug in", "car asks", "card", "wait", "wait", "answer", "answer all", 
 steps = st.tuples(st.sampled_from((*STEPS, *OFTEN, *OFTEN)), st.integers(0, 255))
 
 
-@settings(max_examples=STORIES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=STORIES, suppress_health_check=[HealthCheck.too_slow])
 @given(st.booleans(), st.booleans(), st.lists(steps, min_size=5, max_size=50))
 def test_in_any_story_every_turn_is_safe_and_in_the_end_all_is_told(
     free: bool, socket: bool, told: list[tuple[str, int]]

@@ -54,7 +54,7 @@ def test_without_a_date_the_composite_has_none() -> None:
 
 # --- any stack -----------------------------------------------------------------------------------------------
 
-SHORT = settings(max_examples=60, deadline=None)
+SHORT = settings(max_examples=60)
 SECONDS = st.integers(-2 * DAY_S, 9 * DAY_S)
 BEGAN = st.sampled_from([NOON - DAY_MS, NOON - 1_000, NOON])
 

@@ -191,7 +191,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(JSON, max_size=6), st.integers(2, 4))
 def test_any_array_is_read_or_refused(rest: list[object], kind: int) -> None:
     for message in ([kind, "a", *rest], rest):
@@ -199,7 +199,7 @@ def test_any_array_is_read_or_refused(rest: list[object], kind: int) -> None:
             assert read(json.dumps(message)) is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet='[]{}",:\\u0dDeE1-+.2nulltrue ', max_size=60), st.randoms(use_true_random=False))
 def test_any_text_is_read_or_refused(text: str, chance: random.Random) -> None:
     whole = '[2,"id-1","ChangeConfiguration",{"key":"a","value":"b"}]'

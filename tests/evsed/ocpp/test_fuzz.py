@@ -22,7 +22,7 @@ from tests.evsed.ocpp.world import Peers
 from tests.world.second_opinion import objection
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-MANY = settings(max_examples=10_000 if LONG else 300, deadline=None)
+MANY = settings(max_examples=10_000 if LONG else 300)
 LONGEST_REPLY = 65_536
 SENT = {OUTBOUND[type(report)].action: report for report, _ in REPORTS}
 
@@ -73,7 +73,7 @@ def test_every_answer_delivers_or_fails_its_report(answered: tuple[str, Any]) ->
     assert isinstance(peers.events[-1], Delivered)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_what_is_drawn_as_valid_is(data: st.DataObject) -> None:
     """Else the fuzz would only ever knock at the door."""

@@ -142,7 +142,7 @@ FRAMES = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(FRAMES), st.randoms(use_true_random=False), st.text(max_size=5), st.integers(0, 10**12))
 def test_no_frame_ends_the_loop(frame: str, chance: random.Random, insert: str, now_ms: int) -> None:
     session = Session(CODES, Counter())

@@ -79,7 +79,7 @@ CHANGES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CHANGES, max_size=12))
 def test_any_order_of_changes_ends_as_two_dictionaries_would(folder: Path, history: list[Persist]) -> None:
     shutil.rmtree(folder)

@@ -109,7 +109,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(WORDS, max_size=8), max_size=8))
 def test_no_words_break_the_plant(orders: list[list[str]]) -> None:
     hand = Hand()

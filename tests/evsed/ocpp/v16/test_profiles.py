@@ -219,7 +219,7 @@ def test_what_can_not_be_told_is_rejected() -> None:
     assert encoded(Verdict.REJECTED) == {"status": "Rejected"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**9))
 def test_every_amount_is_told_in_tenths_and_never_too_high(amount: int) -> None:
     payload = encoded(Composite(1, T0, 1, RateUnit.WATTS, (CompositePeriod(0, amount),)))
@@ -228,7 +228,7 @@ def test_every_amount_is_told_in_tenths_and_never_too_high(amount: int) -> None:
     assert len(repr(limit).partition(".")[2]) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000_000))
 def test_every_limit_of_one_decimal_comes_back_as_it_was(tenths: int) -> None:
     one = {"chargingSchedulePeriod": [{"startPeriod": 0, "limit": tenths / 10}]}
