@@ -26,7 +26,7 @@ def open_meter(choice: MeterChoice, port: str, now_ms: Callable[[], int] | None 
 
     `now_ms` dates its readings; without it that is the monotonic clock of the machine.
     """
-    # Loaded only where a meter is: the framing library costs 8 MiB and 50 ms.
+    # Loaded only where a meter is.
     from hal.bus import monotonic_ms
     from hal.drivers.meter_model import load_model
     from hal.drivers.register_meter import RegisterMeter
