@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 FAMILIES: dict[str, str] = {
     "gpiod": "hal.drivers.gpiod_parts",
     "gpiozero": "hal.drivers.gpiozero_parts",
+    "iio": "hal.drivers.iio",
     "hid_reader": "hal.drivers.hid_reader",
     "kernel_pwm": "hal.drivers.kernel_pwm",
     "mfrc522": "hal.drivers.mfrc522",
     "pn532": "hal.drivers.pn532",
     "serial_reader": "hal.drivers.serial_reader",
+    "w1": "hal.drivers.w1",
 }
 """Our families of drivers for real parts: exact name → module with a table `PARTS`, see families.py."""
 

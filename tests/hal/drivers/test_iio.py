@@ -1,0 +1,190 @@
+"""Proximity and NTC by a converter of the kernel, on a folder that looks like its; the arithmetic by sweeps."""
+
+from __future__ import annotations
+
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hal.drivers import iio
+from hal.drivers.background import STALE_MS, Background
+from hal.drivers.iio import PARTS, plug_ohms
+from hal.drivers.protocols import NoReading, PartFailed
+from hal.drivers.resistors import Divider, NtcTable
+from hal.iec61851 import cable_ma
+from hal.settings import SettingsError, convert
+from hal.sim.socket import PP_OHMS
+
+PP = {"device": "ads1115", "channel": 1, "supply_mv": 5_000, "pull_ohms": 330}
+NTC = {
+    "device": "ads1115",
+    "channel": 2,
+    "supply_mv": 3_300,
+    "pull_ohms": 10_000,
+    "points": [[25, 10_000], [85, 1_070]],
+}
+
+
+def ntc_ohms(celsius: float, ohms_25: float, beta: float) -> float:
+    """As a data sheet computes it."""
+    return ohms_25 * exp(beta * (1 / (celsius + 273.15) - 1 / 298.15))
+
+
+class Converter:
+    """An ADS1115 as the kernel shows it; `ohms` hang below a divider."""
+
+    def __init__(self, folder: Path, name: str = "ads1115", address: str = "1-0048", number: int = 0) -> None:
+        self.folder = folder / "devices" / address / f"iio:device{number}"
+        self.folder.mkdir(parents=True)
+        (folder / f"iio:device{number}").symlink_to(self.folder)
+        (self.folder / "name").write_text(f"{name}\n")
+        (self.folder / "in_voltage_scale").write_text("0.187500000\n")
+        for channel in range(4):
+            self.show(channel, 0)
+
+    def show(self, channel: int, mv: float) -> None:
+        (self.folder / f"in_voltage{channel}_raw").write_text(f"{round(mv / 0.1875)}\n")
+
+    def hang(self, channel: int, ohms: float | None, options: dict[str, Any]) -> None:
+        share = 1.0 if ohms is None else ohms / (ohms + options["pull_ohms"])
+        self.show(channel, options["supply_mv"] * share)
+
+
+@pytest.fixture
+def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Converter:
+    monkeypatch.setattr(iio, "DEVICES", str(tmp_path))
+    return Converter(tmp_path)
+
+
+def build(role: str, options: dict[str, Any], **more: Any) -> Any:
+    return PARTS[role](convert(options, PARTS[role].Config), **more)
+
+
+# --- proximity -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ohms", "ma"),
+    [(ohms, cable * 1_000) for cable, ohms in PP_OHMS.items()]
+    + [(None, None), (0.0, 0), (1_100, 13_000), (2_460, 13_000), (400, 20_000), (164, 32_000), (80, 63_000)]
+    + [(50_000, None), (6_000, 0)],
+)
+def test_every_plug_is_known_by_its_resistor(converter: Converter, ohms: float | None, ma: int | None) -> None:
+    converter.hang(1, ohms, PP)
+    part = build("proximity", PP)
+    assert cable_ma(part.ohms()) == ma
+    part.close()
+
+
+def test_the_arithmetic_is_exact_over_the_whole_range() -> None:
+    divider = Divider(5_000, 330)
+    for ohms in range(1, 9_999, 7):
+        assert plug_ohms(divider, 5_000 * ohms / (ohms + 330)) == pytest.approx(ohms)
+
+
+def test_looking_never_measures_and_a_value_that_grows_old_is_a_part_that_failed() -> None:
+    now, answers = [0], [5.0, OSError("bus fault")]
+
+    def measure() -> float:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    background = Background("proximity", measure, lambda: now[0])
+    now[0] += STALE_MS
+    assert background.look() == 5.0
+    background.measure()
+    now[0] += 1
+    with pytest.raises(PartFailed, match="proximity: bus fault"):
+        background.look()
+    answers.append(7.0)
+    background.measure()
+    assert background.look() == 7.0
+
+
+def test_its_thread_measures_by_itself(converter: Converter) -> None:
+    part = build("proximity", PP)
+    for _ in range(1_000):
+        converter.hang(1, 220.0, PP)
+        if part.ohms() == pytest.approx(220.0, rel=0.01):
+            break
+        part.background._end.wait(0.01)
+    assert part.ohms() == pytest.approx(220.0, rel=0.01)
+    part.close()
+
+
+# --- finding a converter -----------------------------------------------------------------------------------------
+
+
+def test_two_of_a_kind_are_told_by_their_address(tmp_path: Path, converter: Converter) -> None:
+    Converter(tmp_path, address="1-0049", number=1).hang(1, 680.0, PP)
+    part = build("proximity", PP | {"device": "1-0049"})
+    assert part.ohms() == pytest.approx(680.0, rel=0.01)
+    part.close()
+    with pytest.raises(
+        PartFailed, match="2 converters are called `ads1115`; there is ads1115 at 1-0048, ads1115 at 1-"
+    ):
+        build("proximity", PP)
+
+
+def test_a_converter_that_is_not_there(converter: Converter) -> None:
+    with pytest.raises(PartFailed, match="no converter is called `mcp3208`; there is ads1115 at 1-0048"):
+        build("proximity", PP | {"device": "mcp3208"})
+    with pytest.raises(OSError, match="in_voltage9_raw"):
+        build("proximity", PP | {"channel": 9})
+
+
+# --- temperature -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("celsius", [-20, 0, 25, 40, 71, 85, 110])
+def test_a_temperature(converter: Converter, celsius: int) -> None:
+    converter.hang(2, ntc_ohms(celsius, 10_000, 3_977), NTC)
+    points = [[25, 10_000], [85, round(ntc_ohms(85, 10_000, 3_977))]]
+    assert build("thermometer", NTC | {"points": points}).read() == pytest.approx(celsius * 1_000, abs=300)
+
+
+def test_between_the_points_of_a_long_table_no_degree_is_off() -> None:
+    table = NtcTable([(c, round(ntc_ohms(c, 10_000, 3_435))) for c in (-20, 0, 25, 50, 85, 105)])
+    for celsius in range(-40, 120):
+        assert table.mc(ntc_ohms(celsius, 10_000, 3_435)) == pytest.approx(celsius * 1_000, abs=300)
+
+
+@pytest.mark.parametrize("ohms", [None, 0.0, 1.0, 9_000_000.0])
+def test_a_broken_or_shorted_wire_is_no_reading(converter: Converter, ohms: float | None) -> None:
+    converter.hang(2, ohms, NTC)
+    with pytest.raises(NoReading, match="broken or shorted"):
+        build("thermometer", NTC).read()
+
+
+def test_a_converter_that_goes_is_no_reading(converter: Converter) -> None:
+    converter.hang(2, 10_000, NTC)
+    thermometer = build("thermometer", NTC)
+    (converter.folder / "in_voltage2_raw").unlink()
+    with pytest.raises(NoReading, match="the converter gave nothing"):
+        thermometer.read()
+
+
+@pytest.mark.parametrize(
+    ("role", "options", "sentence"),
+    [
+        ("thermometer", NTC | {"points": [[25, 10_000], [85, 20_000]]}, "less ohms at each higher one"),
+        ("thermometer", NTC | {"points": [[25, 10_000], [25, 9_000]]}, "two or more temperatures"),
+        ("thermometer", NTC | {"points": [[25, 10_000]]}, "points must have at least 2 items"),
+        ("proximity", PP | {"pull_ohms": 0}, "pull_ohms must be at least 50"),
+        ("proximity", {"device": "ads1115"}, "is missing"),
+    ],
+)
+def test_a_table_that_cannot_be_obeyed(role: str, options: Any, sentence: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        convert(options, PARTS[role].Config)
+    assert sentence in str(wrong.value) and "\n" not in str(wrong.value)
+
+
+def test_a_file_that_says_nothing_is_a_part_that_failed(converter: Converter) -> None:
+    (converter.folder / "in_voltage1_raw").write_text("\n")
+    with pytest.raises(PartFailed, match="channel 1 says ''"):
+        build("proximity", PP)
