@@ -14,9 +14,11 @@ from evsed.core import events
 from evsed.core.effects import Demand
 from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
-from hal.contract import LEASE_MS, PLUGGED, Cp, Lease, Outlet, Snapshot
+from hal.contract import LEASE_MS, PLUGGED, Cp, Lease, Outlet, Owner, Snapshot
 
 WANTS = {Cp.C, Cp.D}
+KNOWN = {Owner.LEASE, Owner.INSTALLER, Owner.CABLE}
+"""Owners of limits that hal has from us, from the same file, or that are told with the plug."""
 
 
 class HalView:
@@ -86,7 +88,17 @@ def _faults(_: Outlet | None, after: Outlet) -> events.Event:
 
 
 def _offer(_: Outlet | None, after: Outlet) -> events.Event:
-    return events.OfferMoved(after.evse, after.offered_ma, after.board_ma, after.reason)
+    return events.OfferMoved(after.evse, after.offered_ma, _limits(after), after.reason)
+
+
+def _limits(outlet: Outlet) -> tuple[tuple[str, int], ...]:
+    return tuple((limit.owner.value, limit.max_ma) for limit in outlet.limits if limit.owner not in KNOWN)
+
+
+def _warmth(before: Outlet | None, after: Outlet) -> events.Event | None:
+    if before is None and not after.temperatures:
+        return None
+    return events.Warmed(after.evse, tuple((warm.place, warm.mc) for warm in after.temperatures))
 
 
 def _lock(_: Outlet | None, after: Outlet) -> events.Event:
@@ -148,7 +160,8 @@ Facts = Callable[[Outlet], object]
 Maker = Callable[[Outlet | None, Outlet], events.Event | None]
 RULES: tuple[tuple[Facts, Maker], ...] = (
     (lambda o: tuple((f.name, f.latched) for f in o.faults), _faults),
-    (lambda o: (o.offered_ma, o.board_ma, o.reason), _offer),
+    (lambda o: (o.offered_ma, _limits(o), o.reason), _offer),
+    (lambda o: o.temperatures, _warmth),
     (lambda o: o.locked, _lock),
     (lambda o: o.meter, _meter),
     (lambda o: o.closed, _contactor),

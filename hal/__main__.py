@@ -117,7 +117,7 @@ class _Hal:
         for worry in worries(chosen):
             log.warning("! %s", worry)
         state, mailbox = _state(options), Mailbox()
-        self._bus = Bus(_open_meters(chosen, board), board.readers(), mailbox)
+        self._bus = Bus(_open_meters(chosen, board), board.readers(), mailbox, board.thermometers())
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
         self._latches = LatchFile(state, board.outlets, self._server.wake)
         metered = [choice.evse for choice in chosen]

@@ -1,4 +1,4 @@
-"""The slow devices: meters and card readers, each asked at its own pace, their dated answers in a mailbox.
+"""The slow devices: meters, readers and thermometers, each asked at its own pace, their dated answers in a mailbox.
 
 Rules this file upholds:
 - One thread a device: a slow or broken one delays only itself, and never the tick. (Meters on one serial line take
@@ -16,10 +16,13 @@ from collections.abc import Callable, Mapping
 from threading import Event, Lock, Thread
 
 from hal.contract import MeterReading, TagSeen
-from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
+from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader, Thermometer
+from hal.heat import Warmth
 
 METER_MS = 1_000
 READER_MS = 200
+THERMOMETER_MS = 2_000
+BELIEVED_MC = range(-40_000, 150_001)
 LONGEST_TAG = 64  # characters; no card has more than 20 hexadecimal digits
 LONGEST_PAUSE_MS = 10_000
 _PATIENT_FAILURES = 3
@@ -41,6 +44,7 @@ class Mailbox:
         self._meters: dict[int, MeterReading] = {}
         self._tags: dict[int, TagSeen] = {}
         self._silences: dict[int, str] = {}
+        self._warmths: Mapping[int, Warmth] = {}
 
     def meter(self, evse: int) -> MeterReading | None:
         """The last believed reading of that outlet's meter."""
@@ -53,6 +57,15 @@ class Mailbox:
     def tag(self, evse: int) -> TagSeen | None:
         """The last card that was shown at that outlet."""
         return self._tags.get(evse)
+
+    def warmths(self) -> Mapping[int, Warmth]:
+        """The last believed reading of each thermometer; another mapping with each."""
+        return self._warmths
+
+    def put_warmth(self, sensor: int, warmth: Warmth) -> None:
+        """A new reading of a thermometer."""
+        with self._lock:
+            self._warmths = {**self._warmths, sensor: warmth}
 
     def put_meter(self, evse: int, reading: MeterReading) -> None:
         """A new reading."""
@@ -71,25 +84,35 @@ class Mailbox:
 
 
 class Bus:
-    """Asks `meters` and `readers`, given by outlet, and puts what they say into `mailbox`."""
+    """Asks `meters` and `readers`, given by outlet, and thermometers, and puts what they say into `mailbox`."""
 
     def __init__(
         self,
         meters: Mapping[int, Meter],
         readers: Mapping[int, Reader],
         mailbox: Mailbox,
+        thermometers: Mapping[int, Thermometer] = {},
         *,
         meter_ms: int = METER_MS,
         reader_ms: int = READER_MS,
+        thermometer_ms: int = THERMOMETER_MS,
         now_ms: Callable[[], int] = monotonic_ms,
     ) -> None:
         self._mailbox = mailbox
         self._now_ms = now_ms
         self._stopping = Event()
-        self._devices: list[Meter | Reader] = [*meters.values(), *readers.values()]
+        self._devices: list[Meter | Reader | Thermometer] = [
+            *meters.values(),
+            *readers.values(),
+            *thermometers.values(),
+        ]
         self._threads = [
             *(self._thread(f"meter {n}", self._meter(n, meter), meter_ms) for n, meter in meters.items()),
             *(self._thread(f"reader {n}", self._reader(n, reader), reader_ms) for n, reader in readers.items()),
+            *(
+                self._thread(f"thermometer {n + 1}", self._thermometer(n, t), thermometer_ms)
+                for n, t in thermometers.items()
+            ),
         ]
 
     def start(self) -> None:
@@ -126,6 +149,15 @@ class Bus:
                 raise PartFailed(f"a card of {len(tag)} characters; no card has more than {LONGEST_TAG}")
             if tag is not None:
                 self._mailbox.put_tag(evse, tag, self._now_ms())
+
+        return ask
+
+    def _thermometer(self, sensor: int, thermometer: Thermometer) -> Callable[[], None]:
+        def ask() -> None:
+            asked_ms, mc = self._now_ms(), thermometer.read()
+            if mc not in BELIEVED_MC:  # a broken wire or a short looks like that
+                raise NoReading(f"{mc / 1_000:g} °C is no temperature of a wallbox")
+            self._mailbox.put_warmth(sensor, Warmth(mc, asked_ms))
 
         return ask
 

@@ -10,13 +10,13 @@ Rules this file upholds:
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 _T = TypeVar("_T")
 
-MAX_DATAGRAM = 65_536  # every fault at every outlet fits in
+MAX_DATAGRAM = 131_072  # every fault at every outlet fits in
 MAX_EVSES = 8
 LONGEST_TEXT = 120  # characters of a fault, whatever a driver had to say
 MIN_MA = 6_000  # IEC 61851-1 Annex A: the pilot can't offer less
@@ -118,6 +118,30 @@ class TagSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     at_ms: Ms
 
 
+class Owner(StrEnum):
+    """Whose limit it is, of those that hal keeps."""
+
+    LEASE = "lease"
+    INSTALLER = "installer"
+    BOARD = "board"
+    CABLE = "cable"
+    HEAT = "heat"
+
+
+class Ceiling(NamedTuple):
+    """A limit with its owner."""
+
+    owner: Owner
+    max_ma: Milliamps
+
+
+class Temperature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How warm a watched place is now, in thousandths of a degree Celsius."""
+
+    place: str
+    mc: int
+
+
 class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is so at one outlet now.
 
@@ -125,6 +149,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     None when it is allowed to be closed. `locked` and `cable_ma` are None for a fixed cable; `cable_ma` is also
     None while no plug is in. `offered_ma` is 0 unless the PWM is on. `interruptions` counts openings that neither the
     car nor anybody's will had to do with: a stalled tick, a contactor that fell open, a pilot that was not measured.
+    `limits` are all that hal keeps, the least one first; `temperatures` are those that were read lately.
     """
 
     evse: Evse
@@ -143,6 +168,8 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wake_ups: int
     closings: int
     interruptions: int = 0
+    limits: tuple[Ceiling, ...] = ()
+    temperatures: tuple[Temperature, ...] = ()
 
 
 class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -32,6 +32,8 @@ class Name(StrEnum):
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
     CURRENT_WHILE_OPEN = "CURRENT_WHILE_OPEN"
+    OVER_TEMPERATURE = "OVER_TEMPERATURE"
+    THERMOMETER_SILENT = "THERMOMETER_SILENT"
     METER_SILENT = "METER_SILENT"
     PART_FAILED = "PART_FAILED"
     MEMORY_DAMAGED = "MEMORY_DAMAGED"
@@ -80,6 +82,8 @@ CATALOGUE = {
     Name.CURRENT_WHILE_OPEN: Kind(
         True, Clears.SERVICE, "PowerSwitchFailure", "current flows though the contactor says that it is open"
     ),
+    Name.OVER_TEMPERATURE: Kind(True, Clears.BY_ITSELF, "HighTemperature", "too hot to charge"),
+    Name.THERMOMETER_SILENT: Kind(True, Clears.BY_ITSELF, "InternalError", "a thermometer gives no valid answer"),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
     Name.MEMORY_DAMAGED: Kind(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from hal.boards import OutletBoard
 from hal.contract import PLUGGED, Cp
 from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
+from hal.heat import Heat
 from hal.iec61851 import Level
 from hal.lasting import Lasting
 from hal.metered import Metered
@@ -35,6 +36,7 @@ class Judge:
         self._bolt = Lasting(board.timing.lock_ms)
         self._bad_plug = Lasting(BAD_PLUG_MS)
         self.book = book
+        self.heat = Heat(board.spots, now_ms)
         self.cable_ma: int | None = None
         self.fell = False  # the contactor was closed as ordered, and is not any more
 
@@ -84,6 +86,13 @@ class Judge:
         """Whether the meter sees that the plug is live, whatever the contactor says."""
         return self._metered is not None and self._metered.flows(now_ms)
 
+    def warmth(self, inputs: Inputs, now_ms: int) -> None:
+        """What the thermometers say, and those that say nothing."""
+        self.heat.look(inputs.warmths, now_ms)
+        hot, silent = self.heat.too_hot, self.heat.silent(now_ms)
+        self.book.set(Name.OVER_TEMPERATURE, hot is not None, now_ms, hot or "")
+        self.book.set(Name.THERMOMETER_SILENT, silent is not None, now_ms, silent or "")
+
     def settle(self, level: Level, now_ms: int) -> None:
         """After all causes are known: forget what is over."""
         if level.cp is Cp.A:
@@ -94,4 +103,5 @@ class Judge:
         """When time alone next makes or ends a fault; those that are past count no more."""
         timers = (self._welded, self._not_closing, self._falling, self._bolt, self._bad_plug)
         moments = [timer.due_ms(now_ms) for timer in timers]
-        return [*moments, self.book.due_ms, *(self._metered.deadlines() if self._metered is not None else ())]
+        moments += [self.book.due_ms, self.heat.due_ms(now_ms)]
+        return [*moments, *(self._metered.deadlines() if self._metered is not None else ())]

@@ -14,7 +14,8 @@ import logging
 
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
-from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet
+from hal.ceilings import in_order
+from hal.contract import MIN_MA, Ceiling, Cp, Fault, Limits, Outlet, Owner
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
@@ -57,7 +58,8 @@ class OutletLoop:
         self.outlet: Outlet | None = None
         self.due_ms = 0  # when this outlet must next run though nothing changed outside
         self._board, self._parts, self._memory = board, board.parts, memory
-        self._most_ma = min(limits.max_ma, board.board_ma)
+        self._installer_ma = limits.max_ma
+        self._ceilings: tuple[Ceiling, ...] = ()
         self._rules = Rules(board.allow_d, board.wake_up)
         self._senses = Senses(evse, board.parts, readings, memory, now_ms)
         self._judge = Judge(board, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
@@ -140,6 +142,7 @@ class OutletLoop:
         judge.parts(inputs, self.ordered, self._bolt.ordered, now_ms)
         judge.plug(level, inputs, now_ms)
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
+        judge.warmth(inputs, now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
             self._trace_faults(before)
@@ -148,11 +151,19 @@ class OutletLoop:
             self._memory.keep(self.evse, self._stored)
 
     def _wish(self, inputs: Inputs, now_ms: int) -> Wish:
-        """The least of lease, installer, board and cable."""
-        allowed = self.permit.limit_ma(inputs.lease, inputs.closed and self.ordered, now_ms)
-        ma = min(allowed, self._most_ma)
-        if self._parts.proximity is not None:
-            ma = min(ma, self._judge.cable_ma or 0)
+        """The least of all limits."""
+        cable_ma = None if self._parts.proximity is None else self._judge.cable_ma or 0
+        whole_ma = min(self._installer_ma, self._board.board_ma, cable_ma or self._board.board_ma)
+        self._ceilings = in_order(
+            {
+                Owner.LEASE: self.permit.limit_ma(inputs.lease, inputs.closed and self.ordered, now_ms),
+                Owner.INSTALLER: self._installer_ma,
+                Owner.BOARD: self._board.board_ma,
+                Owner.CABLE: cable_ma,
+                Owner.HEAT: self._judge.heat.limit_ma(whole_ma, now_ms),
+            }
+        )
+        ma = self._ceilings[0].max_ma
         return Wish(ma if ma >= MIN_MA else 0, self._judge.book.opening)
 
     def _view(self, inputs: Inputs, now_ms: int) -> View:
@@ -329,6 +340,8 @@ class OutletLoop:
             wake_ups=pilot.wake_ups,
             closings=self._closings,
             interruptions=self._interruptions,
+            limits=self._ceilings,
+            temperatures=self._judge.heat.temperatures,
         )
         if outlet == last:
             return False

@@ -7,12 +7,14 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from hal.contract import Cp, Lease, MeterReading, TagSeen
 from hal.drivers.protocols import PartFailed, Parts
 from hal.faults import Name
 from hal.guard import SAMPLE_MAX_AGE_MS
+from hal.heat import Warmth
 from hal.iec61851 import DISOBEYED, NOWHERE, Level, PilotState, cable_ma, look
 from hal.lease import Permit
 
@@ -30,6 +32,9 @@ class Readings(Protocol):
 
     def tag(self, evse: int) -> TagSeen | None:
         """The newest card."""
+
+    def warmths(self) -> Mapping[int, Warmth]:
+        """The newest believed reading of each thermometer of the board; another mapping with each."""
 
 
 class FaultMemory(Protocol):
@@ -55,6 +60,7 @@ class Inputs(NamedTuple):
     reading: MeterReading | None
     silence: str
     tag: TagSeen | None
+    warmths: Mapping[int, Warmth]
     acknowledged: bool
     memory_failed: str
     broken: str
@@ -66,13 +72,14 @@ class Senses:
     def __init__(self, evse: int, parts: Parts, readings: Readings, memory: FaultMemory, now_ms: int) -> None:
         self._evse, self._memory = evse, memory
         self._meter, self._silence, self._tag = readings.meter, readings.silence, readings.tag
+        self._warmths = readings.warmths
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
         self._sample = (0.0, 0.0, 0)
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
-        self._last = Inputs(False, False, None, None, None, None, "", None, False, "", "")
+        self._last = Inputs(False, False, None, None, None, None, "", None, {}, False, "", "")
         self._last_ohms: float | None = None
         self.band = NOWHERE
         self.sampled_ms = now_ms
@@ -104,6 +111,7 @@ class Senses:
                 and permit.lease is last.lease
                 and self._meter(self._evse) is last.reading
                 and self._tag(self._evse) is last.tag
+                and self._warmths() is last.warmths
                 and self._memory.failed == last.memory_failed
             )
         except PartFailed:
@@ -148,6 +156,7 @@ class Senses:
             self._meter(evse),
             self._silence(evse),
             self._tag(evse),
+            self._warmths(),
             acknowledged,
             self._memory.failed,
             broken,

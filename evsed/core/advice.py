@@ -22,6 +22,10 @@ FAULTS = {
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
     "CURRENT_WHILE_OPEN": "switch the supply off and have contactor and feedback contact replaced, then run "
     "'evse-hal --service-clear' and start evse-hal again",
+    "OVER_TEMPERATURE": "the charge goes on by itself once that has cooled down; if it comes back, have terminals "
+    "and plug contacts checked",
+    "THERMOMETER_SILENT": "check its wiring and its table in the board file; the charge goes on by itself once it "
+    "answers",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",

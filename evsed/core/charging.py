@@ -251,7 +251,7 @@ class Charging:
         if reading is None or not measurands:
             return None
         self._register.keep(turn)  # a register that was told never falls
-        offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1))
+        offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1), self._seen.warmth)
         return sample(reading, offer, measurands, turn.now.stamp(), why)
 
 

@@ -74,12 +74,21 @@ class ContactorMoved(Struct, frozen=True):
 
 
 class OfferMoved(Struct, frozen=True):
-    """What the pilot offers now (0 = nothing), what the board can carry, and the guard's reason to stay open."""
+    """What the pilot offers now (0 = nothing), the limits of the hardware by owner, the least one first, and the
+    guard's reason to stay open.
+    """
 
     evse: int
     offered_ma: int
-    board_ma: int
+    limits: tuple[tuple[str, int], ...]
     reason: str | None
+
+
+class Warmed(Struct, frozen=True):
+    """How warm each watched place is, in thousandths of a degree Celsius; none = nothing was read lately."""
+
+    evse: int
+    places: tuple[tuple[str, int], ...]
 
 
 class LockMoved(Struct, frozen=True):
@@ -378,6 +387,7 @@ BoxEvent = (
     | EvStoppedDrawing
     | ContactorMoved
     | OfferMoved
+    | Warmed
     | LockMoved
     | FaultsChanged
     | MeterRead

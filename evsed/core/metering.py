@@ -20,10 +20,11 @@ STEP_MS = 1_000
 
 
 class Offer(Struct, frozen=True):
-    """What the pilot offers, for the measurands that say so."""
+    """What the pilot offers, and how warm each watched place is, for the measurands that say so."""
 
     offered_ma: int
     phases: int
+    warmth: tuple[tuple[str, int], ...] = ()
 
 
 def _one(measurand: Measurand, value: int | None) -> list[SampledValue]:
@@ -59,6 +60,7 @@ SOURCES: dict[str, Source] = {
     Measurand.CURRENT_OFFERED: lambda r, o: _one(Measurand.CURRENT_OFFERED, o.offered_ma),
     Measurand.VOLTAGE: lambda r, o: _voltages(r),
     Measurand.FREQUENCY: lambda r, o: _one(Measurand.FREQUENCY, r.frequency_mhz),
+    Measurand.TEMPERATURE: lambda r, o: [SampledValue(Measurand.TEMPERATURE, mc, place=at) for at, mc in o.warmth],
 }
 
 

@@ -202,7 +202,7 @@ class Outlet:
 
     def local_limit_ma(self) -> int:
         """The least of all limits but that of charging profiles."""
-        others = (self.limits.without(CSMS), self.seen.board_ma, self.seen.cable_ma)
+        others = (self.limits.without(CSMS), self.seen.cable_ma, *(ma for _, ma in self.seen.limits))
         return min(ma for ma in others if ma is not None)
 
     def settle(self, turn: Turn) -> None:

@@ -57,9 +57,9 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
 
 
 def _limits(outlet: Outlet) -> tuple[tuple[str, int], ...]:
-    seen = {"board": outlet.seen.board_ma, "cable": outlet.seen.cable_ma}
-    known = ((owner, max_ma) for owner, max_ma in seen.items() if max_ma is not None)
-    return tuple(sorted((*outlet.limits.all(), *known), key=lambda slot: slot[1]))
+    seen = outlet.seen
+    cable = () if seen.cable_ma is None else (("cable", seen.cable_ma),)
+    return tuple(sorted((*outlet.limits.all(), *seen.limits, *cable), key=lambda slot: slot[1]))
 
 
 def _has_a_meter(outlet: Outlet) -> bool:
@@ -87,8 +87,7 @@ def _reserved(outlet: Outlet, now: Now) -> tuple[str, str] | None:
 def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
     reading, limits = fresh(seen.meter, now.mono_ms), _limits(outlet)
-    energy_wh = reading.energy_wh if reading else None
-    fell_to_wh = outlet.register.fell_to_wh
+    energy_wh, fell_to_wh = reading.energy_wh if reading else None, outlet.register.fell_to_wh
     return OutletStatus(
         evse=outlet.evse,
         status=outlet.status,
@@ -109,6 +108,7 @@ def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
         limited_by=limits[0][0] if limits else None,
         hal_reason=seen.reason,
         faults=outlet.faults,
+        warmth=seen.warmth,
         operative=outlet.operative,
         authorizing=outlet.asking is not None,
         waiting_for_cable=outlet.grant is not None and not seen.plugged,

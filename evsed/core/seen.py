@@ -18,6 +18,7 @@ from evsed.core.events import (
     MeterRead,
     OfferMoved,
     SocketEmptied,
+    Warmed,
 )
 from evsed.core.metering import fresh
 from evsed.core.words import FaultNote, MeterReading
@@ -38,12 +39,13 @@ class Seen(Struct):
     opened_ms: int | None = None
     offered_ma: int = 0
     offer_moved_ms: int | None = None
-    board_ma: int | None = None
+    limits: tuple[tuple[str, int], ...] = ()
     cable_ma: int | None = None
     reason: str | None = None
     locked: bool | None = None
     faults: tuple[FaultNote, ...] = ()
     meter: MeterReading | None = None
+    warmth: tuple[tuple[str, int], ...] = ()
 
     def take(self, event: Event, now_ms: int) -> bool:
         """Note an event of the box; False if it is none of these."""
@@ -55,7 +57,7 @@ class Seen(Struct):
     def lost(self) -> None:
         """Hal is silent: nothing of it may be believed until it speaks again, and then it tells everything anew."""
         self.up, self.known, self.ev_ready, self.faults = False, False, False, ()
-        self.offered_ma, self.meter = 0, None
+        self.offered_ma, self.meter, self.warmth = 0, None, ()
 
     def register_wh(self, now_ms: int) -> int | None:
         """The register if it is known well enough to begin with: now, and after all that flowed before (I6)."""
@@ -102,7 +104,7 @@ def _contactor(seen: Seen, event: ContactorMoved, now_ms: int) -> None:
 def _offer(seen: Seen, event: OfferMoved, now_ms: int) -> None:
     if event.offered_ma != seen.offered_ma:
         seen.offer_moved_ms = now_ms
-    seen.offered_ma, seen.board_ma, seen.reason = event.offered_ma, event.board_ma, event.reason
+    seen.offered_ma, seen.limits, seen.reason = event.offered_ma, event.limits, event.reason
 
 
 def _lock(seen: Seen, event: LockMoved, now_ms: int) -> None:
@@ -117,6 +119,10 @@ def _meter(seen: Seen, event: MeterRead, now_ms: int) -> None:
     seen.meter = event.reading
 
 
+def _warmed(seen: Seen, event: Warmed, now_ms: int) -> None:
+    seen.warmth = event.places
+
+
 # Each function takes exactly the event type that it is entered under.
 NOTES: dict[type, Callable[..., None]] = {
     CablePlugged: _plugged,
@@ -129,4 +135,5 @@ NOTES: dict[type, Callable[..., None]] = {
     LockMoved: _lock,
     FaultsChanged: _faults,
     MeterRead: _meter,
+    Warmed: _warmed,
 }

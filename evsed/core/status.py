@@ -47,6 +47,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     way to the least limit; `cable_for` is the card that the locked cable is kept for; `cable_left` = a cable without a
     car is in the socket; `metered` is false where no meter was ever there. `unassigned_wh` was
     counted since the last transaction. `fell` = the register is not believed: it was so much, and now says so little.
+    `warmth` is how warm each watched place is, in thousandths of a degree Celsius.
     `reserved` is the card that the outlet waits for, and until when.
     """
 
@@ -69,6 +70,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     limited_by: str | None = None
     hal_reason: str | None = None
     faults: tuple[FaultNote, ...] = ()
+    warmth: tuple[tuple[str, int], ...] = ()
     operative: bool = True
     authorizing: bool = False
     waiting_for_cable: bool = False

@@ -140,6 +140,7 @@ REFUSALS = {
 OWNERS = {
     "board": "the board",
     "cable": "the cable",
+    "heat": "its own heat",
     INSTALLER: "the installer's limit",
     CSMS: "the central system",
 }

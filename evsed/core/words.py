@@ -146,17 +146,21 @@ class Measurand(StrEnum):
     CURRENT_OFFERED = "Current.Offered"
     VOLTAGE = "Voltage"
     FREQUENCY = "Frequency"
+    TEMPERATURE = "Temperature"
 
 
 class SampledValue(Struct, frozen=True):
-    """One measured value. Unit: Wh for energies, W for powers, mA, mV, mHz, permille for the power factor.
+    """One measured value. Unit: Wh for energies, W for powers, mA, mV, mHz, thousandths of a degree Celsius, permille
+    for the power factor.
 
-    `phase` is "L1", "L2", "L3" for currents and powers, "L1-N" … for voltages, None for the whole.
+    `phase` is "L1", "L2", "L3" for currents and powers, "L1-N" … for voltages, None for the whole. `place` is where a
+    temperature was measured.
     """
 
     measurand: Measurand
     value: int
     phase: str | None = None
+    place: str | None = None
 
 
 class MeterSet(Struct, frozen=True):

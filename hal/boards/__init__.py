@@ -12,6 +12,7 @@ driver of each part, with the driver's own keys beside it: see metal.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -19,7 +20,8 @@ from typing import Annotated, Any, Literal, Protocol
 import msgspec
 
 from hal.contract import Evse, MeterChoice
-from hal.drivers.protocols import Parts, Reader
+from hal.drivers.protocols import Parts, Reader, Thermometer
+from hal.heat import HeatSteps, Spot
 from hal.settings import SettingsError, as_struct, read_toml
 
 HERE = Path(__file__).parent
@@ -59,6 +61,17 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reader: dict[str, Any] | None = None
 
 
+class ThermometerFile(HeatSteps, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One `[[thermometer]]` of a board file: where it sits, whom that concerns, and what is done when it is hot there.
+
+    `evses` = the outlets that it counts for; none = all. `probe` is its driver, for kind "pi" only.
+    """
+
+    place: Literal["plug", "cable", "terminals", "enclosure"]
+    evses: tuple[Evse, ...] = ()
+    probe: dict[str, Any] | None = None
+
+
 ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "reader")
 
 
@@ -69,6 +82,7 @@ class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Literal["sim", "pi"]
     outlet: Annotated[tuple[OutletFile, ...], msgspec.Meta(min_length=1, max_length=8)]
     timing: Timing = Timing()
+    thermometer: Annotated[tuple[ThermometerFile, ...], msgspec.Meta(max_length=16)] = ()
     seed: int = 1
 
 
@@ -82,6 +96,7 @@ class OutletBoard:
     allow_d: bool
     wake_up: bool
     timing: Timing
+    spots: tuple[Spot, ...] = ()
 
 
 class Board(Protocol):
@@ -101,6 +116,9 @@ class Board(Protocol):
 
     def readers(self) -> dict[int, Reader]:
         """The card readers by outlet. Raises BoardError."""
+
+    def thermometers(self) -> dict[int, Thermometer]:
+        """The thermometers, by their place in the board file. Raises BoardError."""
 
     def meter_port(self, choice: MeterChoice) -> str:
         """The serial line of the board's own meter, for port "sim". Raises BoardError where there is none."""
@@ -135,6 +153,23 @@ def _check(path: Path, board: BoardFile) -> None:
         named = [role for role in ROLES if getattr(outlet, role) is not None]
         if board.kind == "sim" and named:
             raise BoardError(f"{path}: outlet {outlet.evse}: {named[0]}: a board of kind sim names no drivers")
+    _check_thermometers(path, board, numbers)
+
+
+def _check_thermometers(path: Path, board: BoardFile, numbers: Sequence[int]) -> None:
+    watched: set[tuple[str, int]] = set()
+    for number, thermometer in enumerate(board.thermometer, 1):
+        where = f"{path}: thermometer[{number}]"
+        if (wrong := thermometer.objection()) is not None:
+            raise BoardError(f"{where}: {wrong}")
+        if board.kind == "sim" and thermometer.probe is not None:
+            raise BoardError(f"{where}: probe: a board of kind sim names no drivers")
+        if strangers := sorted(set(thermometer.evses) - set(numbers)):
+            raise BoardError(f"{where}: evses: there is no outlet {strangers[0]}")
+        places = {(thermometer.place, evse) for evse in thermometer.evses or numbers}
+        if twice := sorted(places & watched):
+            raise BoardError(f"{where}: place: {twice[0][0]} of outlet {twice[0][1]} has one already")
+        watched |= places
 
 
 def with_outlets(board: BoardFile, count: int) -> BoardFile:
@@ -174,7 +209,12 @@ def check_parts(board: BoardFile) -> None:
 
 def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
     """One outlet of a board with its parts."""
-    return OutletBoard(parts, outlet.max_ma, outlet.socket, outlet.allow_d, outlet.wake_up, board.timing)
+    spots = tuple(
+        Spot(sensor, thermometer.place, thermometer)
+        for sensor, thermometer in enumerate(board.thermometer)
+        if outlet.evse in (thermometer.evses or (outlet.evse,))
+    )
+    return OutletBoard(parts, outlet.max_ma, outlet.socket, outlet.allow_d, outlet.wake_up, board.timing, spots)
 
 
 class _SimBoard:
@@ -184,7 +224,9 @@ class _SimBoard:
         from hal.sim.plant import Plant
 
         socket, gate_ms = board.outlet[0].socket, board.timing.gate_ms
-        self._plant = Plant(evses=len(board.outlet), socket=socket, seed=board.seed, keep=keep, gate_ms=gate_ms)
+        numbers = [outlet.evse for outlet in board.outlet]
+        warm = [(thermometer.place, thermometer.evses or numbers) for thermometer in board.thermometer]
+        self._plant = Plant(len(numbers), socket, board.seed, keep=keep, gate_ms=gate_ms, warm=warm)
         self.name = board.name
         self.outlets = {o.evse: outlet_board(board, o, self._plant.parts(o.evse)) for o in board.outlet}
         self.advance = self._plant.advance
@@ -194,6 +236,9 @@ class _SimBoard:
 
     def readers(self) -> dict[int, Reader]:
         return {evse: self._plant.reader(evse) for evse in self.outlets}
+
+    def thermometers(self) -> dict[int, Thermometer]:
+        return dict(enumerate(self._plant.thermometers))
 
     def meter_port(self, choice: MeterChoice) -> str:
         return self._plant.meter_port(choice.evse, choice.model, choice.address)

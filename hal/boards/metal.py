@@ -16,7 +16,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, ou
 from hal.contract import MeterChoice
 from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.pilot import HALVES, TwoHalves
-from hal.drivers.protocols import PartFailed, Parts, Reader
+from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
 from hal.settings import SettingsError, as_struct
 
 log = logging.getLogger("hal.boards")
@@ -90,6 +90,10 @@ class MetalBoard:
         found = {outlet.evse: self._part(outlet, "reader") for outlet in self._file.outlet}
         return {evse: reader for evse, reader in found.items() if reader is not None}
 
+    def thermometers(self) -> dict[int, Thermometer]:
+        """The thermometers; they belong to whoever asks them, and are his to close. Raises BoardError."""
+        return {sensor: build() for sensor, build in enumerate(_probes(self._file))}
+
     def meter_port(self, choice: MeterChoice) -> str:
         """Refuse. Raises BoardError."""
         raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
@@ -119,6 +123,16 @@ def check(board: BoardFile) -> None:
     for outlet in board.outlet:
         for role in ROLES:
             _builder(board, outlet, role)
+    list(_probes(board))
+
+
+def _probes(board: BoardFile) -> Iterator[Callable[[], Any]]:
+    """What builds each thermometer. Raises BoardError."""
+    for number, thermometer in enumerate(board.thermometer, 1):
+        where = f"board {board.name}: thermometer[{number}].probe"
+        if thermometer.probe is None:
+            raise BoardError(f"{where}: is missing; name its driver")
+        yield _of_driver(where, thermometer.probe, "thermometer")
 
 
 def _builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = False) -> Callable[[], Any] | None:

@@ -21,6 +21,7 @@ from hal.sim.pilot import SimPilot
 from hal.sim.power import SimContactor, SimGate, SimResidual
 from hal.sim.reader import SimReader
 from hal.sim.socket import SimLock, SimProximity
+from hal.sim.thermometer import SimThermometer
 
 
 class Bay:
@@ -41,6 +42,7 @@ class Bay:
         self.grid_faults: set[GridFault] = set()
         self.meter = SimMeter(self.flow)
         self.reader = SimReader()
+        self.thermometers: dict[str, SimThermometer] = {}
 
     def parts(self) -> Parts:
         """What the tick gets."""

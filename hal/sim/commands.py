@@ -8,6 +8,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,6 +22,7 @@ from hal.sim.power import ContactorFault
 from hal.sim.socket import PP_OHMS, PpFault
 
 LONGEST_TAG = 20  # OCPP 1.6 §7.28
+_CELSIUS = re.compile(r"-?\d{1,3}")
 
 Answer = tuple[bool, str]
 
@@ -95,6 +97,18 @@ def _swipe(bay: Bay, words: list[str]) -> Answer:
     return True, f"card {words[0]} shown"
 
 
+def _warm(bay: Bay, words: list[str]) -> Answer:
+    if not words or not _CELSIUS.fullmatch(words[0]):
+        raise _Wrong("say how many degrees Celsius, such as: warm 66")
+    celsius = int(words.pop(0))
+    if not bay.thermometers:
+        raise _Wrong("this outlet has no thermometer")
+    place = _next(words, bay.thermometers, "place with a thermometer") if words else next(iter(bay.thermometers))
+    _no_more(words)
+    bay.thermometers[place].mc = celsius * 1_000
+    return True, f"{place} is at {celsius} °C"
+
+
 # --- the car ---------------------------------------------------------------------------------------------------
 
 
@@ -144,6 +158,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     table |= {fault: partial(bay.contactor.fault, fault) for fault in ContactorFault}
     table |= {fault: partial(bay.grid_fault, fault) for fault in GridFault}
     table |= {f"meter-{fault}": partial(bay.meter.fault, fault) for fault in MeterFault}
+    table |= {f"{place}-thermometer-gone": one.vanish for place, one in bay.thermometers.items()}
     if bay.lock is not None:
         table["lock-stuck"] = bay.lock.jam
     if (proximity := bay.proximity) is not None:
@@ -183,6 +198,7 @@ def _state(bay: Bay, words: list[str]) -> Answer:
     if bay.lock is not None:
         parts.append("bolt in" if bay.lock.locked() else "bolt out")
     parts.append("draws " + "/".join(f"{ma / 1_000:.1f}" for ma in flow.current_ma) + " A")
+    parts += (f"{place} {t.mc // 1_000} °C" for place, t in bay.thermometers.items())
     parts.append(f"register {flow.energy_pj // PJ_PER_WH} Wh")
     wrong = [*_broken(bay), *(f"manner {name}" for name in sorted(car.manners))]
     return True, "; ".join((*parts, "wrong: " + _list(wrong) if wrong else "all well"))
@@ -194,6 +210,7 @@ def _broken(bay: Bay) -> Iterable[str]:
     yield from (f"meter-{fault}" for fault in sorted(bay.meter.faults))
     yield from sorted(bay.proximity.faults) if bay.proximity is not None else ()
     switches = {"residual": bay.residual.tripped(), "reader-gone": bay.reader.gone}
+    switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
     yield from (name for name, on in switches.items() if on)
 
@@ -202,6 +219,7 @@ _COMMANDS: dict[str, Callable[[Bay, list[str]], Answer]] = {
     "plug-in": _plug_in,
     "unplug": _unplug,
     "swipe": _swipe,
+    "warm": _warm,
     "car": _car,
     "fault": _fault,
     "clear": _clear,
@@ -211,6 +229,7 @@ _USAGE = {
     "plug-in": "plug-in [--cable A] [--phases 1|3]",
     "unplug": "unplug [--force | --at-car]",
     "swipe": "swipe TAG",
+    "warm": "warm CELSIUS [PLACE]",
     "car": f"car {'|'.join(_MODES)}|manners NAME on|off",
     "fault": "fault NAME",
     "clear": "clear NAME",

@@ -8,7 +8,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from random import Random
 from threading import Thread
@@ -25,12 +25,14 @@ from hal.sim.meter import START_WH, WIRE_FAULTS, SimMeter
 from hal.sim.power import GATE_MS
 from hal.sim.pty_line import PtyLine
 from hal.sim.rtu_slave import RtuSlave
+from hal.sim.thermometer import SimThermometer
 
 MODEL = "sdm630"
 
 
 class Plant:
-    """`evses` outlets, each a socket with a bolt or a fixed cable. The same seed gives the same world.
+    """`evses` outlets, each a socket with a bolt or a fixed cable; the same seed gives the same world.
+    `warm` are the places that have a thermometer, and the outlets near it.
 
     In the folder `keep`, if there is one, the meters keep their registers from one process to the next.
     """
@@ -43,6 +45,7 @@ class Plant:
         start_wh: int = START_WH,
         keep: Path | None = None,
         gate_ms: int = GATE_MS,
+        warm: Sequence[tuple[str, Collection[int]]] = (),
     ) -> None:
         self._agenda = Agenda()
         random = Random(seed)  # noqa: S311  a repeatable world, no secret
@@ -51,6 +54,10 @@ class Plant:
         for evse in range(1, evses + 1):
             eeprom = Eeprom(keep / f"simulated-meter-{evse}" if keep else None, start_pj)
             self.bays[evse] = Bay(self._agenda, random, socket, eeprom, gate_ms)
+        self.thermometers = [SimThermometer() for _ in warm]
+        for thermometer, (place, near) in zip(self.thermometers, warm, strict=True):
+            for evse in near:
+                self.bays[evse].thermometers[place] = thermometer
         self._lines: dict[tuple[int, str, int], PtyLine] = {}
 
     def parts(self, evse: int) -> Parts:

@@ -103,7 +103,7 @@ class Rig:
             pilot = FixedDuty(outlet.parts.pilot, DUTIES[evse - 1])
             parts = replace(outlet.parts, contactor=self.probes[evse], pilot=pilot)
             timing = msgspec.structs.replace(outlet.timing, close_spacing_ms=0)
-            self.board.outlets[evse] = replace(outlet, parts=parts, timing=timing)
+            self.board.outlets[evse] = replace(outlet, parts=parts, timing=timing, spots=())
         self.last: Snapshot | None = None
         now_ms = time.monotonic_ns() // 1_000_000
         self.tick = Tick(self.board, Limits(63_000), mailbox, self._publish, NoMemory(), now_ms, metered=metered)

@@ -11,11 +11,18 @@ from evsed.core.effects import Demand
 from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
-from hal.contract import LEASE_MS, MIN_MA, Cp, Lease, Outlet
+from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Lease, Outlet, Owner, Temperature
 from tests.evsed.snapshots import CARD, HOT, IDLE, READING, outlet, snapshot
 
 CHARGING = outlet(
     cp=Cp.C, pwm=True, offered_ma=16_000, cable_ma=20_000, closed=True, reason=None, locked=True, meter=READING
+)
+HARD = (
+    Ceiling(Owner.LEASE, 6_000),
+    Ceiling(Owner.HEAT, 8_000),
+    Ceiling(Owner.INSTALLER, 16_000),
+    Ceiling(Owner.CABLE, 20_000),
+    Ceiling(Owner.BOARD, 32_000),
 )
 
 
@@ -48,9 +55,11 @@ class View:
         (outlet(CHARGING, cp=Cp.B), {"cp": Cp.D}, ev.EvReady(1)),
         (IDLE, {"closed": True}, ev.ContactorMoved(1, True)),
         (CHARGING, {"closed": False}, ev.ContactorMoved(1, False)),
-        (IDLE, {"offered_ma": 6_000}, ev.OfferMoved(1, 6_000, 32_000, "NO_LEASE")),
-        (IDLE, {"board_ma": 16_000}, ev.OfferMoved(1, 0, 16_000, "NO_LEASE")),
-        (IDLE, {"reason": None}, ev.OfferMoved(1, 0, 32_000, None)),
+        (IDLE, {"offered_ma": 6_000}, ev.OfferMoved(1, 6_000, (), "NO_LEASE")),
+        (IDLE, {"limits": HARD}, ev.OfferMoved(1, 0, (("heat", 8_000), ("board", 32_000)), "NO_LEASE")),
+        (IDLE, {"temperatures": (Temperature("plug", 41_500),)}, ev.Warmed(1, (("plug", 41_500),))),
+        (outlet(temperatures=(Temperature("plug", 41_500),)), {"temperatures": ()}, ev.Warmed(1, ())),
+        (IDLE, {"reason": None}, ev.OfferMoved(1, 0, (), None)),
         (IDLE, {"locked": True}, ev.LockMoved(1, True)),
         (IDLE, {"locked": None}, ev.LockMoved(1, None)),
         (IDLE, {"tag": CARD}, ev.TagPresented(1, Token("04A1B2C3"))),

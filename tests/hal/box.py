@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
 from hal.boards import Board, BoardFile, assemble, load, with_outlets
-from hal.bus import Mailbox
+from hal.bus import THERMOMETER_MS, Mailbox
 from hal.contract import Lease, Limits, MeterReading, Outlet, Snapshot
+from hal.drivers.protocols import NoReading
 from hal.faults import Name
+from hal.heat import Warmth
 from hal.sim.plant import Plant
 from hal.tick import Tick
 
@@ -52,6 +55,8 @@ class Box:
         self.board: Board = assemble(file) if isinstance(file, BoardFile) else file
         self.memory = memory or Memory()
         self.mailbox = Mailbox()
+        self.thermometers = self.board.thermometers()
+        self._warm_ms = 0
         self.snapshots: list[Snapshot] = []
         self.now_ms = START_MS
         self.tick = Tick(
@@ -85,7 +90,17 @@ class Box:
     def tick_once(self) -> None:
         self.now_ms += 10
         self.renew()
+        self.feel()
         self.tick.run_once(self.now_ms)
+
+    def feel(self) -> None:
+        """Read the thermometers, as the bus does."""
+        if self.now_ms < self._warm_ms:
+            return
+        self._warm_ms = self.now_ms + THERMOMETER_MS
+        for sensor, thermometer in self.thermometers.items():
+            with suppress(NoReading):
+                self.mailbox.put_warmth(sensor, Warmth(thermometer.read(), self.now_ms))
 
     def renew(self) -> None:
         if self.now_ms >= self._renew_ms:

@@ -80,6 +80,32 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: str, to: 
     assert "\n" not in str(wrong.value).strip()
 
 
+HEAT = '\n[[thermometer]]\nplace = "plug"\n'
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        (HEAT + "half_c = 70\n", "thermometer[1]: back_c, half_c, quarter_c and stop_c must rise in this order"),
+        (HEAT + "evses = [2]\n", "thermometer[1]: evses: there is no outlet 2"),
+        (HEAT.replace("plug", "roof"), "thermometer[1].place must be one of 'plug', 'cable', 'terminals', 'enclosure'"),
+        (HEAT + HEAT, "thermometer[2]: place: plug of outlet 1 has one already"),
+        (HEAT + "max_c = 70\n", "unknown key `max_c` in thermometer[1]; known are half_c, quarter_c, stop_c, back_c"),
+    ],
+)
+def test_what_is_wrong_with_a_thermometer_is_said(tmp_path: Path, table: str, sentence: str) -> None:
+    with pytest.raises(BoardError) as wrong:
+        load(written(tmp_path, GOOD + table))
+    assert sentence in str(wrong.value)
+
+
+def test_the_steps_of_a_thermometer_reach_its_outlets() -> None:
+    one, two = (load("sim2").outlet[n].evse for n in (0, 1))
+    outlets = assemble(load("sim2")).outlets
+    assert [(spot.sensor, spot.place) for spot in outlets[one].spots] == [(0, "plug")]
+    assert [(spot.sensor, spot.steps.stop_c) for spot in outlets[two].spots] == [(1, 71)]
+
+
 def test_a_file_that_is_not_there_or_not_text_is_said(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="cannot be read: No such file"):
         load(str(tmp_path / "none.toml"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from threading import Event, Semaphore
 
 import pytest
@@ -14,8 +15,10 @@ from hal.drivers.meter_model import load_model
 from hal.drivers.protocols import NoReading, PartFailed, Reader
 from hal.drivers.register_meter import RegisterMeter
 from hal.drivers.rtu_line import LineMeter, Patience, line_at
+from hal.heat import Warmth
 from hal.sim.meter import MeterFault
 from hal.sim.reader import SimReader
+from hal.sim.thermometer import SimThermometer
 from tests.hal.drivers.ptys import Meter as SimulatedMeter
 from tests.hal.drivers.ptys import served, together
 
@@ -110,6 +113,16 @@ def test_the_same_reading_is_no_news(run: Run) -> None:
     post = run({1: meter})
     post.wait_for(1, 2)
     assert meter.reads >= 4
+
+
+@pytest.mark.parametrize(("mc", "believed"), [(-40_000, True), (150_000, True), (-40_001, False), (150_001, False)])
+def test_a_temperature_is_dated_and_must_be_one(mc: int, believed: bool) -> None:
+    post, thermometer = Post(), SimThermometer()
+    thermometer.mc = mc
+    ask = Bus({}, {}, post, {3: thermometer}, now_ms=lambda: 77)._thermometer(3, thermometer)
+    with nullcontext() if believed else pytest.raises(NoReading, match="is no temperature of a wallbox"):
+        ask()
+    assert post.warmths() == ({3: Warmth(mc, 77)} if believed else {})
 
 
 @pytest.mark.parametrize("failure", [silent, bug])

@@ -74,5 +74,5 @@ def test_what_a_driver_says_is_cut() -> None:
 
 
 def test_a_larger_one_is_no_message() -> None:
-    with pytest.raises(ContractViolation, match="at most 65536 are allowed"):
+    with pytest.raises(ContractViolation, match="at most 131072 are allowed"):
         decode_update(b"x" * (MAX_DATAGRAM + 1))

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from hal.boards import assemble
-from hal.contract import Cp
+from hal.boards import assemble, load
+from hal.contract import Ceiling, Cp, Limits, Owner, Temperature
 from hal.faults import Name
 from hal.sim.car import Manner
 from tests.hal.box import Box, Memory, sim_board
@@ -349,3 +349,48 @@ def test_the_first_cause_stays_first() -> None:
     box.say("fault adc-gone")
     box.run(100)
     assert box.faults()[0] == "RESIDUAL_CURRENT" and len(box.faults()) == 2
+
+
+# --- heat ------------------------------------------------------------------------------------------------------
+
+
+def test_heat_lowers_the_offer_in_steps_and_then_opens_at_once() -> None:
+    box = Box(limits=Limits(max_ma=32_000))
+    box.charge(20_000)
+    box.run(5_000)
+    box.say("warm 66")
+    outlet = box.run(8_000)
+    assert (outlet.offered_ma, outlet.limits[0]) == (16_000, Ceiling(Owner.HEAT, 16_000))
+    box.say("warm 71")
+    box.run(2_010)
+    assert not box.tick.loaded and box.faults() == ["OVER_TEMPERATURE"]
+    fault = box.outlet().faults[0]
+    assert (fault.code16, fault.text) == ("HighTemperature", "too hot to charge: enclosure, 71 °C")
+    box.say("warm 63")
+    box.run(60_000)
+    assert box.faults() == ["OVER_TEMPERATURE"]
+    box.say("warm 62")
+    box.until(closed=True, within_ms=20_000)
+    assert box.faults() == []
+
+
+def test_a_thermometer_that_is_gone_lowers_the_offer_and_then_opens() -> None:
+    box = Box()
+    box.charge(16_000)
+    box.run(5_000)
+    assert box.outlet().temperatures == (Temperature("enclosure", 25_000),)
+    box.say("fault enclosure-thermometer-gone")
+    outlet = box.run(17_000)
+    assert (outlet.offered_ma, outlet.temperatures, outlet.limits[0].owner) == (6_000, (), Owner.HEAT)
+    assert box.run(47_000).faults[0].name == "THERMOMETER_SILENT" and not box.outlet().closed
+    box.say("clear enclosure-thermometer-gone")
+    box.until(closed=True, within_ms=20_000)
+
+
+def test_a_thermometer_counts_for_its_outlets_only() -> None:
+    box = Box(load("sim2"))
+    for evse in (1, 2):
+        box.charge(evse=evse)
+    box.say("warm 80", evse=2)
+    box.run(2_010)
+    assert box.outlet(1).closed and box.faults(2) == ["OVER_TEMPERATURE"]

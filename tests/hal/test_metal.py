@@ -121,6 +121,32 @@ def test_its_reader_is_asked_by_the_bus_and_closed(pins: Path) -> None:
     assert (pins / "closed").exists()
 
 
+PROBE = '[[thermometer]]\nplace = "plug"\nprobe = {{ driver = "files", folder = "{pins}" }}\n'
+
+
+def test_its_thermometers_are_built_by_their_drivers(pins: Path) -> None:
+    path = written(pins, "[[outlet]]", PROBE + "[[outlet]]")
+    (pins / "temperature").write_text("41500")
+    board = assemble(load(path))
+    assert {sensor: one.read() for sensor, one in board.thermometers().items()} == {0: 41_500}
+    assert [spot.sensor for spot in board.outlets[1].spots] == [0]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "sentence"),
+    [
+        ("probe = ", "# ", "thermometer[1].probe: is missing; name its driver"),
+        ('"files"', '"fiels"', "thermometer[1].probe: no driver `fiels`; known are files"),
+        ("folder", "path", "thermometer[1].probe: unknown key `path`; known are folder"),
+    ],
+)
+def test_what_is_wrong_with_a_probe_is_said(pins: Path, was: str, becomes: str, sentence: str) -> None:
+    file = load(written(pins, "[[outlet]]", PROBE.replace(was, becomes, 1) + "[[outlet]]"))
+    with pytest.raises(BoardError) as wrong:
+        check_parts(file)
+    assert str(wrong.value).startswith(f"board bench: {sentence}")
+
+
 def test_a_board_without_a_reader_has_none(pins: Path) -> None:
     text = BOARD.split("[outlet.reader]")[0].format(pins=pins)
     (pins.parent / "bench.toml").write_text(text)

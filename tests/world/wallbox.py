@@ -9,6 +9,7 @@ keeps the plant and the disk; `kill_hal` and `kill_evsed` end one of them. Each 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from hal.bus import Mailbox
 from hal.contract import Limits, MeterReading, Outlet, Snapshot
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
 from hal.faults import Name
+from hal.heat import Warmth
 from hal.make_safe import make_safe
 from hal.sim.bay import Bay
 from hal.sim.meter import Flow
@@ -129,6 +131,7 @@ class Wallbox:
         self._meters: dict[int, Meter] = {}
         self._known: dict[int, tuple[Flow, MeterReading]] = {}
         self._readers: dict[int, Reader] = self.board.readers()
+        self._thermometers = self.board.thermometers()
         self._meter_at_ms = self._tick_at_ms = self._ticked_ms = self._lively_ms = 0
         self._hal_at_ms = NEVER_MS
         self.mailbox = Mailbox()
@@ -370,6 +373,8 @@ class Wallbox:
         if self.ms < self._meter_at_ms:
             return
         self._meter_at_ms = self.ms + METER_MS
+        if self.tick is not None:
+            self._feel()
         for evse in self._meters if self.tick is not None else ():
             try:
                 reading = self._reading(evse)
@@ -379,6 +384,12 @@ class Wallbox:
                 continue
             self.mailbox.put_meter(evse, msgspec.structs.replace(reading, at_ms=self.mono_ms))
             self._stir()
+
+    def _feel(self) -> None:
+        for sensor, thermometer in self._thermometers.items():
+            with suppress(NoReading):
+                self.mailbox.put_warmth(sensor, Warmth(thermometer.read(), self.mono_ms))
+                self._stir()
 
     def _reading(self, evse: int) -> MeterReading:
         """What the driver makes of the meter; while nothing flows, what it made of it before."""

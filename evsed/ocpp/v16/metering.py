@@ -35,7 +35,9 @@ _WIRE: dict[str, tuple[Callable[[int], str], str | None]] = {
     str(Measurand.CURRENT_OFFERED): (_thousandths, "A"),
     str(Measurand.VOLTAGE): (_thousandths, "V"),
     str(Measurand.FREQUENCY): (_thousandths, None),  # errata 3.86: hertz, without a unit
+    str(Measurand.TEMPERATURE): (_thousandths, "Celcius"),  # so it is spelt in the schemas (J errata 2.1)
 }
+_LOCATIONS = {"plug": None, "cable": "Cable", "terminals": "Inlet", "enclosure": "Body"}  # §7.30; Outlet is the default
 _DEFAULT_CONTEXT = Context.SAMPLE_PERIODIC
 
 
@@ -75,8 +77,9 @@ def _value(sampled: SampledValue, context: Context, evse: int) -> Payload:
         value["context"] = str(context)
     if sampled.phase is not None:
         value["phase"] = sampled.phase
-    if evse == 0:
-        value["location"] = "Inlet"  # errata 3.14.3: the station's main meter
+    location = "Inlet" if evse == 0 else _LOCATIONS.get(sampled.place or "")  # errata 3.14.3: the main meter
+    if location is not None:
+        value["location"] = location
     if unit is not None:
         value["unit"] = unit
     return value

@@ -96,7 +96,7 @@ class Bay:
         if old is None or old.faults != new.faults:
             yield ev.FaultsChanged(self.evse, new.faults)
         if old is None or (old.offered_ma, old.reason) != (new.offered_ma, new.reason):
-            yield ev.OfferMoved(self.evse, new.offered_ma, 32_000, new.reason)
+            yield ev.OfferMoved(self.evse, new.offered_ma, (("board", 32_000),), new.reason)
         if old is None or old.locked != new.locked:
             yield ev.LockMoved(self.evse, new.locked)
         if new.reading is not None and (old is None or old.reading != new.reading):

@@ -73,6 +73,13 @@ def test_what_the_meter_does_not_say_is_left_out(measurand: Measurand) -> None:
     assert values(measurand, BARE) == []
 
 
+def test_temperatures_tell_where_they_were_measured() -> None:
+    offer = Offer(0, 3, (("plug", 41_500), ("enclosure", 30_000)))
+    found = sample(BARE, offer, (Measurand.TEMPERATURE,), AT, Context.TRIGGER)
+    assert found is not None
+    assert [(value.value, value.place) for value in found.values] == [(41_500, "plug"), (30_000, "enclosure")]
+
+
 def test_a_meter_that_shows_no_phases_apart_tells_the_whole() -> None:
     assert values(Measurand.POWER_IMPORT, BARE) == [(3_450, None)]
 

@@ -86,4 +86,17 @@ class CardReader:
         (self._card.parent / "closed").touch()
 
 
-PARTS = {"pilot": Pilot, "contactor": Contactor, "enable": Gate, "reader": CardReader}
+class Thermometer:
+    Config = Config
+
+    def __init__(self, config: Config) -> None:
+        self._file = Path(config.folder) / "temperature"
+
+    def read(self) -> int:
+        return int(self._file.read_text())
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+PARTS = {"pilot": Pilot, "contactor": Contactor, "enable": Gate, "reader": CardReader, "thermometer": Thermometer}

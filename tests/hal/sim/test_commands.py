@@ -13,7 +13,7 @@ from tests.hal.sim.world import Hand
 
 USAGE = (
     "plug-in [--cable A] [--phases 1|3], unplug [--force | --at-car], swipe TAG, "
-    "car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
+    "warm CELSIUS [PLACE], car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
 )
 
 
@@ -39,6 +39,8 @@ USAGE = (
         (("swipe", "x" * 21), "1 to 20"),
         (("swipe", "a\nb"), "1 to 20"),
         (("state", "please"), "one word too many"),
+        (("warm", "66"), "this outlet has no thermometer"),
+        (("warm", "hot"), "such as: warm 66"),
         (("unplug",), "no plug is in"),
     ],
 )

@@ -33,6 +33,7 @@ def value_of(measurand: Measurand, value: int, phase: str | None = None, evse: i
         (Measurand.CURRENT_OFFERED, 6_000, "6.0", "A"),
         (Measurand.VOLTAGE, 230_100, "230.1", "V"),
         (Measurand.FREQUENCY, 49_980, "49.98", None),
+        (Measurand.TEMPERATURE, 41_562, "41.562", "Celcius"),
     ],
 )
 def test_integers_become_decimals_in_the_unit_of_1_6(
