@@ -139,6 +139,7 @@ def _site(table: Tables, folder: Path) -> Site:
     return Site(
         board=table.board,
         limits=table.limits,
+        voltage=table.voltage,
         meter=table.meter,
         station=table.station,
         access=_access(table.access, alone=table.central is None),

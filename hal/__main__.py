@@ -121,7 +121,16 @@ class _Hal:
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
         self._latches = LatchFile(state, board.outlets, self._server.wake)
         metered = [choice.evse for choice in chosen]
-        self._tick = Tick(board, site.limits, mailbox, self._server.publish, self._latches, clock_ms(), metered=metered)
+        self._tick = Tick(
+            board,
+            site.limits,
+            mailbox,
+            self._server.publish,
+            self._latches,
+            clock_ms(),
+            metered=metered,
+            voltage=site.voltage,
+        )
         self._notifier = Notifier()
         self._thread = TickThread(self._tick, board, self._notifier, self._server.stop)
         self._end_ms: int | None = None

@@ -209,6 +209,21 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 60
 
 
+class Voltage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[voltage]` of site.toml: what the meter must see for a charge, as the rules of the grid have it.
+
+    Below `min_v` or above `max_v` for `trip_s` the contactor opens; it may close again after all phases were within
+    `back_min_v` and `back_max_v` for `back_s`.
+    """
+
+    min_v: Annotated[int, msgspec.Meta(ge=80, le=230)] = 184  # ÖVE R 37: 0.8 of the nominal voltage for 3 s
+    max_v: Annotated[int, msgspec.Meta(ge=120, le=300)] = 264
+    trip_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 3
+    back_min_v: Annotated[int, msgspec.Meta(ge=80, le=300)] = 207
+    back_max_v: Annotated[int, msgspec.Meta(ge=80, le=300)] = 253
+    back_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 60
+
+
 class MeterChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[meter]]` of site.toml: which model counts for which outlet, on which serial line.
 
@@ -228,6 +243,7 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     board: BoardChoice
     limits: Limits = Limits()
+    voltage: Voltage = Voltage()
     meter: tuple[MeterChoice, ...] = ()
 
 
@@ -238,6 +254,9 @@ def objection(site: Installation) -> str | None:
         return "board.name must be the name of a board or a path that ends in .toml."
     if limits.fallback_ma and not MIN_MA <= limits.fallback_ma <= limits.max_ma:
         return f"limits.fallback_ma must be 0 or from {MIN_MA} to max_ma, here {limits.max_ma}."
+    volts = site.voltage
+    if not volts.min_v <= volts.back_min_v < volts.back_max_v <= volts.max_v:
+        return "voltage.min_v, back_min_v, back_max_v and max_v must rise in this order."
     objections = (_meter_objection(number, site.meter) for number in range(len(site.meter)))
     return next((found for found in objections if found), None)
 

@@ -34,6 +34,10 @@ class Name(StrEnum):
     CURRENT_WHILE_OPEN = "CURRENT_WHILE_OPEN"
     OVER_TEMPERATURE = "OVER_TEMPERATURE"
     THERMOMETER_SILENT = "THERMOMETER_SILENT"
+    OVER_VOLTAGE = "OVER_VOLTAGE"
+    UNDER_VOLTAGE = "UNDER_VOLTAGE"
+    PHASE_LOST = "PHASE_LOST"
+    MAINS_LOST = "MAINS_LOST"
     METER_SILENT = "METER_SILENT"
     PART_FAILED = "PART_FAILED"
     MEMORY_DAMAGED = "MEMORY_DAMAGED"
@@ -84,6 +88,10 @@ CATALOGUE = {
     ),
     Name.OVER_TEMPERATURE: Kind(True, Clears.BY_ITSELF, "HighTemperature", "too hot to charge"),
     Name.THERMOMETER_SILENT: Kind(True, Clears.BY_ITSELF, "InternalError", "a thermometer gives no valid answer"),
+    Name.OVER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "OverVoltage", "the supply voltage is too high"),
+    Name.UNDER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the supply voltage is too low"),
+    Name.PHASE_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "a phase of the supply is gone"),
+    Name.MAINS_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the meter sees no mains voltage"),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
     Name.MEMORY_DAMAGED: Kind(

@@ -9,7 +9,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 from hal.boards import OutletBoard
-from hal.contract import PLUGGED, Cp
+from hal.contract import PLUGGED, Cp, Voltage
 from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
 from hal.heat import Heat
 from hal.iec61851 import Level
@@ -25,9 +25,9 @@ MOST_FALLS = 3  # until the car is unplugged: mains that dip are no fault of the
 class Judge:
     """Keeps the fault book of one outlet, and what its cable carries."""
 
-    def __init__(self, board: OutletBoard, book: FaultBook, metered: bool, now_ms: int) -> None:
+    def __init__(self, board: OutletBoard, voltage: Voltage, book: FaultBook, metered: bool, now_ms: int) -> None:
         self._board = board
-        self._metered = Metered(board.timing, book, now_ms) if metered else None
+        self._metered = Metered(board.timing, voltage, book, now_ms) if metered else None
         self._welded = Lasting(board.timing.feedback_ms)
         self._not_closing = Lasting(board.timing.feedback_ms)
         self._falling = Lasting(FELL_MS)

@@ -8,9 +8,11 @@ Rules this file upholds:
 from __future__ import annotations
 
 from hal.boards import Timing
+from hal.contract import Voltage
 from hal.faults import FaultBook, Name, over_current_ma
 from hal.lasting import Lasting
 from hal.senses import Inputs
+from hal.voltages import Voltages
 
 OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
 FLOWS_MA = 500  # less may be the meter's own noise
@@ -21,7 +23,8 @@ BELIEVED_MS = 3_000  # how long a reading tells what flows
 class Metered:
     """What one outlet's meter means for its fault book."""
 
-    def __init__(self, timing: Timing, book: FaultBook, now_ms: int) -> None:
+    def __init__(self, timing: Timing, voltage: Voltage, book: FaultBook, now_ms: int) -> None:
+        self._voltages = Voltages(voltage, book)
         self._book, self._silent_ms = book, timing.meter_silent_ms
         self._heard_ms = now_ms
         self._reading_ms: int | None = None
@@ -38,9 +41,12 @@ class Metered:
             if reading.at_ms - self._heard_ms >= self._silent_ms:
                 self._over_current.lasts(False, now_ms)
                 self._open_current.lasts(False, now_ms)
+                self._voltages.forget()
             self._heard_ms = self._reading_ms = reading.at_ms
             self._current_ma = max(reading.current_ma, default=0)
             self._currents(inputs.closed, ordered, last_offer_ma, reading.at_ms, now_ms)
+            contactor_open = not inputs.closed and not ordered
+            self._voltages.judge(reading.voltage_mv, contactor_open, reading.at_ms, now_ms)
         self._book.set(Name.METER_SILENT, now_ms >= self._heard_ms + self._silent_ms, now_ms, inputs.silence)
 
     def flows(self, now_ms: int) -> bool:

@@ -15,7 +15,7 @@ import logging
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
 from hal.ceilings import in_order
-from hal.contract import MIN_MA, Ceiling, Cp, Fault, Limits, Outlet, Owner
+from hal.contract import MIN_MA, Ceiling, Cp, Fault, Limits, Outlet, Owner, Voltage
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
@@ -47,6 +47,7 @@ class OutletLoop:
         evse: int,
         board: OutletBoard,
         limits: Limits,
+        voltage: Voltage,
         readings: Readings,
         memory: FaultMemory,
         metered: bool,
@@ -62,7 +63,7 @@ class OutletLoop:
         self._ceilings: tuple[Ceiling, ...] = ()
         self._rules = Rules(board.allow_d, board.wake_up)
         self._senses = Senses(evse, board.parts, readings, memory, now_ms)
-        self._judge = Judge(board, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
+        self._judge = Judge(board, voltage, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable, Collection
 
 from hal.boards import Board
-from hal.contract import Lease, Limits, Snapshot, TickFigures
+from hal.contract import Lease, Limits, Snapshot, TickFigures, Voltage
 from hal.iec61851 import FAR_MS
 from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
@@ -32,6 +32,7 @@ TICK_MS = 10
 PUBLISH_MS = 1_000
 WINDOW_MS = 30  # a detector has seen a change in full when it was read twice afterwards
 REST_TICKS = 5
+USUAL = Voltage()
 _TICK_NS = TICK_MS * 1_000_000
 _WATCHDOG_NS = 500_000_000
 
@@ -48,10 +49,11 @@ class Tick:
         memory: FaultMemory,
         now_ms: int,
         metered: Collection[int] = (),
+        voltage: Voltage = USUAL,
     ) -> None:
         self._board, self._publish = board, publish
         self._loops = {
-            evse: OutletLoop(evse, outlet, limits, readings, memory, evse in metered, now_ms)
+            evse: OutletLoop(evse, outlet, limits, voltage, readings, memory, evse in metered, now_ms)
             for evse, outlet in board.outlets.items()
         }
         self._all = tuple(self._loops.values())

@@ -26,6 +26,12 @@ FAULTS = {
     "and plug contacts checked",
     "THERMOMETER_SILENT": "check its wiring and its table in the board file; the charge goes on by itself once it "
     "answers",
+    "OVER_VOLTAGE": "the charge goes on by itself a minute after the supply is good again; if it comes back, have the "
+    "supply checked, at once its neutral wire",
+    "UNDER_VOLTAGE": "the charge goes on by itself a minute after the supply is good again; if it comes back, have the "
+    "supply and its wiring checked",
+    "PHASE_LOST": "check the fuses of this box; the charge goes on by itself a minute after all phases are back",
+    "MAINS_LOST": "check the fuses of this box; the charge goes on by itself a minute after the mains are back",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",

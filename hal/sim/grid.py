@@ -19,9 +19,15 @@ class GridFault(StrEnum):
     LOST = "grid-lost"
     PHASE_LOST = "phase-lost"
     LOW = "grid-low"
+    HIGH = "grid-high"
 
 
-_KEPT = {GridFault.LOST: (0, 0, 0), GridFault.PHASE_LOST: (100, 100, 0), GridFault.LOW: (80, 80, 80)}
+_KEPT = {
+    GridFault.LOST: (0, 0, 0),
+    GridFault.PHASE_LOST: (100, 100, 0),
+    GridFault.LOW: (75, 75, 75),
+    GridFault.HIGH: (120, 120, 120),
+}
 
 
 def next_minute_us(now_us: int) -> int:

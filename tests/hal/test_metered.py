@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from hal.boards import Timing
-from hal.contract import MeterReading
+from hal.contract import MeterReading, Voltage
 from hal.faults import FaultBook, Name
 from hal.metered import Metered
 from hal.senses import Inputs
 
 OFFER_MA = 16_000
-SOUND = Inputs(False, False, None, None, None, None, "", None, False, "", "")
+NOTHING = Inputs(*(None for _ in Inputs._fields))  # type: ignore[arg-type]
+SOUND = NOTHING._replace(closed=False, silence="")
 
 
 class Eye:
@@ -19,7 +20,7 @@ class Eye:
 
     def __init__(self) -> None:
         self.book = FaultBook((), 0)
-        self.metered = Metered(Timing(), self.book, 0)
+        self.metered = Metered(Timing(), Voltage(), self.book, 0)
         self._reading: MeterReading | None = None
 
     def see(self, now_ms: int, *ma: int, closed: bool = False, ordered: bool = False, at_ms: int | None = None) -> None:

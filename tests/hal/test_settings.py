@@ -20,6 +20,7 @@ LARGEST = 65_536
 GOOD = {
     "least": BOARD,
     "limits": BOARD + "[limits]\nmax_ma = 6000\nfallback_ma = 6000\ngrace_s = 0\n",
+    "voltage": BOARD + "[voltage]\nmin_v = 207\nmax_v = 253\ntrip_s = 5\nback_s = 30\n",
     "no fallback": BOARD + "[limits]\nfallback_ma = 0\n",
     "meter": BOARD + METER,
     "two on a line": BOARD + METER + METER + "evse = 2\naddress = 2\n",
@@ -31,6 +32,8 @@ BAD = {
     "no board": "[limits]\n",
     "unnamed board": '[board]\nname = ""\n',
     "unknown key": BOARD + 'kind = "x"\n',
+    "voltages in disorder": BOARD + "[voltage]\nmin_v = 220\n",
+    "no room between voltages": BOARD + "[voltage]\nback_min_v = 230\nback_max_v = 230\n",
     "fallback too small": BOARD + "[limits]\nfallback_ma = 5999\n",
     "fallback above most": BOARD + "[limits]\nmax_ma = 10000\nfallback_ma = 10001\n",
     "most too small": BOARD + "[limits]\nmax_ma = 5999\nfallback_ma = 0\n",

@@ -28,7 +28,7 @@ IN_MID_CHARGE: dict[str, tuple[str, int, bool]] = {
     "pp-broken": ("OtherError", 400, True),
     "pp-short": ("OtherError", 400, True),
 }
-HARMLESS = ("pilot-noisy", "reader-gone", "phase-lost", "grid-low", "meter-silent", "meter-nan", "meter-backwards")
+HARMLESS = ("pilot-noisy", "reader-gone", "meter-silent", "meter-nan", "meter-backwards")
 
 
 def break_it(world: Wallbox, name: str, broken: bool = True) -> None:
@@ -87,6 +87,50 @@ def test_what_is_no_reason_to_stop(box: Wallbox, name: str) -> None:
     box.advance(5)
     box.finish()
     assert box.csms.charges[1].energy_wh == box.register() - 1_234_567
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "ours"),
+    [
+        ("grid-high", "OverVoltage", "OVER_VOLTAGE"),
+        ("grid-low", "UnderVoltage", "UNDER_VOLTAGE"),
+        ("phase-lost", "UnderVoltage", "PHASE_LOST"),
+        ("grid-lost", "UnderVoltage", "MAINS_LOST"),
+    ],
+)
+def test_a_supply_that_is_out_of_order(box: Wallbox, name: str, code: str, ours: str) -> None:
+    box.charge(20)
+    box.fault(name)
+    assert 3_000 <= ms_until_open(box) <= 5_100  # 3 s by readings, one each second
+    box.advance(1)
+    told = box.csms.last("StatusNotification")
+    assert (told.status, told.errorCode, told.vendorErrorCode) == ("Faulted", code, ours)
+    box.clear(name)
+    mended = box.ms
+    box.until(lambda: box.statuses()[-1] == "Charging", within=75)
+    assert box.ms - mended >= 60_000
+    assert box.csms.last("StatusNotification").errorCode == "NoError"
+    box.finish()
+    assert len(box.csms.charges) == 1
+
+
+def test_a_dip_of_the_supply_is_no_reason_to_stop(box: Wallbox) -> None:
+    box.charge(20)
+    closings = box.outlet().closings
+    box.fault("grid-low")
+    box.advance(1.5)
+    box.clear("grid-low")
+    box.advance(10)
+    assert box.outlet().closings == closings and box.statuses()[-1] == "Charging"
+
+
+def test_a_meter_that_falls_silent_with_a_low_voltage_opens_nothing(box: Wallbox) -> None:
+    box.charge(20)
+    box.fault("grid-low")
+    box.advance(1.5)
+    box.fault("meter-silent")
+    box.advance(60)
+    assert box.bay().contactor.main and box.statuses()[-1] == "Charging"
 
 
 @pytest.mark.parametrize("name", ["residual", "adc-gone", "aux-closed", "cp-short"])

@@ -290,8 +290,14 @@ def test_whatever_meter_and_restarts_do_the_books_are_right(disk: Path, steps: l
 def test_mains_that_are_gone_in_mid_charge_are_told(box: Wallbox) -> None:
     box.charge(20)
     box.fault("phase-lost")
-    box.advance(5)
+    box.advance(2)
     assert "the meter sees no voltage on L3" in why(shown(box), WELL)
+    box.advance(3)
+    assert why(shown(box), WELL).startswith("Fault PHASE_LOST: a phase of the supply is gone;")
+
+
+def test_mains_that_are_gone_in_mid_charge_are_told_before_they_are_a_fault(box: Wallbox) -> None:
+    box.charge(20)
     box.fault("grid-lost")
-    box.advance(5)
+    box.advance(2)
     assert "no mains voltage" in why(shown(box), WELL)

@@ -91,7 +91,8 @@ def test_the_register_never_starts_at_zero() -> None:
     [
         (GridFault.LOST, (0, 0, 0), (False, False, False)),
         (GridFault.PHASE_LOST, (230, 230, 0), (True, True, False)),
-        (GridFault.LOW, (184, 184, 184), (True, True, True)),
+        (GridFault.LOW, (172, 172, 172), (True, True, True)),
+        (GridFault.HIGH, (276, 276, 276), (True, True, True)),
     ],
 )
 def test_faults_of_the_mains(fault: GridFault, volts: tuple[int, ...], draws: tuple[bool, ...]) -> None:
