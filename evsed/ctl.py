@@ -177,6 +177,16 @@ def _sim(args: argparse.Namespace) -> None:
         print("\n".join(map(printable, answer.text.splitlines())))
 
 
+def _at_the_board(name: str) -> Callable[[argparse.Namespace], None]:
+    """A word for a person at the board itself: evse-hal's own tools do it, in our place."""
+
+    def run(args: argparse.Namespace) -> None:
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "hal.bringup", name, *args.words])  # noqa: S606
+
+    return run
+
+
 def _paint() -> Paint:
     return in_colours if _moves_cursor() and not os.environ.get("NO_COLOR") else plainly
 
@@ -223,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--version", action="version", version=f"evsectl {__version__}")
     parser.set_defaults(control_socket=os.environ.get("EVSED_CONTROL") or CONTROL)
-    parser.set_defaults(hal_socket=os.environ.get("EVSE_HAL_SOCKET") or HAL)
+    parser.set_defaults(hal_socket=os.environ.get("EVSE_HAL_SOCKET") or HAL, passes_on=False)
     words = parser.add_subparsers(metavar="WORD", required=True)
 
     def word(name: str, run: Callable[[argparse.Namespace], None], help_: str) -> argparse.ArgumentParser:
@@ -241,6 +251,12 @@ def _parser() -> argparse.ArgumentParser:
     sim.formatter_class = argparse.RawDescriptionHelpFormatter
     sim.epilog = SIM_HELP
     sim.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
+    for name, help_ in (
+        ("bringup", "walk through a new board, part by part, and write a protocol; evse-hal must be stopped"),
+        ("selftest", "the same without a person; evse-hal must be stopped"),
+    ):
+        tool = words.add_parser(name, help=help_, add_help=False, allow_abbrev=False)
+        tool.set_defaults(run=_at_the_board(name), passes_on=True)
     return parser
 
 
@@ -298,7 +314,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args, rest = parser.parse_known_args(argv)
     if args.run is _sim and not rest:
         args.parser.error("an order is missing; 'evsectl sim --help' lists them")
-    if args.run is not _sim and rest:
+    if args.run is not _sim and rest and not args.passes_on:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.words = rest
     try:

@@ -10,7 +10,6 @@ Rules this file upholds:
 from __future__ import annotations
 
 import logging
-import os
 import pwd
 import signal
 import sys
@@ -19,13 +18,11 @@ from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from hal.alone import MARK, claim
+from hal.alone import MARK, claimed, folder_of
 from hal.boards import Board, BoardFile, assemble
 from hal.bus import Bus, Mailbox
 from hal.contract import Installation, MeterChoice
-from hal.drivers import open_meter
-from hal.drivers.meter_model import ModelError
-from hal.drivers.protocols import Meter
+from hal.devices import open_meters
 from hal.iec61851 import STOP_WAIT_MS
 from hal.latches import LatchFile, forget_all
 from hal.make_safe import make_safe
@@ -76,13 +73,11 @@ def _service(options: Namespace) -> int:
     state = Path(options.state)
     if not (state / MARK).exists():
         raise SettingsError(f"state {state}: no evse-hal has ever kept anything there; name its folder with --state")
-    held = _claim(state)
-    try:
-        forgotten = forget_all(state)
-    except OSError as failed:
-        raise SettingsError(f"state {state}: {failed.strerror}; nothing was forgotten") from None
-    finally:
-        os.close(held)
+    with claimed(state):
+        try:
+            forgotten = forget_all(state)
+        except OSError as failed:
+            raise SettingsError(f"state {state}: {failed.strerror}; nothing was forgotten") from None
     sys.stdout.write(f"{state}: {', '.join(forgotten) or 'no fault was latched, so nothing'} is forgotten.\n")
     return 0
 
@@ -91,9 +86,8 @@ def _run(options: Namespace) -> int:
     site = installation(options)
     file = board_file(options)
     chosen = meters(site, file)
-    state = _state(options)
-    held = _claim(state)  # before any part is touched: another process may be charging with them
-    try:
+    state = folder_of(options.state)
+    with claimed(state):  # before any part is touched: another process may be charging with them
         board = assemble(file, keep=state)
         try:
             return _Hal(options, site, file, board, chosen).run()
@@ -101,8 +95,6 @@ def _run(options: Namespace) -> int:
             for refused in make_safe(board):
                 log.critical("! not made safe: %s", refused)
             board.close()
-    finally:
-        os.close(held)
 
 
 class _Hal:
@@ -116,8 +108,8 @@ class _Hal:
             raise SettingsError(f"board {file.name} cannot be made safe: {refused}")
         for worry in worries(chosen):
             log.warning("! %s", worry)
-        state, mailbox = _state(options), Mailbox()
-        self._bus = Bus(_open_meters(chosen, board), board.readers(), mailbox, board.thermometers())
+        state, mailbox = Path(options.state), Mailbox()
+        self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers())
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
         self._latches = LatchFile(state, board.outlets, self._server.wake)
         metered = [choice.evse for choice in chosen]
@@ -172,39 +164,6 @@ class _Hal:
                 self._server.stop()
             return 0.05
         return FLUSH_AGAIN_S if self._latches.dirty else None
-
-
-def _open_meters(chosen: Iterable[MeterChoice], board: Board) -> dict[int, Meter]:
-    """The meter of each outlet. Raises SettingsError."""
-    opened = {}
-    for choice in chosen:
-        try:
-            port = board.meter_port(choice) if choice.port == "sim" else choice.port
-            opened[choice.evse] = open_meter(choice, port)
-        except ModelError as wrong:
-            raise SettingsError(f"meter of outlet {choice.evse}: {wrong}") from None
-    return opened
-
-
-def _state(options: Namespace) -> Path:
-    """The folder of latched faults, made where it is missing. Raises SettingsError."""
-    folder = Path(options.state)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as failed:
-        raise SettingsError(f"state {folder}: {failed.strerror}; name another with --state") from None
-    return folder
-
-
-def _claim(state: Path) -> int:
-    """The state folder for us alone, until the descriptor is closed. Raises SettingsError."""
-    try:
-        held = claim(state / MARK)
-    except OSError as failed:
-        raise SettingsError(f"state {state}: {failed.strerror}; name another with --state") from None
-    if held is None:
-        raise SettingsError(f"state {state}: another evse-hal uses it; stop that one, or name another with --state")
-    return held
 
 
 def _uids(names: Iterable[str]) -> list[int]:

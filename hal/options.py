@@ -21,6 +21,7 @@ from hal.settings import SettingsError, as_struct, read_toml
 
 SOCKET = "/run/evse-hal/hal.sock"
 STATE = "/var/lib/evse-hal"
+SITE = "/etc/evse/site.toml"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -51,9 +52,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--socket", default=_env("EVSE_HAL_SOCKET") or SOCKET, help=f"where evsed finds it [EVSE_HAL_SOCKET, {SOCKET}]"
     )
-    parser.add_argument(
-        "--state", default=_env("EVSE_HAL_STATE") or STATE, help=f"folder of latched faults [EVSE_HAL_STATE, {STATE}]"
-    )
+    _state_option(parser)
     parser.add_argument(
         "--allow-user",
         action="append",
@@ -78,6 +77,36 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def parse_board(program: str, arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options that name a board and nothing else."""
     return _board_parser(program, "Contactor off, enable dropped, pilot to +12 V.").parse_args(arguments)
+
+
+def parse_walk(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of `evsectl bringup` and `evsectl selftest`. Ends the process with 2 at one that it does not know."""
+    parser = _board_parser("evsectl", "Walk through the parts of the board while evse-hal does not run.")
+    parser.add_argument("walk", choices=("bringup", "selftest"), help="with a person who helps, or without")
+    _state_option(parser)
+    parser.add_argument(
+        "--protocol",
+        default="bringup",
+        metavar="PATH",
+        help="where the protocol goes: PATH.txt and PATH.html [bringup]",
+    )
+    parser.add_argument(
+        "--sim",
+        action="append",
+        default=[],
+        metavar="ORDER",
+        help="an order to outlet 1 of a simulated board before the walk, such as 'fault pilot-stuck'; may be repeated",
+    )
+    options = parser.parse_args(arguments)
+    if options.site is None and options.board is None and Path(SITE).exists():
+        options.site = SITE
+    return options
+
+
+def _state_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state", default=_env("EVSE_HAL_STATE") or STATE, help=f"folder of latched faults [EVSE_HAL_STATE, {STATE}]"
+    )
 
 
 def _board_parser(program: str, description: str) -> argparse.ArgumentParser:

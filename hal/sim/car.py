@@ -73,6 +73,7 @@ class Car:
         self.max_ma = 16_000
         self.phases = 3
         self.plugged = False
+        self.instead = Load()  # what hangs on the pilot while no car does: nothing, or a builder's resistor
         self.wants = True
         self.s2 = False
         self.manners: set[Manner] = set()
@@ -92,6 +93,12 @@ class Car:
             for word in ("s2", "stop", "follow", "start", "wake", "toggle", *_EDGES):
                 self._agenda.drop((self, word))
             self.s2 = self._drawing = False
+            self.look()
+
+    def replace(self, load: Load) -> None:
+        """Hang a plain load on the pilot where the car would be."""
+        with self._agenda.lock:
+            self.instead = load
             self.look()
 
     def want(self, wants: bool) -> None:
@@ -214,12 +221,13 @@ class Car:
 
     def _hang(self) -> None:
         """Show the pilot what is switched on now."""
-        ohms: float | None = None
-        if self.plugged:
-            ohms = self.r2_ohms
-            if self.s2:
-                d_ohms = R_VENTILATED_OHMS if Manner.VENTILATED in self.manners else self.r3_ohms
-                ohms = parallel(ohms, d_ohms)
-            if Manner.SHORT in self.manners:
-                ohms = R_SHORT_OHMS
+        if not self.plugged:
+            self._carry(self.instead)
+            return
+        ohms = self.r2_ohms
+        if self.s2:
+            d_ohms = R_VENTILATED_OHMS if Manner.VENTILATED in self.manners else self.r3_ohms
+            ohms = parallel(ohms, d_ohms)
+        if Manner.SHORT in self.manners:
+            ohms = R_SHORT_OHMS
         self._carry(Load(ohms, diode=Manner.NO_DIODE not in self.manners))

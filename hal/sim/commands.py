@@ -15,6 +15,7 @@ from functools import partial
 from hal.sim.battery import PJ_PER_WH
 from hal.sim.bay import Bay
 from hal.sim.car import Manner
+from hal.sim.circuit import Load
 from hal.sim.grid import GridFault
 from hal.sim.meter import MeterFault
 from hal.sim.pilot import PilotFault
@@ -109,6 +110,41 @@ def _warm(bay: Bay, words: list[str]) -> Answer:
     return True, f"{place} is at {celsius} °C"
 
 
+def _load(bay: Bay, words: list[str]) -> Answer:
+    """A resistor between pilot and earth instead of a car, as a builder connects it."""
+    if bay.car.plugged:
+        return False, "a car is plugged in; unplug it first"
+    ohms = _ohms(words)
+    diode = not words or _next(words, ("--no-diode",), "option") != "--no-diode"
+    _no_more(words)
+    bay.car.replace(Load(ohms, diode))
+    return (
+        True,
+        "nothing is on the pilot" if ohms is None else f"{ohms:g} Ω on the pilot{'' if diode else ', no diode'}",
+    )
+
+
+def _pp(bay: Bay, words: list[str]) -> Answer:
+    """The same between proximity and earth."""
+    if bay.proximity is None:
+        return False, "this outlet has a fixed cable"
+    bay.proximity.plain_ohms = _ohms(words)
+    _no_more(words)
+    ohms = bay.proximity.plain_ohms
+    return True, "nothing is on the proximity contact" if ohms is None else f"{ohms:g} Ω on the proximity contact"
+
+
+def _ohms(words: list[str]) -> float | None:
+    if not words:
+        raise _Wrong("the resistance is missing; say a number of ohms, or open")
+    word = words.pop(0)
+    if word == "open":
+        return None
+    if not (word.isascii() and word.isdecimal() and 0 < int(word[:8]) <= 1_000_000):
+        raise _Wrong(f"{word!r} is no resistance; say a number of ohms up to 1000000, or open")
+    return float(word)
+
+
 # --- the car ---------------------------------------------------------------------------------------------------
 
 
@@ -153,7 +189,11 @@ def _car(bay: Bay, words: list[str]) -> Answer:
 
 def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     """All that can break at this outlet, by name."""
-    table: dict[str, Callable[[bool], None]] = {"residual": bay.residual.trip, "reader-gone": bay.reader.vanish}
+    table: dict[str, Callable[[bool], None]] = {
+        "residual": bay.residual.trip,
+        "gate-stuck": bay.gate.stick,
+        "reader-gone": bay.reader.vanish,
+    }
     table |= {fault: partial(bay.pilot.fault, fault) for fault in PilotFault}
     table |= {fault: partial(bay.contactor.fault, fault) for fault in ContactorFault}
     table |= {fault: partial(bay.grid_fault, fault) for fault in GridFault}
@@ -194,6 +234,7 @@ def _state(bay: Bay, words: list[str]) -> Answer:
         f"S2 {'closed' if car.s2 else 'open'}",
         f"contacts {'closed' if bay.contactor.main else 'open'}",
         f"gate {'open' if bay.gate.alive else 'shut'}",
+        f"pilot at {bay.pilot.hertz} Hz",
     ]
     if bay.lock is not None:
         parts.append("bolt in" if bay.lock.locked() else "bolt out")
@@ -209,7 +250,7 @@ def _broken(bay: Bay) -> Iterable[str]:
     yield from sorted(bay.pilot.faults | bay.contactor.faults | bay.grid_faults)
     yield from (f"meter-{fault}" for fault in sorted(bay.meter.faults))
     yield from sorted(bay.proximity.faults) if bay.proximity is not None else ()
-    switches = {"residual": bay.residual.tripped(), "reader-gone": bay.reader.gone}
+    switches = {"residual": bay.residual.tripped(), "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
     switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
     yield from (name for name, on in switches.items() if on)
@@ -220,6 +261,8 @@ _COMMANDS: dict[str, Callable[[Bay, list[str]], Answer]] = {
     "unplug": _unplug,
     "swipe": _swipe,
     "warm": _warm,
+    "load": _load,
+    "pp": _pp,
     "car": _car,
     "fault": _fault,
     "clear": _clear,
@@ -230,6 +273,8 @@ _USAGE = {
     "unplug": "unplug [--force | --at-car]",
     "swipe": "swipe TAG",
     "warm": "warm CELSIUS [PLACE]",
+    "load": "load OHMS|open [--no-diode]",
+    "pp": "pp OHMS|open",
     "car": f"car {'|'.join(_MODES)}|manners NAME on|off",
     "fault": "fault NAME",
     "clear": "clear NAME",

@@ -30,6 +30,7 @@ class PilotFault(StrEnum):
     PE_LOST = "pe-lost"
     NO_MINUS = "pilot-no-minus"
     STUCK = "pilot-stuck"
+    FAST = "pilot-fast"
     NOISY = "pilot-noisy"
     ADC_STUCK = "adc-stuck"
     ADC_REPEATS = "adc-repeats"
@@ -90,6 +91,11 @@ class SimPilot:
         gain, noise = self._gain, self._noise
         self._seen = seen = (high + gain * noise[turn], low + gain * noise[turn + 1], count)
         return seen
+
+    @property
+    def hertz(self) -> int:
+        """What a frequency meter shows. An old kernel's PWM is 7 % fast; neither levels nor duty tell of it."""
+        return 1_071 if PilotFault.FAST in self.faults else 1_000
 
     # --- what the world does -------------------------------------------------------------------------------
 

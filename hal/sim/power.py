@@ -28,7 +28,7 @@ class SimGate:
         self._changed = changed
         self._key = (self, "drop")
         self._fed_us = 0
-        self.alive = False
+        self.alive = self.stuck = False
 
     def beat(self) -> None:
         """Feed it."""
@@ -47,11 +47,18 @@ class SimGate:
 
     def drop(self) -> None:
         """Starve it at once."""
-        if self.alive:
+        if self.alive and not self.stuck:
             with self._agenda.lock:
                 self.alive = False
                 self._agenda.drop(self._key)
                 self._changed()
+
+    def stick(self, on: bool = True) -> None:
+        """Bridge it, so that it is open whatever it is fed, or mend it."""
+        with self._agenda.lock:
+            self.stuck = on
+            self.alive = on
+            self._changed()
 
     def _starve(self) -> None:
         rest_us = self._fed_us + self._gate_us - self._agenda.now_us

@@ -60,17 +60,19 @@ class PpFault(StrEnum):
 
 
 class SimProximity:
-    """A `Proximity`; `cable_ma` of the plug decides, None = no plug."""
+    """A `Proximity`; the plug of `cable_a` decides, None = no plug. A builder's plain resistor may stand for one."""
 
     def __init__(self) -> None:
         self.cable_a: int | None = None
+        self.plain_ohms: float | None = None
         self.faults: set[PpFault] = set()
 
     def ohms(self) -> float | None:
         """Resistance PP to PE."""
-        if self.cable_a is None or PpFault.BROKEN in self.faults:
+        ohms = self.plain_ohms if self.cable_a is None else PP_OHMS[self.cable_a]
+        if ohms is None or PpFault.BROKEN in self.faults:
             return None
-        return 0.0 if PpFault.SHORT in self.faults else PP_OHMS[self.cable_a]
+        return 0.0 if PpFault.SHORT in self.faults else ohms
 
     def fault(self, name: PpFault, on: bool) -> None:
         """Break or repair."""

@@ -13,7 +13,8 @@ from tests.hal.sim.world import Hand
 
 USAGE = (
     "plug-in [--cable A] [--phases 1|3], unplug [--force | --at-car], swipe TAG, "
-    "warm CELSIUS [PLACE], car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
+    "warm CELSIUS [PLACE], load OHMS|open [--no-diode], pp OHMS|open, "
+    "car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
 )
 
 

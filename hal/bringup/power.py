@@ -1,0 +1,126 @@
+"""Steps of the power path: residual-current device, gate and contactor.
+
+Figures: the gate must drop within 500 ms without heartbeats, the mirror contact follows within the board's
+`feedback_ms`; pauses between closings are the board's `close_spacing_ms`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hal.bringup.bench import Bench
+from hal.bringup.findings import Finding, Verdict, judged, skipped
+from hal.bringup.person import Person
+from hal.iec61851 import X1
+
+HELD_MS = 1_000
+
+
+def at_rest(bench: Bench, person: Person) -> Iterator[Finding]:
+    """Nothing is ordered: the contactor is open, the residual-current device has not tripped."""
+    bench.open()
+    bench.time.pass_ms(bench.outlet.timing.feedback_ms)
+    is_open = not bench.parts.contactor.closed()
+    why = "the feedback is inverted (active_low in the board file), shorted, or the contactor is welded"
+    yield judged("contactor at rest", "open", "open" if is_open else "closed", is_open, why)
+    residual = bench.parts.residual
+    if residual is not None:
+        quiet = not residual.tripped()
+        why = "reset the device; its fault line may be inverted (active_low in the board file) or broken"
+        yield judged("residual-current device", "not tripped", "not tripped" if quiet else "tripped", quiet, why)
+
+
+def residual(bench: Bench, person: Person) -> Iterator[Finding]:
+    """Its test button must be seen."""
+    part = bench.parts.residual
+    if part is None:
+        return
+    what, expected = "residual-current device, tried", "tripped is seen, and let go after its reset"
+    if not person.do("Press the test button of the residual-current device.", ("fault", "residual")):
+        yield skipped(what, expected, "not tried")
+        return
+    seen = part.tripped()
+    person.do("Reset the device.", ("clear", "residual"))
+    bench.time.pass_ms(100)
+    gone = not part.tripped()
+    measured = f"{'seen' if seen else 'not seen'}, {'let go' if gone else 'still there'}"
+    yield judged(what, expected, measured, seen and gone, "the fault line from the device to its input")
+
+
+def contactor(bench: Bench, person: Person) -> Iterator[Finding]:
+    """Gate and contactor, with their times. Brings power, so it asks first."""
+    warning = (
+        f"The contactor of outlet {bench.evse} will close up to two times for a second: keep hands, tools and cars off "
+        "the outlet."
+    )
+    what, expected = "gate and contactor", "closed only with heartbeats, open without them"
+    if bench.parts.contactor.closed():
+        yield skipped(what, expected, "the feedback says closed already")
+        return
+    if not person.agrees(warning):
+        yield skipped(what, expected, "not allowed")
+        return
+    alone = _without_beats(bench)
+    yield alone
+    if alone.verdict is Verdict.PASSED:
+        yield from _with_beats(bench, person)
+    bench.open()
+    bench.drive(X1)
+
+
+def _without_beats(bench: Bench) -> Finding:
+    """The order alone must not close it."""
+    with bench.closing(X1):
+        closed_ms = bench.wait(HELD_MS, closed=True)
+    measured = "stays open" if closed_ms is None else f"closed after {closed_ms} ms"
+    why = "the gate is bridged or stuck: a stopped program would leave the power on; do not go on before it is mended"
+    bench.time.pass_ms(bench.outlet.timing.feedback_ms)
+    return judged("order without heartbeats", "stays open", measured, closed_ms is None, why)
+
+
+def _with_beats(bench: Bench, person: Person) -> Iterator[Finding]:
+    timing = bench.outlet.timing
+    within = f"within {timing.feedback_ms} ms"
+    with bench.closing(X1):
+        closed_ms = bench.wait(HELD_MS, closed=True, beats=True)
+        heard = closed_ms is None and person.sees("Did you hear the contactor?", "contacts closed")
+        good = closed_ms is not None and closed_ms <= timing.feedback_ms
+        why = _why_not_closed(closed_ms, heard)
+        yield judged("contactor closes", within, _took(closed_ms), good, why)
+        if closed_ms is None:
+            return
+        dropped_ms = bench.wait(2 * timing.gate_ms, closed=False)
+        good = dropped_ms is not None and dropped_ms <= timing.gate_ms + timing.feedback_ms
+        why = "the gate does not drop: its time is longer than the board file says, or the contactor is welded"
+        yield judged(
+            "heartbeats end",
+            f"open within {timing.gate_ms} ms and the contactor's own time",
+            _took(dropped_ms),
+            good,
+            why,
+        )
+        if dropped_ms is None:
+            return
+    bench.time.pass_ms(timing.close_spacing_ms)
+    with bench.closing(X1):
+        if bench.wait(HELD_MS, closed=True, beats=True) is None:
+            return
+        bench.parts.contactor.order(False)
+        opened_ms = bench.wait(HELD_MS, closed=False, beats=True)
+        good = opened_ms is not None and opened_ms <= timing.feedback_ms
+        why = "the coil's line does not release it, or the contactor is welded"
+        yield judged("contactor opens", within, _took(opened_ms), good, why)
+
+
+def _why_not_closed(closed_ms: int | None, heard: bool | None) -> str:
+    if closed_ms is not None:
+        return "the contactor is slow; the board file's feedback_ms says what is allowed"
+    if heard:
+        return (
+            "the contactor moves, but its feedback does not: the mirror contact's wire, or active_low in the board file"
+        )
+    return "nothing moves: the coil's line, its driver, the gate's output, the supply of the coil"
+
+
+def _took(ms: int | None) -> str:
+    return "never" if ms is None else f"after {ms} ms"
