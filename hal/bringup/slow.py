@@ -33,7 +33,7 @@ def meter(bench: Bench, person: Person, part: Meter | None) -> Iterator[Finding]
     )
     for number, millivolts in enumerate(reading.voltage_mv, 1):
         good = MAINS_MV[0] <= millivolts <= MAINS_MV[1]
-        advice = "this phase is not connected, or the model in site.toml is another one"
+        advice = _why_voltage(millivolts)
         yield judged(f"voltage of phase {number}", "207 to 253 V", f"{millivolts / 1_000:.1f} V", good, advice)
     if reading.frequency_mhz is not None:
         good = MAINS_MHZ[0] <= reading.frequency_mhz <= MAINS_MHZ[1]
@@ -44,6 +44,12 @@ def meter(bench: Bench, person: Person, part: Meter | None) -> Iterator[Finding]
     yield judged(
         "current at rest", f"at most {QUIET_MA / 1_000} A", f"{most_ma / 1_000:.2f} A", most_ma <= QUIET_MA, advice
     )
+
+
+def _why_voltage(millivolts: int) -> str:
+    if millivolts < MAINS_MV[0] // 4:
+        return "this phase is not connected, or its fuse is out"
+    return "the mains themselves, or the model in site.toml is another one"
 
 
 def _read(part: Meter) -> tuple[MeterReading | None, str]:

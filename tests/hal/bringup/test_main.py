@@ -18,7 +18,14 @@ def evsectl(state: Path, *words: str) -> Result:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EVSE")}
     command = [sys.executable, "-m", "evsed.ctl", words[0], "--state", str(state), *words[1:]]
     return subprocess.run(
-        command, env=environment, cwd=state, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        command,
+        env=environment,
+        cwd=state,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
 
 
