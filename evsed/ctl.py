@@ -40,6 +40,7 @@ orders to the simulated plant of evse-hal --board sim:
   unplug [--force | --at-car]          and out; --force breaks a locked plug out, --at-car leaves the cable in
   swipe TAG                            a card is shown
   warm CELSIUS [PLACE]                 a watched place is so warm
+  input NAME on|off                    a contact of the board; a wrong NAME lists them all
   car drive|stop|resume|full           the car comes back empty, wants no energy, wants some, is full
   car manners NAME on|off              what cars do wrong; a wrong NAME lists them all
   fault NAME, clear NAME               what breaks; a wrong NAME lists them all

@@ -2,7 +2,7 @@
 
 Rules this file upholds:
 - From an unknown outlet every fact is told once, so that the core knows the whole state after the first snapshot.
-- A card that was shown before we looked is never told: it may have been acted on already.
+- A card or a button of the time before we looked is never told: it may have been acted on already.
 - Facts come before the edges that are judged by them: faults, offer and meter before contactor, cable and car.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from evsed.core import events
+from evsed.core import events, sensed
 from evsed.core.effects import Demand
 from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
@@ -98,7 +98,7 @@ def _limits(outlet: Outlet) -> tuple[tuple[str, int], ...]:
 def _warmth(before: Outlet | None, after: Outlet) -> events.Event | None:
     if before is None and not after.temperatures:
         return None
-    return events.Warmed(after.evse, tuple((warm.place, warm.mc) for warm in after.temperatures))
+    return sensed.Warmed(after.evse, tuple((warm.place, warm.mc) for warm in after.temperatures))
 
 
 def _lock(_: Outlet | None, after: Outlet) -> events.Event:
@@ -150,6 +150,10 @@ def _car(before: Outlet | None, after: Outlet) -> events.Event | None:
     return events.EvStoppedDrawing(after.evse) if before is not None and after.cp is not Cp.A else None
 
 
+def _button(before: Outlet | None, after: Outlet) -> events.Event | None:
+    return None if before is None else sensed.ButtonPressed(after.evse)
+
+
 def _card(before: Outlet | None, after: Outlet) -> events.Event | None:
     if before is None or after.tag is None:
         return None
@@ -168,5 +172,6 @@ RULES: tuple[tuple[Facts, Maker], ...] = (
     (lambda o: (o.cp in PLUGGED, o.cp is Cp.A, o.cable_ma), _cable),
     (_empty, _socket),
     (lambda o: o.cp in WANTS, _car),
+    (lambda o: o.presses, _button),
     (lambda o: o.tag.seq if o.tag else 0, _card),
 )

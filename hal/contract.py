@@ -126,6 +126,8 @@ class Owner(StrEnum):
     BOARD = "board"
     CABLE = "cable"
     HEAT = "heat"
+    GRID = "grid"
+    SWITCH = "switch"
 
 
 class Ceiling(NamedTuple):
@@ -149,7 +151,8 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     None when it is allowed to be closed. `locked` and `cable_ma` are None for a fixed cable; `cable_ma` is also
     None while no plug is in. `offered_ma` is 0 unless the PWM is on. `interruptions` counts openings that neither the
     car nor anybody's will had to do with: a stalled tick, a contactor that fell open, a pilot that was not measured.
-    `limits` are all that hal keeps, the least one first; `temperatures` are those that were read lately.
+    `limits` are all that hal keeps, the least one first; `temperatures` are those that were read lately. `presses`
+    counts those of the button, since start.
     """
 
     evse: Evse
@@ -170,6 +173,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interruptions: int = 0
     limits: tuple[Ceiling, ...] = ()
     temperatures: tuple[Temperature, ...] = ()
+    presses: int = 0
 
 
 class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

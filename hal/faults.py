@@ -32,6 +32,10 @@ class Name(StrEnum):
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
     CURRENT_WHILE_OPEN = "CURRENT_WHILE_OPEN"
+    EMERGENCY_STOP = "EMERGENCY_STOP"
+    EARTH_LOST = "EARTH_LOST"
+    ENCLOSURE_OPEN = "ENCLOSURE_OPEN"
+    INPUT_FAILED = "INPUT_FAILED"
     OVER_TEMPERATURE = "OVER_TEMPERATURE"
     THERMOMETER_SILENT = "THERMOMETER_SILENT"
     OVER_VOLTAGE = "OVER_VOLTAGE"
@@ -85,6 +89,12 @@ CATALOGUE = {
     Name.OVER_CURRENT: Kind(True, Clears.UNPLUGGED, "OverCurrentFailure", "the car draws more than it was offered"),
     Name.CURRENT_WHILE_OPEN: Kind(
         True, Clears.SERVICE, "PowerSwitchFailure", "current flows though the contactor says that it is open"
+    ),
+    Name.EMERGENCY_STOP: Kind(True, Clears.ACKNOWLEDGED, "OtherError", "the emergency stop was pressed"),
+    Name.EARTH_LOST: Kind(True, Clears.BY_ITSELF, "GroundFailure", "the protective earth is lost", _HOLD_MS),
+    Name.ENCLOSURE_OPEN: Kind(False, Clears.BY_ITSELF, "OtherError", "the enclosure is open"),
+    Name.INPUT_FAILED: Kind(
+        False, Clears.BY_ITSELF, "InternalError", "an input cannot be read and counts as what is safe"
     ),
     Name.OVER_TEMPERATURE: Kind(True, Clears.BY_ITSELF, "HighTemperature", "too hot to charge"),
     Name.THERMOMETER_SILENT: Kind(True, Clears.BY_ITSELF, "InternalError", "a thermometer gives no valid answer"),

@@ -9,6 +9,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 from hal.boards import OutletBoard
+from hal.contacts import Means
 from hal.contract import PLUGGED, Cp, Voltage
 from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
 from hal.heat import Heat
@@ -20,6 +21,11 @@ from hal.senses import Inputs
 BAD_PLUG_MS = 300
 FELL_MS = 20  # contacts bounce
 MOST_FALLS = 3  # until the car is unplugged: mains that dip are no fault of the contactor
+FAULT_OF = {
+    Means.EMERGENCY_STOP: Name.EMERGENCY_STOP,
+    Means.EARTH_LOST: Name.EARTH_LOST,
+    Means.ENCLOSURE_OPEN: Name.ENCLOSURE_OPEN,
+}
 
 
 class Judge:
@@ -85,6 +91,12 @@ class Judge:
     def flows(self, now_ms: int) -> bool:
         """Whether the meter sees that the plug is live, whatever the contactor says."""
         return self._metered is not None and self._metered.flows(now_ms)
+
+    def contacts(self, inputs: Inputs, now_ms: int) -> None:
+        """What the contacts of the board say."""
+        for means, name in FAULT_OF.items():
+            self.book.set(name, means in inputs.said.active, now_ms)
+        self.book.set(Name.INPUT_FAILED, bool(inputs.said.broken), now_ms, inputs.said.broken)
 
     def warmth(self, inputs: Inputs, now_ms: int) -> None:
         """What the thermometers say, and those that say nothing."""

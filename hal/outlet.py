@@ -14,8 +14,8 @@ import logging
 
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
-from hal.ceilings import in_order
-from hal.contract import MIN_MA, Ceiling, Cp, Fault, Limits, Outlet, Owner, Voltage
+from hal.ceilings import Ceilings
+from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Voltage
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
@@ -59,11 +59,10 @@ class OutletLoop:
         self.outlet: Outlet | None = None
         self.due_ms = 0  # when this outlet must next run though nothing changed outside
         self._board, self._parts, self._memory = board, board.parts, memory
-        self._installer_ma = limits.max_ma
-        self._ceilings: tuple[Ceiling, ...] = ()
         self._rules = Rules(board.allow_d, board.wake_up)
-        self._senses = Senses(evse, board.parts, readings, memory, now_ms)
+        self._senses = Senses(evse, board, readings, memory, now_ms)
         self._judge = Judge(board, voltage, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
+        self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._judge.heat)
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
@@ -144,6 +143,7 @@ class OutletLoop:
         judge.plug(level, inputs, now_ms)
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.warmth(inputs, now_ms)
+        judge.contacts(inputs, now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
             self._trace_faults(before)
@@ -153,18 +153,7 @@ class OutletLoop:
 
     def _wish(self, inputs: Inputs, now_ms: int) -> Wish:
         """The least of all limits."""
-        cable_ma = None if self._parts.proximity is None else self._judge.cable_ma or 0
-        whole_ma = min(self._installer_ma, self._board.board_ma, cable_ma or self._board.board_ma)
-        self._ceilings = in_order(
-            {
-                Owner.LEASE: self.permit.limit_ma(inputs.lease, inputs.closed and self.ordered, now_ms),
-                Owner.INSTALLER: self._installer_ma,
-                Owner.BOARD: self._board.board_ma,
-                Owner.CABLE: cable_ma,
-                Owner.HEAT: self._judge.heat.limit_ma(whole_ma, now_ms),
-            }
-        )
-        ma = self._ceilings[0].max_ma
+        ma = self._ceilings.least(inputs, self._judge.cable_ma or 0, inputs.closed and self.ordered, now_ms)
         return Wish(ma if ma >= MIN_MA else 0, self._judge.book.opening)
 
     def _view(self, inputs: Inputs, now_ms: int) -> View:
@@ -196,6 +185,7 @@ class OutletLoop:
         moments = [
             self._pilot.due_ms,
             self.permit.due_ms(inputs.lease, now_ms),
+            self._ceilings.due_ms(now_ms),
             *self._judge.deadlines(now_ms),
             *self._bolt.deadlines(now_ms),
             *self._senses.deadlines(),
@@ -341,8 +331,9 @@ class OutletLoop:
             wake_ups=pilot.wake_ups,
             closings=self._closings,
             interruptions=self._interruptions,
-            limits=self._ceilings,
+            limits=self._ceilings.all,
             temperatures=self._judge.heat.temperatures,
+            presses=inputs.said.presses,
         )
         if outlet == last:
             return False

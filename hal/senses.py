@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from hal.boards import OutletBoard
+from hal.contacts import Contacts, Said
 from hal.contract import Cp, Lease, MeterReading, TagSeen
-from hal.drivers.protocols import PartFailed, Parts
+from hal.drivers.protocols import PartFailed
 from hal.faults import Name
 from hal.guard import SAMPLE_MAX_AGE_MS
 from hal.heat import Warmth
@@ -61,6 +63,7 @@ class Inputs(NamedTuple):
     silence: str
     tag: TagSeen | None
     warmths: Mapping[int, Warmth]
+    said: Said
     acknowledged: bool
     memory_failed: str
     broken: str
@@ -69,17 +72,19 @@ class Inputs(NamedTuple):
 class Senses:
     """The eyes of one outlet. A tick asks `quiet` first; only where that is not so it needs `level` and `inputs`."""
 
-    def __init__(self, evse: int, parts: Parts, readings: Readings, memory: FaultMemory, now_ms: int) -> None:
+    def __init__(self, evse: int, board: OutletBoard, readings: Readings, memory: FaultMemory, now_ms: int) -> None:
+        parts = board.parts
         self._evse, self._memory = evse, memory
         self._meter, self._silence, self._tag = readings.meter, readings.silence, readings.tag
         self._warmths = readings.warmths
+        self._said = Contacts(board.contacts).look
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
         self._sample = (0.0, 0.0, 0)
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
-        self._last = Inputs(False, False, None, None, None, None, "", None, {}, False, "", "")
+        self._last = Inputs(False, False, None, None, None, None, "", None, {}, Said(), False, "", "")
         self._last_ohms: float | None = None
         self.band = NOWHERE
         self.sampled_ms = now_ms
@@ -112,6 +117,7 @@ class Senses:
                 and self._meter(self._evse) is last.reading
                 and self._tag(self._evse) is last.tag
                 and self._warmths() is last.warmths
+                and self._said() is last.said
                 and self._memory.failed == last.memory_failed
             )
         except PartFailed:
@@ -157,6 +163,7 @@ class Senses:
             self._silence(evse),
             self._tag(evse),
             self._warmths(),
+            self._said(),
             acknowledged,
             self._memory.failed,
             broken,

@@ -22,6 +22,11 @@ FAULTS = {
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
     "CURRENT_WHILE_OPEN": "switch the supply off and have contactor and feedback contact replaced, then run "
     "'evse-hal --service-clear' and start evse-hal again",
+    "EMERGENCY_STOP": "see that nobody is in danger, pull the button out again, then run 'evsectl clear-faults --evse "
+    "{evse}'",
+    "EARTH_LOST": "have the installation checked by an electrician; nobody should touch car or box",
+    "ENCLOSURE_OPEN": "close it",
+    "INPUT_FAILED": "look at the log of evse-hal and check the wiring of that input",
     "OVER_TEMPERATURE": "the charge goes on by itself once that has cooled down; if it comes back, have terminals "
     "and plug contacts checked",
     "THERMOMETER_SILENT": "check its wiring and its table in the board file; the charge goes on by itself once it "
@@ -41,7 +46,7 @@ FAULTS = {
     "MEMORY_FAILED": "look whether the disk is full or can only be read",
 }
 
-HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED")
+HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED", "EARTH_LOST")
 """Faults that evse-hal holds for half a minute after their cause has gone, unless the car is unplugged."""
 
 REASONS = {

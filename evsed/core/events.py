@@ -16,6 +16,7 @@ from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
 from evsed.core.reserved import ReservationCancelled, ReserveAsked
 from evsed.core.security_events import SecurityNoticed
+from evsed.core.sensed import SensedEvent
 from evsed.core.words import FaultNote, MeterReading, Registration, StopReason, Token, TokenStatus, Verdict
 
 Ref = str
@@ -82,13 +83,6 @@ class OfferMoved(Struct, frozen=True):
     offered_ma: int
     limits: tuple[tuple[str, int], ...]
     reason: str | None
-
-
-class Warmed(Struct, frozen=True):
-    """How warm each watched place is, in thousandths of a degree Celsius; none = nothing was read lately."""
-
-    evse: int
-    places: tuple[tuple[str, int], ...]
 
 
 class LockMoved(Struct, frozen=True):
@@ -387,12 +381,12 @@ BoxEvent = (
     | EvStoppedDrawing
     | ContactorMoved
     | OfferMoved
-    | Warmed
     | LockMoved
     | FaultsChanged
     | MeterRead
     | TagPresented
     | DeadlineReached
+    | SensedEvent
     | UpkeepEvent
 )
 LinkEvent = LinkUp | LinkDown | DialFailed | Delivered | Undelivered

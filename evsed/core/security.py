@@ -19,6 +19,7 @@ from evsed.core.turn import Turn
 if TYPE_CHECKING:
     from evsed.core.station import Station
 
+ENCLOSURE_OPEN = "ENCLOSURE_OPEN"  # evse-hal names it so
 AGAIN_MS = 60_000
 UNCHANGED_AGAIN_MS = 3_600_000
 TIME_STEP_MS = 2_000
@@ -45,6 +46,7 @@ class Security:
         self._since_link: set[SecurityKind] = set()
         self._offset_ms: int | None = None
         self._began = False
+        self._open = False
 
     def begin(self, damaged: bool, turn: Turn) -> None:
         """Once, in the first turn; `damaged`: the journal, and with it the log, had to be begun anew."""
@@ -80,6 +82,16 @@ class Security:
             self.note(SecurityKind.TIME_SET, "the time became known", turn)
         elif abs(offset_ms - before_ms) >= TIME_STEP_MS:
             self.note(SecurityKind.TIME_SET, f"by {(offset_ms - before_ms) / 1_000:+.0f} s", turn)
+
+    def watch_enclosure(self, station: Station, turn: Turn) -> None:
+        """An enclosure that is opened, however many outlets it holds (1.6 security whitepaper §8). Closed it is only
+        once hal has told everything of all outlets.
+        """
+        seen = [outlet.seen for outlet in station.outlets.values()]
+        text = next((fault.text for one in seen for fault in one.faults if fault.name == ENCLOSURE_OPEN), None)
+        if text is not None and not self._open:
+            self.note(SecurityKind.TAMPERED, text, turn)
+        self._open = text is not None or (self._open and not all(one.known for one in seen))
 
     def _too_soon(self, kind: SecurityKind, now_ms: int) -> bool:
         last_ms = self._noted_ms.get(kind)

@@ -18,9 +18,9 @@ from evsed.core.events import (
     MeterRead,
     OfferMoved,
     SocketEmptied,
-    Warmed,
 )
 from evsed.core.metering import fresh
+from evsed.core.sensed import Warmed
 from evsed.core.words import FaultNote, MeterReading
 
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")

@@ -45,6 +45,7 @@ from evsed.core.rules import Rules
 from evsed.core.security import Security
 from evsed.core.security_events import SecurityKind
 from evsed.core.seen import HAL_SILENT
+from evsed.core.sensed import ButtonPressed
 from evsed.core.turn import Turn
 from evsed.core.upkeep import Upkeep
 from evsed.core.variables import Variables
@@ -96,6 +97,7 @@ class Station:
         self.box.security.begin(self._recovered.damaged, turn)
         self.box.security.watch_time(turn)
         self._take(event, turn)
+        self.box.security.watch_enclosure(self, turn)
         self.box.online = self.registration.online
         self.box.resetting = self.resetting.kind is not None
         self.resetting.end_all(self, turn)
@@ -217,6 +219,14 @@ class Station:
         """A card at an outlet's reader."""
         if event.evse in self.outlets:
             self.outlets[event.evse].present(event.token, turn)
+
+    def pressed(self, event: ButtonPressed, turn: Turn) -> None:
+        """The button of an outlet does what the card does that a free box needs not ask for."""
+        token = self.box.access.free_token
+        if token is None:
+            turn.log(f"= outlet {event.evse} button ignored: a card is needed here")
+        elif event.evse in self.outlets:
+            self.outlets[event.evse].present(token, turn)
 
     def store_broke(self, event: StoreBroken, turn: Turn) -> None:
         """The disk takes nothing: nothing new begins; what just began never did."""
@@ -344,6 +354,7 @@ HANDLERS: dict[type, Callable[[Station, Any, Turn], None]] = {
     HalUp: Station.hal_came,
     HalDown: Station.hal_went,
     TagPresented: Station.presented,
+    ButtonPressed: Station.pressed,
     StoreBroken: Station.store_broke,
     StoreMended: Station.store_mended,
     VendorMessageWanted: Station.vendor_message,

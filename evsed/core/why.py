@@ -141,6 +141,8 @@ OWNERS = {
     "board": "the board",
     "cable": "the cable",
     "heat": "its own heat",
+    "grid": "the grid operator",
+    "switch": "its switch",
     INSTALLER: "the installer's limit",
     CSMS: "the central system",
 }

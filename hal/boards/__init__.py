@@ -19,9 +19,11 @@ from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
+from hal.boards.shared import InputFile, ThermometerFile, contacts, objections, spots
+from hal.contacts import Contact
 from hal.contract import Evse, MeterChoice
-from hal.drivers.protocols import Parts, Reader, Thermometer
-from hal.heat import HeatSteps, Spot
+from hal.drivers.protocols import Input, Parts, Reader, Thermometer
+from hal.heat import Spot
 from hal.settings import SettingsError, as_struct, read_toml
 
 HERE = Path(__file__).parent
@@ -61,17 +63,6 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reader: dict[str, Any] | None = None
 
 
-class ThermometerFile(HeatSteps, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One `[[thermometer]]` of a board file: where it sits, whom that concerns, and what is done when it is hot there.
-
-    `evses` = the outlets that it counts for; none = all. `probe` is its driver, for kind "pi" only.
-    """
-
-    place: Literal["plug", "cable", "terminals", "enclosure"]
-    evses: tuple[Evse, ...] = ()
-    probe: dict[str, Any] | None = None
-
-
 ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "reader")
 
 
@@ -83,6 +74,7 @@ class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outlet: Annotated[tuple[OutletFile, ...], msgspec.Meta(min_length=1, max_length=8)]
     timing: Timing = Timing()
     thermometer: Annotated[tuple[ThermometerFile, ...], msgspec.Meta(max_length=16)] = ()
+    input: Annotated[tuple[InputFile, ...], msgspec.Meta(max_length=32)] = ()
     seed: int = 1
 
 
@@ -97,6 +89,7 @@ class OutletBoard:
     wake_up: bool
     timing: Timing
     spots: tuple[Spot, ...] = ()
+    contacts: tuple[Contact, ...] = ()
 
 
 class Board(Protocol):
@@ -153,23 +146,8 @@ def _check(path: Path, board: BoardFile) -> None:
         named = [role for role in ROLES if getattr(outlet, role) is not None]
         if board.kind == "sim" and named:
             raise BoardError(f"{path}: outlet {outlet.evse}: {named[0]}: a board of kind sim names no drivers")
-    _check_thermometers(path, board, numbers)
-
-
-def _check_thermometers(path: Path, board: BoardFile, numbers: Sequence[int]) -> None:
-    watched: set[tuple[str, int]] = set()
-    for number, thermometer in enumerate(board.thermometer, 1):
-        where = f"{path}: thermometer[{number}]"
-        if (wrong := thermometer.objection()) is not None:
-            raise BoardError(f"{where}: {wrong}")
-        if board.kind == "sim" and thermometer.probe is not None:
-            raise BoardError(f"{where}: probe: a board of kind sim names no drivers")
-        if strangers := sorted(set(thermometer.evses) - set(numbers)):
-            raise BoardError(f"{where}: evses: there is no outlet {strangers[0]}")
-        places = {(thermometer.place, evse) for evse in thermometer.evses or numbers}
-        if twice := sorted(places & watched):
-            raise BoardError(f"{where}: place: {twice[0][0]} of outlet {twice[0][1]} has one already")
-        watched |= places
+    for wrong in objections(board, numbers, simulated=board.kind == "sim"):
+        raise BoardError(f"{path}: {wrong}")
 
 
 def with_outlets(board: BoardFile, count: int) -> BoardFile:
@@ -207,14 +185,18 @@ def check_parts(board: BoardFile) -> None:
         check(board)
 
 
-def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts) -> OutletBoard:
-    """One outlet of a board with its parts."""
-    spots = tuple(
-        Spot(sensor, thermometer.place, thermometer)
-        for sensor, thermometer in enumerate(board.thermometer)
-        if outlet.evse in (thermometer.evses or (outlet.evse,))
+def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts, inputs: Sequence[Input] | None) -> OutletBoard:
+    """One outlet of a board with its parts; `inputs` are those of the board, None = nobody asks them."""
+    return OutletBoard(
+        parts,
+        outlet.max_ma,
+        outlet.socket,
+        outlet.allow_d,
+        outlet.wake_up,
+        board.timing,
+        spots(board, outlet.evse),
+        () if inputs is None else contacts(board, inputs, outlet.evse),
     )
-    return OutletBoard(parts, outlet.max_ma, outlet.socket, outlet.allow_d, outlet.wake_up, board.timing, spots)
 
 
 class _SimBoard:
@@ -226,9 +208,11 @@ class _SimBoard:
         socket, gate_ms = board.outlet[0].socket, board.timing.gate_ms
         numbers = [outlet.evse for outlet in board.outlet]
         warm = [(thermometer.place, thermometer.evses or numbers) for thermometer in board.thermometer]
-        self._plant = Plant(len(numbers), socket, board.seed, keep=keep, gate_ms=gate_ms, warm=warm)
+        wired = [(one.means, one.evses or numbers) for one in board.input]
+        self._plant = Plant(len(numbers), socket, board.seed, keep=keep, gate_ms=gate_ms, warm=warm, wired=wired)
         self.name = board.name
-        self.outlets = {o.evse: outlet_board(board, o, self._plant.parts(o.evse)) for o in board.outlet}
+        plant, inputs = self._plant, self._plant.inputs
+        self.outlets = {o.evse: outlet_board(board, o, plant.parts(o.evse), inputs) for o in board.outlet}
         self.advance = self._plant.advance
         self.next_change_ms = self._plant.next_change_ms
         self.order = self._plant.order

@@ -42,6 +42,7 @@ class MetalBoard:
         self._built: list[Any] = []
         check(board)
         try:
+            self._inputs = None if bare else self._build_inputs()
             self.outlets = {o.evse: self._outlet(o) for o in board.outlet}
         except BaseException:
             self.close()
@@ -57,7 +58,16 @@ class MetalBoard:
         for role in Parts.__dataclass_fields__:
             parts[role] = self._part(outlet, role) if role in wanted else None
             self._built.append(parts[role])
-        return outlet_board(self._file, outlet, Parts(**parts))
+        return outlet_board(self._file, outlet, Parts(**parts), self._inputs)
+
+    def _build_inputs(self) -> list[Any]:
+        """The contacts of the board. Raises BoardError."""
+        for number, build in enumerate(_inputs(self._file), 1):
+            try:
+                self._built.append(build())
+            except (OSError, PartFailed) as failed:
+                raise BoardError(f"board {self.name}: input[{number}]: {failed}") from None
+        return list(self._built)
 
     def _part(self, outlet: OutletFile, role: str) -> Any:
         """One part, or None where there is no such. Raises BoardError."""
@@ -124,15 +134,25 @@ def check(board: BoardFile) -> None:
         for role in ROLES:
             _builder(board, outlet, role)
     list(_probes(board))
+    list(_inputs(board))
 
 
 def _probes(board: BoardFile) -> Iterator[Callable[[], Any]]:
     """What builds each thermometer. Raises BoardError."""
     for number, thermometer in enumerate(board.thermometer, 1):
-        where = f"board {board.name}: thermometer[{number}].probe"
-        if thermometer.probe is None:
-            raise BoardError(f"{where}: is missing; name its driver")
-        yield _of_driver(where, thermometer.probe, "thermometer")
+        yield _named(f"board {board.name}: thermometer[{number}].probe", thermometer.probe, "thermometer")
+
+
+def _inputs(board: BoardFile) -> Iterator[Callable[[], Any]]:
+    """What builds each contact. Raises BoardError."""
+    for number, one in enumerate(board.input, 1):
+        yield _named(f"board {board.name}: input[{number}].contact", one.contact, "input")
+
+
+def _named(where: str, options: dict[str, Any] | None, role: str) -> Callable[[], Any]:
+    if options is None:
+        raise BoardError(f"{where}: is missing; name its driver")
+    return _of_driver(where, options, role)
 
 
 def _builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = False) -> Callable[[], Any] | None:

@@ -14,6 +14,7 @@ from hal.drivers.protocols import Parts
 from hal.sim.agenda import Agenda
 from hal.sim.car import Car
 from hal.sim.circuit import Load
+from hal.sim.contact import SimInput
 from hal.sim.eeprom import Eeprom
 from hal.sim.grid import GridFault, next_minute_us, voltages_mv
 from hal.sim.meter import Flow, SimMeter, power_uw
@@ -43,6 +44,7 @@ class Bay:
         self.meter = SimMeter(self.flow)
         self.reader = SimReader()
         self.thermometers: dict[str, SimThermometer] = {}
+        self.inputs: dict[str, SimInput] = {}
 
     def parts(self) -> Parts:
         """What the tick gets."""

@@ -145,6 +145,16 @@ def _ohms(words: list[str]) -> float | None:
     return float(word)
 
 
+def _input(bay: Bay, words: list[str]) -> Answer:
+    if not bay.inputs:
+        raise _Wrong("this outlet has no inputs")
+    name = _next(words, bay.inputs, "input")
+    switch = _next(words, ("on", "off"), "switch")
+    _no_more(words)
+    bay.inputs[name].on = switch == "on"
+    return True, f"input {name} is {switch}"
+
+
 # --- the car ---------------------------------------------------------------------------------------------------
 
 
@@ -199,6 +209,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     table |= {fault: partial(bay.grid_fault, fault) for fault in GridFault}
     table |= {f"meter-{fault}": partial(bay.meter.fault, fault) for fault in MeterFault}
     table |= {f"{place}-thermometer-gone": one.vanish for place, one in bay.thermometers.items()}
+    table |= {f"input-{name}-gone": one.vanish for name, one in bay.inputs.items()}
     if bay.lock is not None:
         table["lock-stuck"] = bay.lock.jam
     if (proximity := bay.proximity) is not None:
@@ -239,6 +250,7 @@ def _state(bay: Bay, words: list[str]) -> Answer:
     if bay.lock is not None:
         parts.append("bolt in" if bay.lock.locked() else "bolt out")
     parts.append("draws " + "/".join(f"{ma / 1_000:.1f}" for ma in flow.current_ma) + " A")
+    parts += (f"input {name} on" for name, one in bay.inputs.items() if one.on)
     parts += (f"{place} {t.mc // 1_000} °C" for place, t in bay.thermometers.items())
     parts.append(f"register {flow.energy_pj // PJ_PER_WH} Wh")
     wrong = [*_broken(bay), *(f"manner {name}" for name in sorted(car.manners))]
@@ -252,6 +264,7 @@ def _broken(bay: Bay) -> Iterable[str]:
     yield from sorted(bay.proximity.faults) if bay.proximity is not None else ()
     switches = {"residual": bay.residual.tripped(), "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
     switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
+    switches |= {f"input-{name}-gone": one.gone for name, one in bay.inputs.items()}
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
     yield from (name for name, on in switches.items() if on)
 
@@ -263,6 +276,7 @@ _COMMANDS: dict[str, Callable[[Bay, list[str]], Answer]] = {
     "warm": _warm,
     "load": _load,
     "pp": _pp,
+    "input": _input,
     "car": _car,
     "fault": _fault,
     "clear": _clear,
@@ -275,6 +289,7 @@ _USAGE = {
     "warm": "warm CELSIUS [PLACE]",
     "load": "load OHMS|open [--no-diode]",
     "pp": "pp OHMS|open",
+    "input": "input NAME on|off",
     "car": f"car {'|'.join(_MODES)}|manners NAME on|off",
     "fault": "fault NAME",
     "clear": "clear NAME",

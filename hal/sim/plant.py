@@ -20,6 +20,7 @@ from hal.sim.agenda import MS, Agenda
 from hal.sim.battery import PJ_PER_WH
 from hal.sim.bay import Bay
 from hal.sim.commands import obey
+from hal.sim.contact import SimInput
 from hal.sim.eeprom import Eeprom
 from hal.sim.meter import START_WH, WIRE_FAULTS, SimMeter
 from hal.sim.power import GATE_MS
@@ -32,7 +33,7 @@ MODEL = "sdm630"
 
 class Plant:
     """`evses` outlets, each a socket with a bolt or a fixed cable; the same seed gives the same world.
-    `warm` are the places that have a thermometer, and the outlets near it.
+    `warm` are the places that have a thermometer, and the outlets near it; `wired` are contacts, and their outlets.
 
     In the folder `keep`, if there is one, the meters keep their registers from one process to the next.
     """
@@ -46,6 +47,7 @@ class Plant:
         keep: Path | None = None,
         gate_ms: int = GATE_MS,
         warm: Sequence[tuple[str, Collection[int]]] = (),
+        wired: Sequence[tuple[str, Collection[int]]] = (),
     ) -> None:
         self._agenda = Agenda()
         random = Random(seed)  # noqa: S311  a repeatable world, no secret
@@ -58,6 +60,10 @@ class Plant:
         for thermometer, (place, near) in zip(self.thermometers, warm, strict=True):
             for evse in near:
                 self.bays[evse].thermometers[place] = thermometer
+        self.inputs = [SimInput() for _ in wired]
+        for contact, (means, near) in zip(self.inputs, wired, strict=True):
+            for evse in near:
+                self.bays[evse].inputs[means] = contact
         self._lines: dict[tuple[int, str, int], PtyLine] = {}
 
     def parts(self, evse: int) -> Parts:

@@ -9,6 +9,7 @@ import pytest
 from evsed.core import events as ev
 from evsed.core.effects import Demand
 from evsed.core.limits import LEAST_OFFER_MA
+from evsed.core.sensed import ButtonPressed, Warmed
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
 from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Lease, Outlet, Owner, Temperature
@@ -57,11 +58,12 @@ class View:
         (CHARGING, {"closed": False}, ev.ContactorMoved(1, False)),
         (IDLE, {"offered_ma": 6_000}, ev.OfferMoved(1, 6_000, (), "NO_LEASE")),
         (IDLE, {"limits": HARD}, ev.OfferMoved(1, 0, (("heat", 8_000), ("board", 32_000)), "NO_LEASE")),
-        (IDLE, {"temperatures": (Temperature("plug", 41_500),)}, ev.Warmed(1, (("plug", 41_500),))),
-        (outlet(temperatures=(Temperature("plug", 41_500),)), {"temperatures": ()}, ev.Warmed(1, ())),
+        (IDLE, {"temperatures": (Temperature("plug", 41_500),)}, Warmed(1, (("plug", 41_500),))),
+        (outlet(temperatures=(Temperature("plug", 41_500),)), {"temperatures": ()}, Warmed(1, ())),
         (IDLE, {"reason": None}, ev.OfferMoved(1, 0, (), None)),
         (IDLE, {"locked": True}, ev.LockMoved(1, True)),
         (IDLE, {"locked": None}, ev.LockMoved(1, None)),
+        (IDLE, {"presses": 1}, ButtonPressed(1)),
         (IDLE, {"tag": CARD}, ev.TagPresented(1, Token("04A1B2C3"))),
         (
             IDLE,

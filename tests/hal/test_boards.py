@@ -80,6 +80,7 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: str, to: 
     assert "\n" not in str(wrong.value).strip()
 
 
+INPUT = '\n[[input]]\nmeans = "earth-lost"\n'
 HEAT = '\n[[thermometer]]\nplace = "plug"\n'
 
 
@@ -93,7 +94,7 @@ HEAT = '\n[[thermometer]]\nplace = "plug"\n'
         (HEAT + "max_c = 70\n", "unknown key `max_c` in thermometer[1]; known are half_c, quarter_c, stop_c, back_c"),
     ],
 )
-def test_what_is_wrong_with_a_thermometer_is_said(tmp_path: Path, table: str, sentence: str) -> None:
+def test_what_is_wrong_with_thermometers_and_inputs_is_said(tmp_path: Path, table: str, sentence: str) -> None:
     with pytest.raises(BoardError) as wrong:
         load(written(tmp_path, GOOD + table))
     assert sentence in str(wrong.value)

@@ -147,6 +147,26 @@ def test_what_is_wrong_with_a_probe_is_said(pins: Path, was: str, becomes: str, 
     assert str(wrong.value).startswith(f"board bench: {sentence}")
 
 
+CONTACT = '[[input]]\nmeans = "earth-lost"\ncontact = {{ driver = "files", folder = "{pins}" }}\n'
+
+
+def test_its_contacts_open_the_contactor(pins: Path) -> None:
+    board = assemble(load(written(pins, "[[outlet]]", CONTACT + "[[outlet]]")))
+    (pins / "contact").write_text("1")
+    box = Box(board)
+    assert box.faults() == ["EARTH_LOST"]
+    (pins / "contact").unlink()
+    assert "earth-lost: contact: No such file" in [fault.text for fault in box.run(50).faults][1]
+
+
+def test_a_contact_that_is_not_there_keeps_it_from_starting_but_not_from_being_safe(pins: Path) -> None:
+    gone = CONTACT.replace("{pins}", "{pins}/gone")
+    path = written(pins, "[[outlet]]", gone + "[[outlet]]")
+    with pytest.raises(BoardError, match=r"^board bench: input\[1\]: .*No such file or directory"):
+        assemble(load(path))
+    assert make_safe(["--board", path]) == 0
+
+
 def test_a_board_without_a_reader_has_none(pins: Path) -> None:
     text = BOARD.split("[outlet.reader]")[0].format(pins=pins)
     (pins.parent / "bench.toml").write_text(text)

@@ -86,6 +86,11 @@ class CardReader:
         (self._card.parent / "closed").touch()
 
 
+class Contact(_Pins):
+    def active(self) -> bool:
+        return self.read("contact") == "1"
+
+
 class Thermometer:
     Config = Config
 
@@ -99,4 +104,11 @@ class Thermometer:
         """Nothing to give back."""
 
 
-PARTS = {"pilot": Pilot, "contactor": Contactor, "enable": Gate, "reader": CardReader, "thermometer": Thermometer}
+PARTS = {
+    "pilot": Pilot,
+    "contactor": Contactor,
+    "enable": Gate,
+    "reader": CardReader,
+    "thermometer": Thermometer,
+    "input": Contact,
+}

@@ -14,7 +14,7 @@ from tests.hal.sim.world import Hand
 USAGE = (
     "plug-in [--cable A] [--phases 1|3], unplug [--force | --at-car], swipe TAG, "
     "warm CELSIUS [PLACE], load OHMS|open [--no-diode], pp OHMS|open, "
-    "car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
+    "input NAME on|off, car drive|stop|resume|full|manners NAME on|off, fault NAME, clear NAME, state"
 )
 
 
@@ -40,6 +40,7 @@ USAGE = (
         (("swipe", "x" * 21), "1 to 20"),
         (("swipe", "a\nb"), "1 to 20"),
         (("state", "please"), "one word too many"),
+        (("input", "button", "on"), "this outlet has no inputs"),
         (("warm", "66"), "this outlet has no thermometer"),
         (("warm", "hot"), "such as: warm 66"),
         (("unplug",), "no plug is in"),

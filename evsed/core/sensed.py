@@ -1,0 +1,21 @@
+"""What the parts of a board tell that have no say in a charge of their own."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Warmed(Struct, frozen=True):
+    """How warm each watched place is, in thousandths of a degree Celsius; none = nothing was read lately."""
+
+    evse: int
+    places: tuple[tuple[str, int], ...]
+
+
+class ButtonPressed(Struct, frozen=True):
+    """Somebody pressed the button of an outlet."""
+
+    evse: int
+
+
+SensedEvent = Warmed | ButtonPressed
