@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,26 +30,23 @@ from evsed.clock import SystemClock
 from evsed.control import CannotListen, listen, serve
 from evsed.core import catalogue
 from evsed.core.box import Access
-from evsed.core.central_systems import CentralSystem, Secret, Target
 from evsed.core.errands import ProgramStarted
 from evsed.core.events import ResetKind
-from evsed.core.networks import TLS_CERTIFICATE
 from evsed.core.records import Recovered
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Token
 from evsed.diagnostics import spellings
+from evsed.dialling import Dialling
 from evsed.hal_link import HalLink
 from evsed.installer import FileSlots
-from evsed.locations import least_nearness
 from evsed.ocpp.exchange import Exchange
-from evsed.ocpp.transport import CentralSettings, Link
+from evsed.ocpp.transport import Link
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import Quarantine
-from evsed.site import Central, Site, SiteError, load, worries
+from evsed.site import Site, SiteError, load, worries
 from evsed.store.database import StoreFailed, StoreRefused
 from evsed.store.journal import Journal
 from evsed.supervisor import RestartRequested, Supervisor
-from evsed.transfer import Trust
 from evsed.vendors import VendorError, handlers
 
 DISK_FAILED = 1
@@ -221,6 +218,7 @@ def _outcome(work: asyncio.Task[None], paths: Paths) -> int:
 def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supervisor:
     """Everything made and wired, nothing running yet."""
     recovered = journal.load()
+    dialling = Dialling(site, paths.state, lambda: clock.now().wall_ms)
     station = Station(
         recovered,
         clock.now(),
@@ -229,28 +227,35 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
         installer_ma=site.limits.max_ma,
         new_id=lambda: str(uuid.uuid4()),
         presets=site.presets,
-        systems=_systems(site.central),
+        systems=dialling.systems(),
+        held=dialling.held(),
     )
     identity, quarantine = site.station.identity, Quarantine(paths.state)
     supervisor = Supervisor(station, journal, quarantine, clock, identity, __version__)
     supervisor.hal = HalLink(
         paths.hal_socket, supervisor.inbox.put, clock.mono_ms, decides=supervisor.decides, note=supervisor.note
     )
-    supervisor.clerk = _clerk(site, paths.state, station, supervisor, clock)
+    supervisor.clerk = _clerk(dialling, paths.state, station, supervisor, clock)
     supervisor.metered = frozenset(meter.evse for meter in site.meter)
     supervisor.beat = lambda: watchdog.notify("WATCHDOG=1")
     if site.central is not None:
-        supervisor.central = _link(site, site.central, station, recovered, supervisor)
+        supervisor.central = _link(site, dialling, station, recovered, supervisor)
     return supervisor
 
 
-def _clerk(site: Site, state: Path, station: Station, supervisor: Supervisor, clock: SystemClock) -> Clerk:
-    """Who runs errands. A file may lie as near as the central system does; the first event says which program runs."""
+def _clerk(dialling: Dialling, state: Path, station: Station, supervisor: Supervisor, clock: SystemClock) -> Clerk:
+    """Who runs errands; the first event says which program runs."""
     installer = FileSlots(state, __version__, sys.path, lambda: clock.now().wall_ms)
     supervisor.inbox.put(ProgramStarted(installer.on_trial()))
-    central = site.central
-    trust = Trust(central.ca_file, least_nearness(central.url)) if central is not None else Trust()
-    return Clerk(state, supervisor.inbox.put, installer, trust, supervisor.facts, lambda: _hidden(station))
+    return Clerk(
+        state,
+        supervisor.inbox.put,
+        installer,
+        dialling.trust,
+        supervisor.facts,
+        lambda: _hidden(station),
+        dialling.store,
+    )
 
 
 def _hidden(station: Station) -> Iterable[str]:
@@ -258,7 +263,7 @@ def _hidden(station: Station) -> Iterable[str]:
     return (text for secret in station.networks.secrets() for text in spellings(secret.value))
 
 
-def _link(site: Site, central: Central, station: Station, recovered: Recovered, supervisor: Supervisor) -> Link:
+def _link(site: Site, dialling: Dialling, station: Station, recovered: Recovered, supervisor: Supervisor) -> Link:
     """The link to the first target."""
     plate = Nameplate(site.station.vendor, site.station.model, site.station.serial, __version__)
     exchange = Exchange(
@@ -269,7 +274,7 @@ def _link(site: Site, central: Central, station: Station, recovered: Recovered, 
         vendors=handlers(),
         trace=supervisor.note,
     )
-    supervisor.dialling = dialling(central, site.station.identity)
+    supervisor.dialling = dialling.settings
     target = station.networks.target()
     assert target is not None  # there is a [central]
     return Link(
@@ -281,34 +286,6 @@ def _link(site: Site, central: Central, station: Station, recovered: Recovered, 
         chance=random.SystemRandom().random,
         ping_s=station.box.variables[catalogue.PING_INTERVAL],
     )
-
-
-def _systems(central: Central | None) -> tuple[CentralSystem, ...]:
-    return tuple(
-        CentralSystem(
-            url=one.url,
-            basis=one.basis,
-            key=None if one.key is None else Secret(one.key),
-            profile=one.profile,
-            secure_url=one.secure_url,
-            trusted=one.ca_file is not None,
-            certified=one.certificate is not None,
-        )
-        for one in (() if central is None else (central, *central.fallback))
-    )
-
-
-def dialling(central: Central, identity: str) -> Callable[[Target], CentralSettings]:
-    """How the link dials a target."""
-    row = (central, *central.fallback)
-
-    def settings(target: Target) -> CentralSettings:
-        key = None if target.key is None else target.key.value
-        system = row[target.number]
-        certificate = system.certificate if target.profile == TLS_CERTIFICATE else None
-        return CentralSettings(target.url, identity, key, system.ca_file, certificate)
-
-    return settings
 
 
 if __name__ == "__main__":

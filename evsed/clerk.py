@@ -11,37 +11,52 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from evsed import diagnostics
+from evsed.core.credentials import CertificateErrand
 from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, InstallerErrand, Judge, Outcome, Purpose, Upload
 from evsed.core.events import Event
 from evsed.installer import Installer, InstallFailed, InstallRefused, perform
 from evsed.locations import secrets_of
 from evsed.transfer import Caps, Result, Trust, fetch, send
 
+if TYPE_CHECKING:
+    from evsed.certificates import CertificateStore
+
 FOLDER = "errands"
 MOST_IMAGE = 512 * 1024 * 1024
 IMAGE_CAPS = Caps(MOST_IMAGE, 4 * 3_600)
 LOG_CAPS = Caps(64 * 1024 * 1024, 1_800)
 FILES = {Purpose.FIRMWARE: "image", Purpose.LOG: "log"}
-OTHERS = {Upload: Purpose.LOG, Judge: Purpose.JUDGEMENT}
+OTHERS = {
+    Upload: Purpose.LOG,
+    Judge: Purpose.JUDGEMENT,
+    **dict.fromkeys(get_args(CertificateErrand), Purpose.CERTIFICATES),
+}
+
+T = TypeVar("T")
 
 
 class Clerk:
-    """`facts` tells what a log says of the box, `secrets` are what it must not say."""
+    """`facts` tells what a log says of the box, `secrets` are what it must not say; `trust` is asked for each transfer,
+    and `certificates` when they are first needed.
+    """
 
     def __init__(
         self,
         state: Path,
         deliver: Callable[[Event], None],
         installer: Installer,
-        trust: Trust,
+        trust: Callable[[], Trust],
         facts: Callable[[], Awaitable[diagnostics.Facts]],
         secrets: Callable[[], Iterable[str]],
+        certificates: Callable[[], CertificateStore],
     ) -> None:
         self._folder = state / FOLDER
         self._deliver, self._installer, self._trust = deliver, installer, trust
         self._facts, self._secrets = facts, secrets
+        self._certificates = certificates
         self._tasks: asyncio.TaskGroup | None = None
         self._waiting: list[Errand] = []
         self._turns = {purpose: asyncio.Lock() for purpose in Purpose}
@@ -73,6 +88,9 @@ class Clerk:
             if isinstance(errand, Abandon):
                 (self._folder / FILES[purpose]).unlink(missing_ok=True)
                 return
+            if isinstance(errand, CertificateErrand):
+                self._deliver(await _wholly(lambda: self._certificates().perform(errand)))
+                return
             result = await self._run(errand)
             self._deliver(ErrandDone(errand.job, result.outcome, result.text))
 
@@ -81,7 +99,7 @@ class Clerk:
             return await self._upload(errand)
         image = self._folder / FILES[Purpose.FIRMWARE]
         if isinstance(errand, Fetch):
-            return await fetch(errand.location, image, IMAGE_CAPS, self._trust)
+            return await fetch(errand.location, image, IMAGE_CAPS, self._trust())
         try:
             await _wholly(lambda: perform(errand, self._installer, image))
         except InstallRefused as refused:
@@ -99,14 +117,14 @@ class Clerk:
                 await _wholly(lambda: diagnostics.write(path, order, facts, secrets))
         except OSError as full:
             return Result(Outcome.FAILED, f"the log can't be made: {full.strerror}")
-        return await send(path, order.location, errand.name, LOG_CAPS, self._trust)
+        return await send(path, order.location, errand.name, LOG_CAPS, self._trust())
 
 
-async def _wholly(work: Callable[[], None]) -> None:
-    """In a thread; who ends us waits for its end."""
+async def _wholly(work: Callable[[], T]) -> T:
+    """What it returns, from a thread; who ends us waits for its end."""
     running = asyncio.ensure_future(asyncio.to_thread(work))
     try:
-        await asyncio.shield(running)
+        return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait({running})
         raise

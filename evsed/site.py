@@ -296,7 +296,7 @@ def _presets(table: dict[str, Any]) -> dict[str, str]:
         if variable is None:
             names = [name for known in catalogue.ALL for name in (known.key16, known.path) if name]
             raise Wrong(f": variables.{key} is not known{near(key, names)}")
-        if not variable.writable:
+        if not (variable.writable or variable.installers):
             raise Wrong(f": variables.{key} can't be preset: it says what this box is.")
         if variable.where:
             raise Wrong(f": variables.{key} can't be preset here; write {variable.where} instead.")

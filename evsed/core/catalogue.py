@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evsed.core import capacities
+from evsed.core import capacities, security_variables
 from evsed.core.capacities import length_of
-from evsed.core.security_variables import AUTHORIZATION_KEY as AUTHORIZATION_KEY
-from evsed.core.security_variables import SECURITY_PROFILE as SECURITY_PROFILE
 from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
 from evsed.core.words import Measurand
 
@@ -375,7 +373,12 @@ LIST_LENGTHS = tuple(
 )
 
 ALL: tuple[Variable[Any], ...] = (
-    *(value for value in (*globals().values(), *vars(capacities).values()) if isinstance(value, Variable)),
+    *(
+        value
+        for room in (globals(), vars(capacities), vars(security_variables))
+        for value in room.values()
+        if isinstance(value, Variable)
+    ),
     *LIST_LENGTHS,
 )
 _BY_PATH = {variable.path.casefold(): variable for variable in ALL}

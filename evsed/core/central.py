@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evsed.core import catalogue, networks
 from evsed.core.central_systems import DialFailed
+from evsed.core.credentials import SigningAnswer, SigningAsked
 from evsed.core.effects import AdoptTime, Reply, VendorReply
 from evsed.core.events import (
     BootAnswer,
@@ -50,6 +51,7 @@ def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
         station.registration.forget()
     station.registration.connected()
     station.box.security.linked()
+    station.certificates.linked(event.chain, turn)
     station.upkeep.connected()
     station.said_ms = turn.now.mono_ms
 
@@ -57,6 +59,7 @@ def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
 def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     """Questions to the central system are decided here now; statuses on their way may be lost."""
     station.registration.disconnected()
+    station.certificates.unlinked()
     networks.note_given_up(station, station.networks.lost(turn), turn)
     lost = station.box.outbox.disconnected()
     for report in lost:
@@ -89,6 +92,8 @@ def delivered(station: Station, event: Delivered, turn: Turn) -> None:
         turn.tell(AdoptTime(event.answer.wall_ms))
     elif isinstance(event.answer, TokenAnswer):
         _judged(station, report, event.answer, turn)
+    elif isinstance(event.answer, SigningAnswer):
+        station.certificates.answered(event.answer, turn)
     elif isinstance(event.answer, VendorAnswer) and isinstance(report, VendorMessage):
         turn.tell(Reply(report.ref, VendorReply(event.answer.verdict, event.answer.data)))
 
@@ -107,7 +112,9 @@ def undelivered(station: Station, event: Undelivered, turn: Turn) -> None:
     turn.log(f"! {type(report).__name__} not delivered ({why}){', given up' if given_up else ''}")
     _no_vendor_answer(report, turn)
     station.upkeep.failed(report, event.code, turn)
-    if isinstance(report, Booted):
+    if isinstance(report, SigningAsked):
+        station.certificates.failed(event.code, turn)
+    elif isinstance(report, Booted):
         station.registration.unanswered(turn.now.mono_ms)
     elif isinstance(report, AuthorizationAsked) and report.evse in station.outlets:
         station.outlets[report.evse].unanswered(turn)

@@ -20,7 +20,8 @@ class CentralSystem(Struct, frozen=True):
 
     `profile` is the security profile: 0 = as the url says and without a key, 1 = key, 2 = TLS and key, 3 = TLS and the
     station's certificate. `secure_url` is dialled with profiles 2 and 3, if it isn't simply wss:// for ws://.
-    `trusted`: the installer gave a root certificate for it; `certified`: and one of the station.
+    `trusted`: the installer gave root certificates for it that count beside those of the store; `certified`: and a
+    certificate of the station, good from `certified_from_ms` until `certified_until_ms` as far as is known.
     """
 
     url: str
@@ -30,6 +31,8 @@ class CentralSystem(Struct, frozen=True):
     secure_url: str | None = None
     trusted: bool = False
     certified: bool = False
+    certified_from_ms: int = 0
+    certified_until_ms: int | None = None
 
 
 class Agreed(Struct, frozen=True):
@@ -52,9 +55,10 @@ class Agreed(Struct, frozen=True):
 
 
 class LastGood(Struct, frozen=True):
-    """Record: the central system that took us last; there is one such record."""
+    """Record: the central system that took us last, and which certificate of ours; there is one such record."""
 
     basis: str
+    certificate: str = ""
 
     @property
     def key(self) -> str:
@@ -63,12 +67,15 @@ class LastGood(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True):
-    """Where to dial and with what. `number` counts the installer's central systems from 0; `key` None = no header."""
+    """Where to dial and with what. `number` counts the installer's central systems from 0; `key` None = no header.
+    `certificate` is the name of ours that profile 3 shows, "" = the one that the installer gave.
+    """
 
     number: int
     url: str
     profile: int
     key: Secret | None = None
+    certificate: str = ""
 
 
 class SecretWritten(Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from evsed.core.central_systems import ConnectTo
+from evsed.core.credentials import RootsReply
 from evsed.core.errands import Errand, LogReply, Work
 from evsed.core.events import Ref, ResetKind
 from evsed.core.listed import ListVersion
@@ -79,7 +80,7 @@ class VendorReply(Struct, frozen=True):
     data: str | None = None
 
 
-Answered = Verdict | VariablesReply | VendorReply | Composite | ListVersion | LogReply
+Answered = RootsReply | Verdict | VariablesReply | VendorReply | Composite | ListVersion | LogReply
 
 
 class Reply(Struct, frozen=True):

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from evsed.core.credentials import CertificateErrand, Held
+
 Ref = str
 
 
@@ -174,11 +176,12 @@ class LogOrdered(Struct, frozen=True):
 
 
 class ErrandDone(Struct, frozen=True):
-    """The errand of that name is over."""
+    """The errand of that name is over. `held`: if it was about certificates, those that lie on the disk now."""
 
     job: str
     outcome: Outcome
     text: str = ""
+    held: Held | None = None
 
 
 class ProgramStarted(Struct, frozen=True):
@@ -252,6 +255,7 @@ class Purpose(StrEnum):
 
     FIRMWARE = "firmware"
     JUDGEMENT = "judgement"
+    CERTIFICATES = "certificates"
     LOG = "log"
 
 
@@ -262,7 +266,7 @@ class Abandon(Struct, frozen=True):
 
 
 InstallerErrand = Judge | Verify | Stage | Activate | Confirm | RollBack
-Work = Fetch | InstallerErrand | Upload
+Work = Fetch | InstallerErrand | Upload | CertificateErrand
 Errand = Work | Abandon
 
 

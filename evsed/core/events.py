@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from evsed.core.central_systems import DialFailed, SecretWritten
+from evsed.core.credentials import CertificateRequest, SigningAnswer
 from evsed.core.errands import UpkeepEvent, UpkeepRequest
 from evsed.core.listed import ListSent, ListVersionAsked
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstallProfile, Profile
@@ -121,7 +122,9 @@ class DeadlineReached(Struct, frozen=True):
 
 
 class LinkUp(Struct, frozen=True):
-    """A WebSocket with an agreed subprotocol is open."""
+    """A WebSocket with an agreed subprotocol is open. `chain`: fingerprints of the certificates that TLS relied on."""
+
+    chain: tuple[str, ...] = ()
 
 
 class LinkDown(Struct, frozen=True):
@@ -163,7 +166,7 @@ class VendorAnswer(Struct, frozen=True):
     data: str | None = None
 
 
-Answer = BootAnswer | TimeAnswer | TokenAnswer | VendorAnswer | Noted
+Answer = BootAnswer | TimeAnswer | TokenAnswer | VendorAnswer | SigningAnswer | Noted
 
 
 class Binding(Struct, frozen=True):
@@ -213,6 +216,7 @@ class TriggerKind(StrEnum):
     FIRMWARE = "FirmwareStatusNotification"
     LOG = "LogStatusNotification"
     SIGNED_FIRMWARE = "SignedFirmwareStatusNotification"
+    SIGNING = "SignChargingStationCertificate"
     STATUS = "StatusNotification"
 
 
@@ -314,6 +318,7 @@ Request = (
     | ReserveAsked
     | ReservationCancelled
     | UpkeepRequest
+    | CertificateRequest
 )
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from evsed.core import catalogue
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Reply
 from evsed.core.errands import (
@@ -42,6 +41,7 @@ from evsed.core.events import ResetKind
 from evsed.core.metering import fresh
 from evsed.core.reports import FirmwareProgress, SignedFirmwareProgress
 from evsed.core.security_events import SecurityKind
+from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.turn import Turn
 from evsed.core.words import Verdict
 
@@ -128,7 +128,7 @@ class Firmware:
         if self._past_recall:
             turn.tell(Reply(event.ref, Verdict.REJECTED))
             turn.log("! another firmware is just being installed: the order is refused")
-        elif event.order.signed is None and station.box.variables[catalogue.SECURITY_PROFILE] > 0:
+        elif event.order.signed is None and station.box.variables[SECURITY_PROFILE] > 0:
             turn.tell(Reply(event.ref, Verdict.NOT_SUPPORTED))  # L01.FR.20
         elif event.order.signed is None:
             self._take(event, station, turn)

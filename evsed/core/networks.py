@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from evsed.core import catalogue
 from evsed.core.central_systems import (
     Agreed,
     CentralSystem,
@@ -26,9 +25,12 @@ from evsed.core.central_systems import (
     SecretWritten,
     Target,
 )
+from evsed.core.credentials import Held, Own, RootUse
+from evsed.core.deadlines import soonest
 from evsed.core.effects import Reply
 from evsed.core.reports import HeartbeatDue
 from evsed.core.security_events import SecurityKind
+from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.turn import Turn
 from evsed.core.words import Verdict
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from evsed.core.station import Station
 
 TRIES = 3
+NEVER_MS = 1 << 62
 GRACE_MS = 3_000
 """A central system that changes how we connect may still have something to say, such as Reset (TC_083)."""
 BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
@@ -56,6 +59,12 @@ class Networks:
         self._good = next((bases.index(one.basis) for one in good if one.basis in bases), 0)
         self.current = self._good
         self._registered_with = self.current
+        taken = next((one.certificate for one in good if one.basis in bases), "")
+        self._last_good = LastGood(bases[self._good], taken) if bases else None
+        self._own: tuple[Own, ...] = ()
+        self._rooted = False
+        self._wall_ms: int | None = None
+        self._best: tuple[int, str] | None = None
         self._key = 0
         self._failures = 0
         self._proven = False
@@ -73,14 +82,50 @@ class Networks:
         system, agreed = self._systems[self.current], self._agreed[self.current]
         keys = _keys(agreed)
         key = keys[self._key % len(keys)] if keys and agreed.profile in (BASIC, TLS_BASIC) else None
-        return Target(self.current, _url(system, agreed.profile), agreed.profile, key)
+        shown = [own.name for own in self.certificates()] or [""]
+        name = shown[self._key % len(shown)] if agreed.profile == TLS_CERTIFICATE else ""
+        return Target(self.current, _url(system, agreed.profile), agreed.profile, key, name)
 
-    def next_deadline(self) -> int | None:
-        """When the present connection ends for the sake of the next one."""
-        return self._hang_up_ms
+    def certificates(self) -> tuple[Own, ...]:
+        """Those of ours that count now, the newest first (A02.FR.09); all where none does, or no time is known."""
+        known, system = self._own, self._systems[self.current]
+        if system.certified:
+            until_ms = NEVER_MS if system.certified_until_ms is None else system.certified_until_ms
+            known = (*known, Own("", "", system.certified_from_ms, until_ms))
+        now_ms = self._wall_ms
+        valid = [own for own in known if now_ms is None or own.since_ms <= now_ms < own.until_ms]
+        return tuple(sorted(valid or known, key=lambda own: own.since_ms, reverse=True))
+
+    def needed(self) -> tuple[str, ...]:
+        """Certificates of ours without which we could be stranded: the last one that was taken, and the present one."""
+        target = self.target()
+        taken = "" if self._last_good is None else self._last_good.certificate
+        return tuple({taken, "" if target is None else target.certificate} - {""})
+
+    def has(self, held: Held) -> None:
+        """The certificates that there are."""
+        self._own, self._rooted = held.own, any(root.use is RootUse.CENTRAL for root in held.roots)
+
+    def holds(self, held: Held, turn: Turn) -> None:
+        """Certificates have come or gone: the next connection is made with them."""
+        self.has(held)
+        self._tell(turn, hang_up=False)
+
+    def next_deadline(self, now_ms: int) -> int | None:
+        """When the present connection ends for the sake of the next one, or a certificate begins to count."""
+        wall_ms = self._wall_ms
+        begins = () if wall_ms is None else (now_ms + max(0, own.since_ms - wall_ms) for own in self._own)
+        return soonest((self._hang_up_ms, *begins), now_ms)
 
     def settle(self, turn: Turn) -> None:
-        """Hang up when the grace is over, and forget what the installer took out."""
+        """Hang up when the grace is over, and forget what the installer took out; a newer certificate is used as soon
+        as it counts (A02.FR.08).
+        """
+        self._wall_ms = turn.now.wall_ms
+        before, self._best = self._best, self._best_now()
+        if before is not None and self._best is not None and before[0] == self._best[0] and before != self._best:
+            self._key = 0
+            self._switch(turn)
         for basis in self._spare:
             turn.drop(Agreed, basis, urgent=False)
         self._spare.clear()
@@ -107,7 +152,13 @@ class Networks:
         if not self._systems or self._proven:
             return False
         agreed = self._agreed[self.current]
-        return agreed.old_key is not None or agreed.old_profile is not None or self.current != self._good
+        target = self.target()
+        other = (
+            target is not None
+            and self._last_good is not None
+            and target.certificate not in ("", self._last_good.certificate)
+        )
+        return other or agreed.old_key is not None or agreed.old_profile is not None or self.current != self._good
 
     def proven(self, turn: Turn) -> None:
         """An answer came over this connection: what it was made with works."""
@@ -121,9 +172,11 @@ class Networks:
             self._key = 0
         if settled != agreed:
             self._keep(settled, turn)
-        if self.current != self._good:
-            self._good = self.current
-            turn.put(LastGood(self._systems[self.current].basis), urgent=False)
+        shown = "" if target is None else target.certificate
+        good = LastGood(self._systems[self.current].basis, shown if agreed.profile == TLS_CERTIFICATE else "")
+        if good != self._last_good:
+            self._good, self._last_good = self.current, good
+            turn.put(good, urgent=False)
 
     def lost(self, turn: Turn) -> str | None:
         """A connection ended; one that was never of use counts as a failure."""
@@ -144,8 +197,8 @@ class Networks:
         elif self._failures >= TRIES and len(self._systems) > 1:
             self.current = (self.current + 1) % len(self._systems)
             self._failures = self._key = 0
-        elif refused:
-            self._key += 1
+        elif refused or (agreed.profile == TLS_CERTIFICATE and self._failures >= TRIES):
+            self._key += 1  # of a certificate that is not taken some only hang up
         if self.target() != before:
             self._tell(turn, hang_up=False)
         return given_up
@@ -170,9 +223,11 @@ class Networks:
             return f"it is {agreed.profile} already and never sinks"
         if profile in (BASIC, TLS_BASIC) and not any(len(key.value) >= min(TEXT_KEY) for key in _keys(agreed)):
             return "there is no AuthorizationKey of 16 bytes or more"
-        if profile >= TLS_BASIC and not system.trusted:
+        if profile >= TLS_BASIC and not (system.trusted or self._rooted):
             return "there is no root certificate of the central system"
-        return "there is no certificate of the station" if profile == TLS_CERTIFICATE and not system.certified else None
+        return (
+            "there is no certificate of the station" if profile == TLS_CERTIFICATE and not self.certificates() else None
+        )
 
     def raise_profile(self, profile: int, turn: Turn) -> None:
         """Use it from now on, on trial."""
@@ -181,10 +236,11 @@ class Networks:
         self._keep(replace(agreed, profile=profile, old_profile=old), turn)
         self._switch(turn)
 
-    def reconnect(self, turn: Turn) -> None:
-        """What the connection is made with has changed elsewhere."""
-        if self._systems:
-            self._switch(turn)
+    def _best_now(self) -> tuple[int, str] | None:
+        """The certificate that should be shown, and to whom."""
+        if self.profile != TLS_CERTIFICATE or not self.certificates():
+            return None
+        return self.current, self.certificates()[0].name
 
     def _switch(self, turn: Turn) -> None:
         self._failures, self._proven = 0, True  # nothing is asked of the present connection any more
@@ -260,7 +316,7 @@ def write_profile(station: Station, request: VariableWritten, turn: Turn) -> Non
 
 
 def _show(station: Station) -> None:
-    station.box.variables.write(catalogue.SECURITY_PROFILE, str(station.networks.profile))
+    station.box.variables.write(SECURITY_PROFILE, str(station.networks.profile))
 
 
 # --- small ---------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.credentials import SigningAsked
 from evsed.core.errands import FirmwareStatus, UploadStatus
 from evsed.core.security_events import SecurityNoted
 from evsed.core.words import FaultNote, MeterSet, Stamp, Status, StopReason, Token
@@ -127,4 +128,5 @@ Report = (
     | LogProgress
     | FirmwareProgress
     | SignedFirmwareProgress
+    | SigningAsked
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, local_list, networks, reservations, smart_charging, upkeep
+from evsed.core import catalogue, certificates, local_list, networks, reservations, smart_charging, upkeep
 from evsed.core.central_systems import SecretWritten
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
@@ -29,6 +29,7 @@ from evsed.core.profiles import ClearProfiles, InstalledProfile, InstallProfile,
 from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
 from evsed.core.reservations import Stance
+from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.turn import Turn
 from evsed.core.words import Registration as State
 from evsed.core.words import Verdict
@@ -85,7 +86,7 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
     if fixed or variable.check(request.value) is not None:
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
-    if variable is catalogue.SECURITY_PROFILE:
+    if variable is SECURITY_PROFILE:
         networks.write_profile(station, request, turn)
         return
     text = station.box.variables.write(variable, request.value)
@@ -266,6 +267,10 @@ def _tell_signed_firmware(station: Station, evse: int | None, turn: Turn) -> boo
     return True
 
 
+def _tell_signing(station: Station, evse: int | None, turn: Turn) -> bool:
+    return station.certificates.trigger(station, turn)
+
+
 TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.BOOT: _tell_boot,
     TriggerKind.HEARTBEAT: _tell_heartbeat,
@@ -275,6 +280,7 @@ TOLD: dict[TriggerKind, Callable[[Station, int | None, Turn], bool]] = {
     TriggerKind.FIRMWARE: _tell_firmware,
     TriggerKind.LOG: _tell_log,
     TriggerKind.SIGNED_FIRMWARE: _tell_signed_firmware,
+    TriggerKind.SIGNING: _tell_signing,
 }
 
 
@@ -310,6 +316,7 @@ HANDLERS: dict[type, Handler] = {
     InstallProfile: kept(smart_charging.install),
     ClearProfiles: kept(smart_charging.clear),
     **upkeep.HANDLERS,
+    **certificates.HANDLERS,
     **local_list.HANDLERS,
     **reservations.HANDLERS,
 }

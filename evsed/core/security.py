@@ -27,6 +27,7 @@ PROVOKED = (
     SecurityKind.REFUSED_BY_CENTRAL,
     SecurityKind.CENTRAL_REFUSED,
     SecurityKind.CENTRAL_CERTIFICATE,
+    SecurityKind.STATION_CERTIFICATE,
     SecurityKind.TLS_VERSION,
     SecurityKind.TLS_CIPHERS,
     SecurityKind.INVALID_MESSAGES,

@@ -15,7 +15,9 @@ from evsed.core import catalogue, central, requests, security, smart_charging
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
 from evsed.core.central_systems import CentralSystem
+from evsed.core.certificates import Certificates
 from evsed.core.charging import judged
+from evsed.core.credentials import Held
 from evsed.core.dating import Calendar, moment
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Effect, Put, Reply, Send, VendorReply
@@ -44,6 +46,7 @@ from evsed.core.resetting import Resetting
 from evsed.core.rules import Rules
 from evsed.core.security import Security
 from evsed.core.security_events import SecurityKind
+from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.seen import HAL_SILENT
 from evsed.core.sensed import ButtonPressed
 from evsed.core.turn import Turn
@@ -69,11 +72,14 @@ class Station:
         new_id: Callable[[], str],
         presets: Mapping[str, str] | None = None,
         systems: tuple[CentralSystem, ...] = (),
+        held: Held | None = None,
     ) -> None:
         variables = Variables(catalogue.ALL, presets or {}, {one.key: one.value for one in recovered.settings})
         self.box: Box = _box(recovered, variables, rules, access, installer_ma, new_id)
         self.networks = Networks(systems, recovered.agreed, recovered.last_good)
-        variables.write(catalogue.SECURITY_PROFILE, str(self.networks.profile))
+        self.certificates = Certificates(held or Held())
+        self.networks.has(self.certificates.held)
+        variables.write(SECURITY_PROFILE, str(self.networks.profile))
         self.outlets: dict[int, Outlet] = {}
         self.registration, self.resetting = Registration(), Resetting()
         self.smart_charging = smart_charging.SmartCharging()
@@ -115,6 +121,7 @@ class Station:
         self.resetting.settle(self, turn)
         prove(self, turn)
         self.networks.settle(turn)
+        self.certificates.settle(self, turn)
         self._say(turn)
         return turn.effects()
 
@@ -128,7 +135,8 @@ class Station:
             self._heartbeat_ms() if self.box.online else None,
             self._aligned.at_ms,
             self.resetting.next_deadline(),
-            self.networks.next_deadline(),
+            self.networks.next_deadline(now_ms),
+            self.certificates.next_deadline(now_ms),
             self.smart_charging.next_deadline(),
             self.box.reservations.next_deadline(),
             self.upkeep.next_deadline(now_ms),
@@ -238,6 +246,7 @@ class Station:
         if event.changes:  # else it was the gathered that could not be written, and nothing was held back for it
             self.box.outbox.not_sent(self._sent)
             self.upkeep.store_broke(turn)
+            self.certificates.store_broke(turn)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
         ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}
         for outlet in self.outlets.values():

@@ -88,6 +88,7 @@ def done(station: Station, event: ErrandDone, turn: Turn) -> None:
     """Whoever gave the errand knows its name."""
     station.upkeep.firmware.done(event, station, turn)
     station.upkeep.uploads.done(event, turn)
+    station.certificates.done(event, station, turn)
 
 
 def started(station: Station, event: ProgramStarted, turn: Turn) -> None:

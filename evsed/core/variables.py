@@ -47,6 +47,7 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
     """One variable of the device model. `key16` is its OCPP 1.6 key; `choices` are the items a list may have.
 
     `secret`: it can be written and never read. `where`: the table of site.toml that presets it, instead of [variables].
+    `installers`: who set the box up may preset it, though nobody can write it later.
     `informs`: it says something of the installation to whoever asks; no code of the station obeys it.
     """
 
@@ -64,6 +65,7 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
     writable: bool = True
     informs: bool = False
     secret: bool = False
+    installers: bool = False
     where: str = ""
 
     @property

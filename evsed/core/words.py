@@ -121,6 +121,7 @@ class Verdict(StrEnum):
     NO_SUCH_OUTLET = "NoSuchOutlet"
     UNKNOWN_VENDOR = "UnknownVendorId"
     UNKNOWN_MESSAGE = "UnknownMessageId"
+    NOT_FOUND = "NotFound"
     NO_ANSWER = "NoAnswer"
 
 

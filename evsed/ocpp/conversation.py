@@ -59,9 +59,9 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
         self._why = ""
 
-    async def run(self) -> None:
-        """Until the connection ends. The core hears of both ends."""
-        self.emit(self._exchange.opened(self._clock_ms()))
+    async def run(self, chain: tuple[str, ...]) -> None:
+        """Until the connection ends, which relies on the certificates of the chain. The core hears of both ends."""
+        self.emit(self._exchange.opened(self._clock_ms(), chain))
         try:
             async with asyncio.TaskGroup() as group:
                 probe = group.create_task(self._probe())

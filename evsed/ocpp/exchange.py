@@ -70,10 +70,10 @@ class Exchange:
         self._refs = count(1)
         self._muted = False
 
-    def opened(self, now_ms: int) -> Output:
-        """A connection with our subprotocol is open."""
+    def opened(self, now_ms: int, chain: tuple[str, ...] = ()) -> Output:
+        """A connection with our subprotocol is open; TLS relied on these certificates."""
         self._session = Session(self.dialect.codes, self.counters)
-        return Output(events=(LinkUp(),))
+        return Output(events=(LinkUp(chain),))
 
     def closed(self, now_ms: int, why: str) -> Output:
         """It is gone."""

@@ -15,6 +15,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -50,9 +51,10 @@ _quiet.setLevel(logging.WARNING)
 
 @dataclass(frozen=True, slots=True)
 class CentralSettings:
-    """Where the central system is and who we are to it. `ca_file` None = the certificates that the system trusts.
+    """Where the central system is and who we are to it.
 
-    `certificate` is a file with the station's own, those above it, and its key.
+    Trusted are the certificates in `roots` (PEM), and beside them those of `ca_file` or, if there is none and unless
+    `only_roots`, those that the system trusts. `certificate` is a file with ours, those above it, and its key.
     """
 
     url: str
@@ -60,6 +62,8 @@ class CentralSettings:
     key: bytes | None = field(default=None, repr=False)
     ca_file: str | None = None
     certificate: str | None = None
+    roots: str = ""
+    only_roots: bool = False
 
 
 def endpoint(settings: CentralSettings) -> str:
@@ -221,7 +225,7 @@ class Link:
             pong_s=self._pong_s,
         )
         try:
-            await self._open.run()
+            await self._open.run(tuple(sha256(one).hexdigest() for one in _chain(connection)))
             return self._open.why
         finally:
             self._open = None
@@ -280,10 +284,17 @@ def _credentials(settings: CentralSettings) -> dict[str, str]:
 
 
 def _tls(settings: CentralSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it checks chain and name
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a root that another one signed is enough: M05.FR.12
     try:
-        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.ca_file is not None:
+            context.load_verify_locations(settings.ca_file)
+        elif not settings.only_roots:
+            context.load_default_certs()
     except OSError as error:
         raise ValueError(f"ca_file {settings.ca_file!r} can't be used: {error.strerror or error}") from None
+    if settings.roots:
+        context.load_verify_locations(cadata=settings.roots)
     if settings.certificate is not None:
         try:
             context.load_cert_chain(settings.certificate, password="")

@@ -16,7 +16,17 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
-from evsed.core import central_systems, errands, listed, profiles, records, reports, reserved, security_events
+from evsed.core import (
+    central_systems,
+    credentials,
+    errands,
+    listed,
+    profiles,
+    records,
+    reports,
+    reserved,
+    security_events,
+)
 from evsed.core.records import QueuedReport, Record
 from evsed.core.reports import Report
 
@@ -84,6 +94,7 @@ REPORTS: dict[str, type[Report]] = {
     "log-progress": reports.LogProgress,
     "firmware-progress": reports.FirmwareProgress,
     "signed-firmware-progress": reports.SignedFirmwareProgress,
+    "signing-asked": credentials.SigningAsked,
 }
 _TAG_OF: dict[type, str] = {report: tag for tag, report in REPORTS.items()}
 

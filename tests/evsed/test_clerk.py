@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evsed import clerk as desk
+from evsed.certificates import CertificateStore
 from evsed.clerk import Clerk
 from evsed.core.errands import (
     Abandon,
@@ -92,7 +93,15 @@ class Office:
         async def facts() -> Facts:
             return Facts(status, (), [("A.B", "7")], lines, security, lambda stamp: stamp.wall_ms)
 
-        self.clerk = Clerk(folder, self._take, self.installer, HERE, facts, lambda: spellings(CANARY.encode()))
+        self.clerk = Clerk(
+            folder,
+            self._take,
+            self.installer,
+            lambda: HERE,
+            facts,
+            lambda: spellings(CANARY.encode()),
+            lambda: CertificateStore(folder, "SN1", lambda: None),
+        )
 
     def _take(self, event: object) -> None:
         assert isinstance(event, ErrandDone)

@@ -95,7 +95,8 @@ class Csms:
         assert fits or wild, f"this central system is well-behaved: {payload}"
         if action in ("TriggerMessage", "ExtendedTriggerMessage") and fits:
             for prefix in ("", "Signed") if action == "ExtendedTriggerMessage" else ("",):
-                self._triggered[prefix + asked.payload["requestedMessage"]] += 8
+                wanted = asked.payload["requestedMessage"].replace("SignChargePoint", "Sign")
+                self._triggered[prefix + wanted] += 8
         self._questions[asked.id] = asked
         self.say(json.dumps([2, asked.id, action, asked.payload]))
         return asked
@@ -343,6 +344,7 @@ ANSWERS: dict[str, Callable[[Csms, Message], Payload]] = {
     "Heartbeat": Csms._heartbeat,
     "MeterValues": Csms._meter_values,
     "SecurityEventNotification": lambda csms, message: {},
+    "SignCertificate": lambda csms, message: {"status": "Accepted"},
     "StartTransaction": Csms._start,
     "StatusNotification": Csms._status,
     "StopTransaction": Csms._stop,

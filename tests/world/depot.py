@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evsed.certificates import CertificateStore
 from evsed.clerk import OTHERS
+from evsed.core.credentials import CertificateErrand
 from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, LogOrder, Outcome, Purpose, Upload
 from evsed.installer import FileSlots, InstallFailed, InstallRefused, perform
 from evsed.slots import Slots
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
 
 VERSION = "0.1.0"
+NAME = "SN1"
+"""Of the station, in its certificates."""
 
 
 def machine_ms() -> int:
@@ -48,7 +52,9 @@ class Clerk:
     def __init__(self, depot: Depot, folder: Path, knows_time: Callable[[], bool]) -> None:
         self._depot, self._image = depot, folder / "image"
         search = [str(Slots(folder).link)]
-        self.installer = FileSlots(folder, VERSION, search, lambda: machine_ms() if knows_time() else None)
+        now_ms = lambda: machine_ms() if knows_time() else None  # noqa: E731
+        self.installer = FileSlots(folder, VERSION, search, now_ms)
+        self.store = CertificateStore(folder, NAME, now_ms)
         self._under_way: dict[Purpose, tuple[int, Errand]] = {}
 
     def do(self, errand: Errand, now_ms: int) -> None:
@@ -71,6 +77,8 @@ class Clerk:
     def _end(self, errand: Errand) -> ErrandDone:
         assert not isinstance(errand, Abandon)
         depot = self._depot
+        if isinstance(errand, CertificateErrand):
+            return self.store.perform(errand)
         if isinstance(errand, Fetch | Upload) and depot.failures:
             return ErrandDone(errand.job, depot.failures.pop(0), "as told")
         if isinstance(errand, Upload):

@@ -93,6 +93,7 @@ class Evsed:
         self.journal.wrote = lambda: world.moment("committed")
         self.journal.kept = world.watch.kept
         self.wall_offset: int | None = None
+        self.clerk = Clerk(world.depot, world.folder, lambda: self.now().wall_ms is not None)
         self.station = WatchedStation(
             recovered,
             self.now(),
@@ -102,6 +103,7 @@ class Evsed:
             new_id=lambda: f"id-{next(world.ids)}",
             presets=world.presets,
             systems=world.systems,
+            held=self.clerk.store.held(),
         )
         plate = msgspec.structs.replace(PLATE, firmware=world.version())
         bindings = (bound.binding for bound in recovered.bindings)
@@ -114,7 +116,6 @@ class Evsed:
         self.connected = False
         self.redial_ms = world.mono_ms
         self.station.decided = lambda effects: world.watch.decided(effects, self.demands)
-        self.clerk = Clerk(world.depot, world.folder, lambda: self.now().wall_ms is not None)
         self.inbox.append(ProgramStarted(self.clerk.installer.on_trial()))
         self.performer = Performer(self.station, self.journal, Quarantine(world.folder), self)
 
@@ -229,7 +230,7 @@ class Evsed:
                 return
             self.connected = True
             self.world.csms.connected()
-            self._out(self.exchange.opened(self.world.mono_ms))
+            self._out(self.exchange.opened(self.world.mono_ms, self.world.chain()))
 
     def hang_up(self, why: str) -> None:
         """The connection is gone."""

@@ -109,6 +109,7 @@ class Wallbox:
         self.systems = systems
         self.dialled: list[Target] = []
         self.admits: Callable[[Target], str] = lambda target: ""
+        self.chain: Callable[[], tuple[str, ...]] = tuple
         self.disk_full = False
         self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS, 1
         self.steps = 0

@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from evsed.core import reports
+from evsed.core.credentials import SigningAsked
 from evsed.core.rules import Rules
 from evsed.core.security_events import SecurityNoted
 from evsed.core.words import Verdict
@@ -15,6 +16,7 @@ from evsed.ocpp.schemas import Schemas
 from evsed.ocpp.v16 import (
     authorization,
     boot,
+    certificates,
     configuration,
     control,
     local_list,
@@ -48,11 +50,13 @@ CODES = {
 
 INBOUND: Mapping[str, Inbound] = {
     "CancelReservation": Inbound(reservations.decode_cancel, encode_verdict),
+    "CertificateSigned": Inbound(certificates.decode_signed, encode_verdict),
     "ChangeAvailability": Inbound(status.decode_change_availability, encode_verdict),
     "ChangeConfiguration": Inbound(configuration.decode_change, encode_verdict),
     "ClearCache": Inbound(authorization.decode_clear_cache, encode_verdict),
     "ClearChargingProfile": Inbound(profiles.decode_clear, encode_verdict),
     "DataTransfer": Inbound(vendor.decode_transferred, vendor.encode_transferred),
+    "DeleteCertificate": Inbound(certificates.decode_delete, encode_verdict),
     "ExtendedTriggerMessage": Inbound(
         security.decode_trigger, encode_verdict, {"requestedMessage": Verdict.NOT_IMPLEMENTED}
     ),
@@ -60,7 +64,9 @@ INBOUND: Mapping[str, Inbound] = {
     "GetDiagnostics": Inbound(upkeep.decode_diagnostics, upkeep.encode_diagnostics),
     "GetLog": Inbound(upkeep.decode_log, upkeep.encode_log),
     "GetConfiguration": Inbound(configuration.decode_get, configuration.encode_get),
+    "GetInstalledCertificateIds": Inbound(certificates.decode_ids, certificates.encode_ids),
     "GetLocalListVersion": Inbound(local_list.decode_version, local_list.encode_version),
+    "InstallCertificate": Inbound(certificates.decode_install, encode_verdict),
     "RemoteStartTransaction": Inbound(transactions.decode_remote_start, encode_verdict),
     "RemoteStopTransaction": Inbound(transactions.decode_remote_stop, encode_verdict),
     "ReserveNow": Inbound(reservations.decode_reserve, encode_verdict),
@@ -87,6 +93,7 @@ OUTBOUND: Mapping[type, Outbound[Any]] = {
     reports.SignedFirmwareProgress: Outbound(
         "SignedFirmwareStatusNotification", upkeep.encode_signed_firmware_progress, decode_nothing
     ),
+    SigningAsked: Outbound("SignCertificate", certificates.encode_signing, certificates.decode_signing),
     reports.StatusChanged: Outbound("StatusNotification", status.encode_status, decode_nothing),
     reports.TransactionEnded: Outbound("StopTransaction", transactions.encode_stop, transactions.decode_stop),
     reports.TransactionStarted: Outbound("StartTransaction", transactions.encode_start, transactions.decode_start),
@@ -138,6 +145,7 @@ SHOWN = (
     "updateType",
     "reservationId",
     "expiryDate",
+    "certificateType",
 )
 
 DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN)

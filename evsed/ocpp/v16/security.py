@@ -32,13 +32,14 @@ _NAMES = {
 }
 """Those that 1.6 spells in its own way."""
 
-# §6.16. What the station can't tell has no entry.
+# §6.16.
 _KINDS = {
     "BootNotification": TriggerKind.BOOT,
     "FirmwareStatusNotification": TriggerKind.SIGNED_FIRMWARE,
     "Heartbeat": TriggerKind.HEARTBEAT,
     "LogStatusNotification": TriggerKind.LOG,
     "MeterValues": TriggerKind.METER_VALUES,
+    "SignChargePointCertificate": TriggerKind.SIGNING,
     "StatusNotification": TriggerKind.STATUS,
 }
 _OF_ONE_CONNECTOR = (TriggerKind.METER_VALUES, TriggerKind.STATUS)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from evsed.core import catalogue
 from evsed.core.errands import (
     Abandon,
     Confirm,
@@ -25,6 +24,7 @@ from evsed.core.errands import (
     Stage,
 )
 from evsed.core.firmware import PROVE_MS
+from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.words import Verdict
 from tests.evsed.core.box_world import WALL0, World
 
@@ -52,7 +52,7 @@ def last(world: World, kind: type) -> Any:
 
 
 def test_a_plain_order_is_refused_where_security_is_in_use(world: World) -> None:
-    world.station.box.variables.write(catalogue.SECURITY_PROFILE, "2")
+    world.station.box.variables.write(SECURITY_PROFILE, "2")
     assert order(world) is Verdict.NOT_SUPPORTED
     assert errands(world) == []
 

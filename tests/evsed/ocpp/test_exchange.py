@@ -208,7 +208,7 @@ def test_a_verdict_that_the_action_does_not_have_is_an_internal_error(peers: Pee
     assert reply[:3] == [4, "csms-1", "InternalError"]
 
 
-@pytest.mark.parametrize("action", ["GetInstalledCertificateIds", "InstallCertificate"])
+@pytest.mark.parametrize("action", ["Authorize", "SignCertificate"])
 def test_known_actions_that_we_do_not_have_are_not_supported(peers: Peers, action: str) -> None:
     assert peers.asked(action, {})[0][:3] == [4, "q", "NotSupported"]
 

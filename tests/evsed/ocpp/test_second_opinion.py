@@ -14,6 +14,7 @@ from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result, enums
 
 from evsed.core import reports
+from evsed.core.credentials import HashData, RootsReply, SigningAnswer, SigningAsked
 from evsed.core.effects import Answered, Reply, Send, VariablesReply, VariableView
 from evsed.core.errands import FirmwareStatus, LogReply, UploadStatus
 from evsed.core.events import (
@@ -81,6 +82,7 @@ RESULTS = {
     "Heartbeat": call_result.Heartbeat(current_time=NOW),
     "MeterValues": call_result.MeterValues(),
     "SecurityEventNotification": call_result.SecurityEventNotification(),
+    "SignCertificate": call_result.SignCertificate(status="Accepted"),
     "StartTransaction": call_result.StartTransaction(transaction_id=0, id_tag_info=CARD),
     "StatusNotification": call_result.StatusNotification(),
     "StopTransaction": call_result.StopTransaction(id_tag_info=CARD),
@@ -141,6 +143,7 @@ REPORTS = [
     (reports.SignedFirmwareProgress(FirmwareStatus.INSTALL_REBOOTING, 5), Noted()),
     (reports.VendorMessage("org.example", "note", "text"), VendorAnswer(Verdict.ACCEPTED)),
     (SecurityNoted(SecurityKind.STARTED, at(), "x" * 300, True), Noted()),
+    (SigningAsked("-----BEGIN CERTIFICATE REQUEST-----"), SigningAnswer(True)),
 ]
 
 
@@ -182,6 +185,7 @@ FIRMWARE = {
     "signingCertificate": "PEM",
     "signature": "c2ln",
 }
+CALLED = {"hashAlgorithm": "SHA256", "issuerNameHash": "0A", "issuerKeyHash": "0B", "serialNumber": "FFF"}
 REQUESTS = [
     (call.ChangeAvailability(0, "Operative"), Verdict.ACCEPTED, "Accepted"),
     (call.ChangeConfiguration("WebSocketPingInterval", "30"), Verdict.ACCEPTED, "Accepted"),
@@ -199,6 +203,10 @@ REQUESTS = [
     (call.UnlockConnector(1), Verdict.UNLOCKED, "Unlocked"),
     (call.ReserveNow(1, NOW, "CARD", 7, "GROUP"), Verdict.OCCUPIED, "Occupied"),
     (call.CancelReservation(7), Verdict.REJECTED, "Rejected"),
+    (call.InstallCertificate("ManufacturerRootCertificate", "PEM"), Verdict.FAILED, "Failed"),
+    (call.DeleteCertificate(CALLED), Verdict.NOT_FOUND, "NotFound"),
+    (call.GetInstalledCertificateIds("ManufacturerRootCertificate"), RootsReply(()), "NotFound"),
+    (call.CertificateSigned("PEM"), Verdict.REJECTED, "Rejected"),
     (call.SendLocalList(1, "Full", [{"id_tag": "CARD", "id_tag_info": CARD}]), Verdict.FAILED, "Failed"),
 ]
 NO_STATUS = {"GetConfiguration", "GetLog", "GetDiagnostics", "GetLocalListVersion", "UpdateFirmware"}
@@ -247,7 +255,14 @@ def test_the_package_understands_our_composite_schedule() -> None:
 
 def test_the_package_understands_our_errors() -> None:
     with pytest.raises(ocpp.exceptions.NotSupportedError):
-        ask(call.GetInstalledCertificateIds("ManufacturerRootCertificate"), None)
+        ask(call.UpdateFirmware("http://example.org", NOW), Verdict.NOT_SUPPORTED)
+
+
+def test_the_package_understands_what_our_roots_are_called() -> None:
+    called = HashData("SHA256", "0A", "0B", "FFF")
+    result = ask(call.GetInstalledCertificateIds("CentralSystemRootCertificate"), RootsReply((called,)))
+    (told,) = result.certificate_hash_data
+    assert (result.status, told["serial_number"], told["issuer_key_hash"]) == ("Accepted", "FFF", "0B")
 
 
 def test_the_package_understands_what_becomes_of_firmware_and_logs() -> None:

@@ -398,7 +398,7 @@ def server_side(name: str) -> ssl.SSLContext:
 def test_tls_with_our_own_ca() -> None:
     async def script(server: Server) -> None:
         station = Station(url_of(server, "wss", "localhost"), ca_file=str(CERTS / "ca.pem"))
-        assert await station.next() == LinkUp()
+        assert isinstance(await station.next(), LinkUp)
         station.link.send(Send("item-1", HeartbeatDue(), 5_000))
         assert isinstance(await station.next(), Delivered)
         await station.ends()

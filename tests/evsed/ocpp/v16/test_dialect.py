@@ -23,7 +23,10 @@ CORE_PROFILE = {
 }
 
 
-SECURITY = {"ExtendedTriggerMessage"}
+SECURITY = {"CertificateSigned", "DeleteCertificate", "ExtendedTriggerMessage"} | {
+    "GetInstalledCertificateIds",
+    "InstallCertificate",
+}
 FIRMWARE = {"GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"}
 LOCAL_AUTH_LIST = {"GetLocalListVersion", "SendLocalList"}
 RESERVATION = {"CancelReservation", "ReserveNow"}
@@ -47,6 +50,7 @@ def test_every_report_has_a_message() -> None:
         "LogStatusNotification",
         "MeterValues",
         "SecurityEventNotification",
+        "SignCertificate",
         "SignedFirmwareStatusNotification",
         "StartTransaction",
         "StatusNotification",

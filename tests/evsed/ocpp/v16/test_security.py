@@ -69,6 +69,6 @@ def test_extended_triggers(message: str, kind: TriggerKind, connector: int | Non
     assert peers.replies(asked, Verdict.ACCEPTED)[0][2] == {"status": "Accepted"}
 
 
-@pytest.mark.parametrize("message", ["SignChargePointCertificate", "NoSuchMessage"])
+@pytest.mark.parametrize("message", ["SignCertificate", "NoSuchMessage"])
 def test_what_can_t_be_told_is_not_implemented(message: str) -> None:
     assert Peers().asked("ExtendedTriggerMessage", {"requestedMessage": message})[0][2] == {"status": "NotImplemented"}
