@@ -1,21 +1,20 @@
-"""Which hardships a story meets: a few that are the same in each run, or with EVSED_LONG_TESTS every one."""
+"""Which hardships a story meets: one of each kind that is the same in each run, or with EVSED_LONG_TESTS every one.
+
+The names of a kind go round the stories, so that each is met by many; at which call of the station is drawn.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from random import Random
-
-import pytest
 
 from tests.hardship.story import Story, stories
 from tests.hardship.walk import walked
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-FEW = 2
-each_story = pytest.mark.parametrize("story", stories(), ids=lambda story: story.name)
 
 
 @cache
@@ -26,7 +25,9 @@ def calls(story: Story) -> int:
     return walk.calls
 
 
-def picked(story: Story, kinds: Iterable[str], few: int = FEW) -> Sequence[tuple[int, str]]:
+def picked(story: Story, names: Sequence[str], every: bool = LONG) -> Sequence[tuple[int, str]]:
     """At which call of the station, and what."""
-    every = list(product(range(calls(story)), kinds))
-    return every if LONG else Random(f"{story.name} {every[-1]}").sample(every, min(few, len(every)))
+    if every:
+        return list(product(range(calls(story)), names))
+    name = names[stories().index(story) % len(names)]
+    return [(Random(f"{story.name} {name}").randrange(calls(story)), name)]

@@ -73,7 +73,7 @@ def test_whatever_is_asked_is_answered(
     scene: Callable[[Wallbox], None], asked: list[tuple[str, Any]], at_once: bool
 ) -> None:
     with in_memory() as folder:
-        world = Wallbox(folder)
+        world = Wallbox(folder, leaps=True)
         scene(world)
         connection, longest = world.csms.connections, 0
 
@@ -103,7 +103,7 @@ def answered(question: Question) -> bool:
 def test_whatever_is_answered_the_charge_comes_to_its_end(said: list[tuple[str, Any]]) -> None:
     """The next messages of these kinds get these answers, and no notice is taken of them."""
     with in_memory() as folder:
-        world = Wallbox(folder, presets=QUICK, tags=(TAG,))
+        world = Wallbox(folder, presets=QUICK, tags=(TAG,), leaps=True)
         world.csms.judges_statuses = False  # it may have told any time
         waiting = list(said)
 

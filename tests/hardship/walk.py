@@ -59,7 +59,9 @@ class Walk:
             self._judge(world)
 
     def _make(self, presets: dict[str, str] | None = None, **options: Any) -> Wallbox:
-        world = Wallbox(self._folder / f"state-{len(self.worlds)}", presets=QUICK | (presets or {}), **options)
+        world = Wallbox(
+            self._folder / f"state-{len(self.worlds)}", presets=QUICK | (presets or {}), leaps=True, **options
+        )
         self.worlds.append(world)
         self._befall(self, world.csms)
         return world

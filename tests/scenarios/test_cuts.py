@@ -1,7 +1,7 @@
 """The power goes, or a daemon is killed, after every commit and every frame of a day; afterwards the books are right.
 
 The moments of a day: before and after each frame to the central system, at each frame from it, after each commit. The
-power goes once at every one of them, a daemon at every fourth; `EVSE_ALL_MOMENTS=1` takes every one, and pairs of
+power goes once at every third of them, a daemon at every fifth; `EVSE_ALL_MOMENTS=1` takes every one, and pairs of
 moments, which takes half an hour.
 """
 
@@ -19,7 +19,7 @@ from tests.scenarios.conftest import Make
 from tests.world.csms import NEW_YEAR_2027, Payload, wall_ms
 from tests.world.wallbox import RESTART_S, TAG, Wallbox
 
-STEPS = {"power": 1, "evsed": 4, "hal": 4}
+STEPS = {"power": 3, "evsed": 5, "hal": 5}
 ALL = os.environ.get("EVSE_ALL_MOMENTS") == "1"
 
 
@@ -45,7 +45,7 @@ STRIKES: dict[str, tuple[Callable[[Wallbox], bool], Callable[[Wallbox], None]]] 
 
 def lived(folder: Path, what: str, *at: int) -> Wallbox:
     """A day that is struck at these moments; its books are judged."""
-    world = Wallbox(folder, presets=day.PRESETS)
+    world = Wallbox(folder, presets=day.PRESETS, leaps=True)
     start_wh = world.register()
     strike, follow = STRIKES[what]
     world.strikes = lambda moment: moment in at and strike(world)

@@ -131,7 +131,7 @@ def test_struck_at_every_fifth_moment(disk: Path, what: str) -> None:
     strike, follow = STRIKES[what]
     moment, last = 1, EVERY
     while moment <= last:
-        world = Wallbox(next(folder), evses=2, presets=day.PRESETS)
+        world = Wallbox(next(folder), evses=2, presets=day.PRESETS, leaps=True)
         world.strikes = lambda at, moment=moment, world=world: at == moment and strike(world)  # type: ignore[misc]
         world.struck = lambda world=world: follow(world)  # type: ignore[misc]
         live(world)

@@ -1,7 +1,8 @@
 """How long nothing but routine will happen in a world: readings, leases and snapshots, each second and each the same.
 
 A world may leave such seconds out. What it leaves out is what nobody could notice: nothing is broken, nobody lays hands
-on anything, no frame is under way, and no deadline of plant, hal, core, session or disk falls into that time. What
+on anything, no frame is under way, no charge is to end by its energy, and no deadline of plant, hal, core, session or
+disk falls into that time. What
 would have kept the quiet alive, readings and leases, is renewed before anything looks at its age; two rounds of routine
 come before whatever ends the quiet. `test_quiet.py` compares whole lives with and without.
 """
@@ -29,6 +30,8 @@ def quiet_until(world: Wallbox) -> int:
     if min(world._tick_at_ms, evsed.renew_ms + world._since_ms) < world._meter_at_ms:
         return world.ms
     if world.ms < world._lively_ms + CALM_MS or any(any(_broken(bay)) for bay in world.plant.bays.values()):
+        return world.ms
+    if any(tx.refused_wh is not None for tx in world.watch.open.values()):  # a reading may end it
         return world.ms
     mono_ms = world.mono_ms
     loops = [_due_ms(loop, mono_ms) for loop in tick._all]
