@@ -17,14 +17,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
-from hal.boards import Board
+from hal.boards import Board, OutletBoard
 from hal.contract import Lease, Limits, Snapshot, TickFigures, Voltage
 from hal.iec61851 import FAR_MS
 from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
 from hal.senses import FaultMemory, Readings
 from hal.system import Notifier, lock_memory, raise_priority
+
+if TYPE_CHECKING:
+    from hal.external import ExternalLoop
 
 log = logging.getLogger("hal.tick")
 
@@ -53,7 +57,7 @@ class Tick:
     ) -> None:
         self._board, self._publish = board, publish
         self._loops = {
-            evse: OutletLoop(evse, outlet, limits, voltage, readings, memory, evse in metered, now_ms)
+            evse: _kind_of_loop(outlet)(evse, outlet, limits, voltage, readings, memory, evse in metered, now_ms)
             for evse, outlet in board.outlets.items()
         }
         self._all = tuple(self._loops.values())
@@ -161,6 +165,15 @@ class Tick:
         outlets = tuple(loop.outlet for loop in self._all if loop.outlet is not None)
         figures = TickFigures(self.ticks, self.overruns, self.late_max_us)
         return Snapshot(self._seq, now_ms, self._started_ms, self._board.name, outlets, figures, self.dropped_datagrams)
+
+
+def _kind_of_loop(outlet: OutletBoard) -> type[OutletLoop | ExternalLoop]:
+    """What runs an outlet: ours, or the supervision of a controller."""
+    if outlet.controller is None:
+        return OutletLoop
+    from hal.external import ExternalLoop
+
+    return ExternalLoop
 
 
 class TickThread:

@@ -235,7 +235,7 @@ class Wallbox:
     """Both daemons, running, from `with` to its end. Raises StandFailed where they do not start.
 
     `central` is the address without the identity; None = a box on its own. `more` is TOML to be put behind the
-    tables that are written here. A `state` folder with a site.toml keeps that one.
+    tables that are written here. A `state` folder with a site.toml keeps that one; `evses` is None for a real board.
     """
 
     def __init__(
@@ -244,7 +244,7 @@ class Wallbox:
         identity: str = "EVSE1",
         *,
         state: Path | None = None,
-        evses: int = 1,
+        evses: int | None = 1,
         more: str = "",
         restart_s: float = RESTART_S,
         watched: bool = True,
@@ -258,7 +258,7 @@ class Wallbox:
             self.site.chmod(0o600)
         self.env = {
             "EVSE_SITE": str(self.site),
-            "EVSE_EVSES": str(evses),
+            "EVSE_EVSES": "" if evses is None else str(evses),
             "EVSE_HAL_SOCKET": str(self.folder / "hal.sock"),
             "EVSE_HAL_STATE": str(self.state / "hal"),
             "EVSED_STATE": str(self.state / "evsed"),

@@ -7,7 +7,8 @@ Rules this file upholds:
 - Only the simulated board obeys orders from people; a real one refuses.
 
 A board file names its kind and its outlets. Kind "sim" takes its parts from the simulated plant; kind "pi" names the
-driver of each part, with the driver's own keys beside it: see metal.py.
+driver of each part, with the driver's own keys beside it: see metal.py. Kind "external" names a controller that has
+pilot and contactor of its own: see external.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import msgspec
 
@@ -25,6 +26,9 @@ from hal.contract import Evse, MeterChoice
 from hal.drivers.protocols import Input, Parts, Reader, Thermometer
 from hal.heat import Spot
 from hal.settings import SettingsError, as_struct, read_toml
+
+if TYPE_CHECKING:
+    from hal.controller import Keeper
 
 HERE = Path(__file__).parent
 
@@ -47,7 +51,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[[outlet]]` of a board file; its part tables are for kind "pi" only."""
+    """One `[[outlet]]` of a board file; its part tables are for kind "pi", `controller` for "external" only."""
 
     evse: Evse
     max_ma: Annotated[int, msgspec.Meta(ge=6_000, le=80_000)]
@@ -61,16 +65,20 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proximity: dict[str, Any] | None = None
     residual: dict[str, Any] | None = None
     reader: dict[str, Any] | None = None
+    controller: dict[str, Any] | None = None
 
 
 ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "reader")
+
+
+NAMED = {"sim": (), "pi": ROLES, "external": ("controller", "reader")}
 
 
 class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a board file says."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-    kind: Literal["sim", "pi"]
+    kind: Literal["sim", "pi", "external"]
     outlet: Annotated[tuple[OutletFile, ...], msgspec.Meta(min_length=1, max_length=8)]
     timing: Timing = Timing()
     thermometer: Annotated[tuple[ThermometerFile, ...], msgspec.Meta(max_length=16)] = ()
@@ -90,6 +98,7 @@ class OutletBoard:
     timing: Timing
     spots: tuple[Spot, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    controller: Keeper | None = None  # whom pilot and contactor belong to, where they are not ours
 
 
 class Board(Protocol):
@@ -143,9 +152,16 @@ def _check(path: Path, board: BoardFile) -> None:
     if board.kind == "sim" and len({outlet.socket for outlet in board.outlet}) > 1:
         raise BoardError(f"{path}: outlet.socket: a simulated board has sockets everywhere or nowhere")
     for outlet in board.outlet:
-        named = [role for role in ROLES if getattr(outlet, role) is not None]
-        if board.kind == "sim" and named:
-            raise BoardError(f"{path}: outlet {outlet.evse}: {named[0]}: a board of kind sim names no drivers")
+        for role in (*ROLES, "controller"):
+            if getattr(outlet, role) is not None and role not in NAMED[board.kind]:
+                may = ", ".join(NAMED[board.kind]) or "no drivers"
+                raise BoardError(f"{path}: outlet {outlet.evse}: {role}: a board of kind {board.kind} names {may}")
+        if board.kind == "external" and (outlet.socket or outlet.wake_up):
+            raise BoardError(f"{path}: outlet {outlet.evse}: socket and wake_up must be false with a controller")
+    if board.kind == "external" and (board.thermometer or board.input):
+        raise BoardError(
+            f"{path}: thermometer and input: a board of kind external has none; its controller has its own"
+        )
     for wrong in objections(board, numbers, simulated=board.kind == "sim"):
         raise BoardError(f"{path}: {wrong}")
 
@@ -163,6 +179,10 @@ def assemble(board: BoardFile, keep: Path | None = None) -> Board:
     """Build the parts that a board file names; simulated meters keep their registers in `keep`. Raises BoardError."""
     if board.kind == "sim":
         return _SimBoard(board, keep)
+    if board.kind == "external":
+        from hal.boards.external import ExternalBoard
+
+        return ExternalBoard(board)
     from hal.boards.metal import MetalBoard
 
     return MetalBoard(board)
@@ -172,6 +192,10 @@ def assemble_bare(board: BoardFile) -> Board:
     """Only what must be made safe; what cannot be built fails when it is used. Raises BoardError."""
     if board.kind == "sim":
         return _SimBoard(board, None)
+    if board.kind == "external":
+        from hal.boards.external import ExternalBoard
+
+        return ExternalBoard(board, bare=True)
     from hal.boards.metal import MetalBoard
 
     return MetalBoard(board, bare=True)
@@ -179,10 +203,14 @@ def assemble_bare(board: BoardFile) -> Board:
 
 def check_parts(board: BoardFile) -> None:
     """Whether `assemble` will find all drivers and understand their keys; touches no part. Raises BoardError."""
-    if board.kind != "sim":
-        from hal.boards.metal import check
+    if board.kind == "external":
+        from hal.boards import external
 
-        check(board)
+        external.check(board)
+    elif board.kind == "pi":
+        from hal.boards import metal
+
+        metal.check(board)
 
 
 def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts, inputs: Sequence[Input] | None) -> OutletBoard:

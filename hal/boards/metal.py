@@ -77,7 +77,7 @@ class MetalBoard:
         try:
             return build()
         except Exception as failed:  # whatever a driver has: the other parts must be made safe
-            why = f"{_place(self._file, outlet, role)}: {failed}"
+            why = f"{place(self._file, outlet, role)}: {failed}"
             if self._bare:
                 return _Missing(why)
             if isinstance(failed, OSError | PartFailed):
@@ -156,12 +156,18 @@ def _named(where: str, options: dict[str, Any] | None, role: str) -> Callable[[]
 
 
 def _builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = False) -> Callable[[], Any] | None:
-    """What builds one part; None = there is no such part. Raises BoardError."""
-    options, where = getattr(outlet, role), _place(board, outlet, role)
+    """What builds one part of a board of metal; None = there is no such part. Raises BoardError."""
     needed = ("pilot", "contactor", "enable", *(("lock", "proximity") if outlet.socket else ()))
+    build = part_builder(board, outlet, role, bare)
+    if build is None and role in needed:
+        raise BoardError(f"{place(board, outlet, role)}: is missing; such an outlet needs {', '.join(needed)}")
+    return build
+
+
+def part_builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = False) -> Callable[[], Any] | None:
+    """What builds the part that a board file names for a role; None = it names none. Raises BoardError."""
+    options, where = getattr(outlet, role), place(board, outlet, role)
     if options is None:
-        if role in needed:
-            raise BoardError(f"{where}: is missing; such an outlet needs {', '.join(needed)}")
         return None
     if role == "pilot" and "driver" not in options and options.keys() & HALVES.keys():
         return _of_halves(where, options, bare)
@@ -207,5 +213,6 @@ def _driver(where: str, family: object, role: str) -> Any:
     return parts[role]
 
 
-def _place(board: BoardFile, outlet: OutletFile, role: str) -> str:
+def place(board: BoardFile, outlet: OutletFile, role: str) -> str:
+    """Where in which board, for people."""
     return f"board {board.name}: outlet {outlet.evse}: {role}"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hal.drivers.protocols import Meter
 
 FAMILIES: dict[str, str] = {
+    "evse_din": "hal.drivers.evse_din",
     "gpiod": "hal.drivers.gpiod_parts",
     "gpiozero": "hal.drivers.gpiozero_parts",
     "iio": "hal.drivers.iio",

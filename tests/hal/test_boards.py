@@ -62,7 +62,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         ("max_ma = 16_000", 'max_ma = "16 A"', "outlet[1].max_ma must be a whole number, not text"),
         ("max_ma = 16_000", "", "outlet[1].max_ma is missing"),
         ("socket = false", "sockets = false", "unknown key `sockets` in outlet[1]; known are evse, max_ma, socket"),
-        ('kind = "pi"', 'kind = "esp"', "kind must be one of 'sim', 'pi', not 'esp'"),
+        ('kind = "pi"', 'kind = "esp"', "kind must be one of 'sim', 'pi', 'external', not 'esp'"),
         (
             'name = "bench"',
             'name = "bench"\n[timing]\nlock = 3',

@@ -136,7 +136,7 @@ def test_its_thermometers_are_built_by_their_drivers(pins: Path) -> None:
     ("was", "becomes", "sentence"),
     [
         ("probe = ", "# ", "thermometer[1].probe: is missing; name its driver"),
-        ('"files"', '"fiels"', "thermometer[1].probe: no driver `fiels`; known are files"),
+        ('"files"', '"fiels"', "thermometer[1].probe: no driver `fiels`; known are evse_din, files"),
         ("folder", "path", "thermometer[1].probe: unknown key `path`; known are folder"),
     ],
 )
@@ -176,8 +176,8 @@ def test_a_board_without_a_reader_has_none(pins: Path) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "sentence"),
     [
-        ('"files"', '"fiels"', "outlet 1: pilot: no driver `fiels`; known are files"),
-        ('driver = "files"', "", "outlet 1: pilot: no driver `None`; known are files"),
+        ('"files"', '"fiels"', "outlet 1: pilot: no driver `fiels`; known are evse_din, files"),
+        ('driver = "files"', "", "outlet 1: pilot: no driver `None`; known are evse_din, files"),
         ("folder =", "foldre =", "outlet 1: pilot: unknown key `foldre`; known are folder"),
         ("socket = false", "socket = true", "outlet 1: lock: is missing; such an outlet needs pilot, contactor, en"),
         ("[outlet.reader]", "[outlet.lock]", "outlet 1: lock: driver `files` has no lock; it has contactor, enable"),

@@ -34,7 +34,7 @@ def quiet_until(world: Wallbox) -> int:
     if any(tx.refused_wh is not None for tx in world.watch.open.values()):  # a reading may end it
         return world.ms
     mono_ms = world.mono_ms
-    loops = [_due_ms(loop, mono_ms) for loop in tick._all]
+    loops = [_due_ms(loop, mono_ms) for loop in tick._all if isinstance(loop, OutletLoop)]
     due_ms = min(evsed.busy_ms(), *loops) + world.ms - mono_ms
     change_ms = world.board.next_change_ms(world.ms)
     return min(due_ms, world.outside_ms(), FAR_MS if change_ms is None else change_ms)
