@@ -54,9 +54,7 @@ def _stop(*_: object) -> None:
 def _run(options: Namespace) -> int:
     site, file = installation(options), board_file(options)
     if file.kind == "external":
-        raise SettingsError(
-            f"board {file.name}: pilot and contactor are its controller's; there is nothing of ours to try"
-        )
+        raise SettingsError(f"board {file.name}: pilot and contactor are a controller's, so there is nothing to try")
     chosen = meters(site, file)
     state = folder_of(options.state)
     with claimed(state):

@@ -328,5 +328,5 @@ def test_a_board_that_cannot_work_is_said(tmp_path: Path, was: str, becomes: str
 def test_a_bring_up_has_nothing_to_try_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert bringup.main(["selftest", "--board", "evse-din"]) == 2
     assert capsys.readouterr().err == (
-        "evsectl selftest: board evse-din: pilot and contactor are its controller's; there is nothing of ours to try\n"
+        "evsectl selftest: board evse-din: pilot and contactor are a controller's, so there is nothing to try\n"
     )
