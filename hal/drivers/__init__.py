@@ -16,6 +16,7 @@ FAMILIES: dict[str, str] = {
     "iio": "hal.drivers.iio",
     "hid_reader": "hal.drivers.hid_reader",
     "kernel_pwm": "hal.drivers.kernel_pwm",
+    "mcp3xxx": "hal.drivers.mcp3xxx",
     "mfrc522": "hal.drivers.mfrc522",
     "pn532": "hal.drivers.pn532",
     "serial_reader": "hal.drivers.serial_reader",
