@@ -49,7 +49,7 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     if loop.due_ms <= now_ms + CALM_MS or astray:
         return now_ms
     judged = loop._judge.deadlines(now_ms)
-    of_readings = [] if metered is None else metered.deadlines()
+    of_readings = [loop._judge.heat.due_ms(now_ms), *([] if metered is None else metered.deadlines())]
     moments = [loop._pilot.due_ms, *judged[: len(judged) - len(of_readings)]]
     moments += [*loop._bolt.deadlines(now_ms), *loop._senses.deadlines()]
     moments += [] if loop.ordered else [loop._rest_until_ms]
