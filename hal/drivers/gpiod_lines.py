@@ -106,9 +106,8 @@ class GpiodIn(_Line):
 
     def was(self, made: bool) -> bool:
         """Whether it is so, or was since the last call. Raises PartFailed."""
-        wanted = gpiod.EdgeEvent.Type.RISING_EDGE if made else gpiod.EdgeEvent.Type.FALLING_EDGE
-        kinds = [event.event_type for event in self._events()]
-        return wanted in kinds or self.made() is made
+        # Any edge tells of both levels. Its kind does not: the kernel looks at the line only after the interrupt.
+        return bool(self._events()) or self.made() is made
 
     def _events(self) -> list[gpiod.EdgeEvent]:
         try:

@@ -107,7 +107,7 @@ class ResidualContract:
         for leaking in (False, True, True, False):
             rig.leak(leaking)
             rig.run(100)
-            assert rig.part.tripped() is (leaking or rig.part.tripped())  # an edge may still be told once
+            rig.part.tripped()  # the edge may still be told once
             assert rig.part.tripped() is leaking
 
 

@@ -9,6 +9,7 @@ import errno
 import itertools
 from collections import deque
 from pathlib import Path
+from time import sleep
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -62,9 +63,7 @@ class FakeBank:
     def pull(self, name: str, high: bool) -> None:
         line = self.line(name)
         if line.pulled != high and line.settings is not None and line.settings.edge_detection is Edge.BOTH:
-            kinds = gpiod.EdgeEvent.Type
-            kind = kinds.RISING_EDGE if high != line.settings.active_low else kinds.FALLING_EDGE
-            line.events.append(SimpleNamespace(event_type=kind, timestamp_ns=self.now_ms * 1_000_000))
+            line.events.append(SimpleNamespace(timestamp_ns=self.now_ms * 1_000_000))
         line.pulled = high
 
     def high(self, name: str) -> bool:
@@ -166,7 +165,13 @@ class SimBank:
         self._lines = Path("/sys/devices/platform") / device / chip
 
     def pull(self, name: str, high: bool) -> None:
-        (self._lines / f"sim_{name.replace('GPIO', 'gpio')}" / "pull").write_text("pull-up" if high else "pull-down")
+        pull, wanted = self._file(name, "pull"), "pull-up" if high else "pull-down"
+        if pull.read_text().strip() != wanted:
+            pull.write_text(wanted)
+            sleep(0.03)  # its interrupt comes with the kernel's next timer tick
 
     def high(self, name: str) -> bool:
-        return (self._lines / f"sim_{name.replace('GPIO', 'gpio')}" / "value").read_text().strip() == "1"
+        return self._file(name, "value").read_text().strip() == "1"
+
+    def _file(self, name: str, what: str) -> Path:
+        return self._lines / name.replace("GPIO", "sim_gpio") / what
