@@ -1,0 +1,31 @@
+"""`./evse lab-kernel`: build the kernel once; `./evse lab-kernel test`: run the stories of this folder in it."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.lab import guest, kernel
+
+
+def main(words: list[str]) -> int:
+    """0 = done, 1 = a story failed or the kernel could not be built, 2 = misused or not prepared."""
+    if words not in ([], ["test"]):
+        sys.stderr.write("lab-kernel: usage: ./evse lab-kernel [test]\n")
+        return 2
+    try:
+        if not words:
+            print(kernel.build())
+            return 0
+        if not kernel.LINUX.exists():
+            sys.stderr.write(
+                "lab-kernel: there is no kernel yet, nothing was tested; build it with: ./evse lab-kernel\n"
+            )
+            return 2
+        return guest.tell(kernel.LINUX)
+    except kernel.LabError as wrong:
+        sys.stderr.write(f"lab-kernel: {wrong}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
