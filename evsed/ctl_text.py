@@ -91,6 +91,7 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     mains = " / ".join(volts(mv) for mv in outlet["voltage_mv"])
     yield "current", f"{amps(outlet['offered_ma'])} offered, {drawn} drawn{f' at {mains}' if mains else ''}"
     yield "limits", ", ".join(f"{owner} {amps(ma)}" for owner, ma in outlet["limits"])
+    yield "phases", "" if outlet["phases"] is None else f"{outlet['phases']} of 3"
     yield "temperature", ", ".join(f"{place} {mc / 1_000:.1f} °C" for place, mc in outlet["warmth"])
     yield "power", "unknown" if outlet["power_w"] is None else kilowatts(outlet["power_w"])
     yield "this charge", "" if session is None else kilowatt_hours(session)

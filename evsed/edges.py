@@ -52,7 +52,7 @@ class HalView:
 
 def lease(demand: Demand, now_ms: int) -> Lease:
     """The permission that a demand is, from now on."""
-    return Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, now_ms + LEASE_MS)
+    return Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, now_ms + LEASE_MS, demand.phases)
 
 
 def tick_figures(told: Snapshot) -> TickStatus:
@@ -150,6 +150,10 @@ def _car(before: Outlet | None, after: Outlet) -> events.Event | None:
     return events.EvStoppedDrawing(after.evse) if before is not None and after.cp is not Cp.A else None
 
 
+def _phases(before: Outlet | None, after: Outlet) -> events.Event | None:
+    return None if before is None and after.phases is None else sensed.PhasesChosen(after.evse, after.phases)
+
+
 def _button(before: Outlet | None, after: Outlet) -> events.Event | None:
     return None if before is None else sensed.ButtonPressed(after.evse)
 
@@ -166,6 +170,7 @@ RULES: tuple[tuple[Facts, Maker], ...] = (
     (lambda o: tuple((f.name, f.latched) for f in o.faults), _faults),
     (lambda o: (o.offered_ma, _limits(o), o.reason), _offer),
     (lambda o: o.temperatures, _warmth),
+    (lambda o: o.phases, _phases),
     (lambda o: o.locked, _lock),
     (lambda o: o.meter, _meter),
     (lambda o: o.closed, _contactor),

@@ -52,7 +52,8 @@ class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True
     """What evsed allows one outlet until `until_ms`; hal shortens a longer one to LEASE_MS from now.
 
     `closes` false means: no offer (x1), then open by the 6 s rule. `max_ma` below 6 A means the same.
-    `holds_cable` keeps the plug locked in the socket; hal never unlocks under load.
+    `holds_cable` keeps the plug locked in the socket; hal never unlocks under load. `phases` is how many the charge
+    shall have, where that can be chosen; None = as it is.
     """
 
     evse: Evse
@@ -60,6 +61,7 @@ class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True
     closes: bool
     holds_cable: bool
     until_ms: Ms
+    phases: Literal[1, 3] | None = None
 
 
 class ClearFaults(msgspec.Struct, tag="clear-faults", frozen=True, forbid_unknown_fields=True):
@@ -152,7 +154,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     None while no plug is in. `offered_ma` is 0 unless the PWM is on. `interruptions` counts openings that neither the
     car nor anybody's will had to do with: a stalled tick, a contactor that fell open, a pilot that was not measured.
     `limits` are all that hal keeps, the least one first; `temperatures` are those that were read lately. `presses`
-    counts those of the button, since start.
+    counts those of the button, since start. `phases` is None where they can't be chosen.
     """
 
     evse: Evse
@@ -174,6 +176,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: tuple[Ceiling, ...] = ()
     temperatures: tuple[Temperature, ...] = ()
     presses: int = 0
+    phases: Literal[1, 3] | None = None
 
 
 class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -206,11 +209,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[limits]` of site.toml: what the installer allows each outlet, with and without evsed.
 
     `fallback_ma` is offered for `grace_s` seconds after the last lease ran out in mid-charge; 0 = stop at once.
+    `switch_phases` lets a charge go from three phases to one and back, where the board can; some cars do not bear that.
     """
 
     max_ma: Annotated[int, msgspec.Meta(ge=MIN_MA, le=80_000)] = 16_000
     fallback_ma: Annotated[int, msgspec.Meta(ge=0, le=80_000)] = 6_000
     grace_s: Annotated[int, msgspec.Meta(ge=0, le=3_600)] = 60
+    switch_phases: bool = False
 
 
 class Voltage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

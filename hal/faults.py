@@ -28,6 +28,7 @@ class Name(StrEnum):
     WELDED = "WELDED"
     FAIL_TO_CLOSE = "FAIL_TO_CLOSE"
     RESIDUAL_CURRENT = "RESIDUAL_CURRENT"
+    PHASES_FAILED = "PHASES_FAILED"
     LOCK_FAILED = "LOCK_FAILED"
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
@@ -82,6 +83,9 @@ CATALOGUE = {
     Name.WELDED: Kind(True, Clears.SERVICE, "PowerSwitchFailure", "contactor stays closed though it was opened"),
     Name.FAIL_TO_CLOSE: Kind(True, Clears.UNPLUGGED, "PowerSwitchFailure", "contactor is open though it was closed"),
     Name.RESIDUAL_CURRENT: Kind(True, Clears.ACKNOWLEDGED, "GroundFailure", "residual current detected"),
+    Name.PHASES_FAILED: Kind(
+        True, Clears.UNPLUGGED, "PowerSwitchFailure", "the choice of phases does not follow its order"
+    ),
     Name.LOCK_FAILED: Kind(True, Clears.BY_ITSELF, "ConnectorLockFailure", "the plug lock does not follow its order"),
     Name.PROXIMITY_INVALID: Kind(
         True, Clears.BY_ITSELF, "OtherError", "no cable has the resistance that the plug shows"

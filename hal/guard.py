@@ -26,6 +26,7 @@ class Reason(StrEnum):
     FELL_OPEN = "FELL_OPEN"
     STALE_SAMPLE = "STALE_SAMPLE"
     FAULT = "FAULT"
+    PHASES_MOVE = "PHASES_MOVE"
     PILOT_TROUBLE = "PILOT_TROUBLE"
     PILOT_A = "PILOT_A"
     PILOT_E = "PILOT_E"
@@ -69,6 +70,7 @@ class View(NamedTuple):
     fell: bool  # the contactor was closed as ordered, and is not any more
     rest_until_ms: int  # when the contactor may close again
     fault: bool  # a present or latched fault that opens
+    phases_move: bool  # what chooses the phases must not be moved under load
 
 
 _NEVER = {Cp.A: Reason.PILOT_A, Cp.E: Reason.PILOT_E, Cp.F: Reason.PILOT_F}
@@ -84,6 +86,8 @@ def reason_to_open(v: View) -> Reason | None:
         return Reason.STALE_SAMPLE
     if v.fault:
         return Reason.FAULT
+    if v.phases_move:
+        return Reason.PHASES_MOVE
     if v.level.trouble is not None:
         return Reason.PILOT_TROUBLE
     if v.level.cp in _NEVER:  # IEC 61851-1 A.6 seq. 2.2, 12

@@ -8,6 +8,8 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+import msgspec
+
 from hal.contract import LEASE_MS, MIN_MA, Lease, Limits
 from hal.iec61851 import FAR_MS
 
@@ -25,7 +27,7 @@ class Permit:
         """Take a new lease, shortened to LEASE_MS from now."""
         latest = now_ms + LEASE_MS
         if lease.until_ms > latest:
-            lease = Lease(lease.evse, lease.max_ma, lease.closes, lease.holds_cable, latest)
+            lease = msgspec.structs.replace(lease, until_ms=latest)
         self.lease = lease
 
     def limit_ma(self, lease: Lease | None, charging: bool, now_ms: int) -> int:

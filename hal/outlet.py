@@ -17,7 +17,7 @@ from hal.bolt import Bolt
 from hal.ceilings import Ceilings
 from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Voltage
 from hal.drivers.protocols import PartFailed
-from hal.faults import FaultBook
+from hal.faults import FaultBook, Name
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
 from hal.iec61851 import (
     FAR_MS,
@@ -34,6 +34,7 @@ from hal.iec61851 import (
 )
 from hal.judge import Judge
 from hal.lease import Permit
+from hal.phase_relay import PhaseRelay
 from hal.senses import FaultMemory, Inputs, Readings, Senses
 
 log = logging.getLogger("hal.outlet")
@@ -65,6 +66,7 @@ class OutletLoop:
         self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._judge.heat)
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
+        self._phases = PhaseRelay(evse, board.parts.phases if limits.switch_phases else None)
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
         self._inputs = self._senses.inputs(self.permit, acknowledged=False, broken="")
         self._reason: Reason | None = None
@@ -117,6 +119,7 @@ class OutletLoop:
         """A tick in full."""
         before, orders = self._pilot, self._orders()
         self._write_broken = ""
+        self._choose_phases(level, inputs, now_ms)
         self._find_faults(level, inputs, now_ms)
         self._pilot = step(before, level, self._wish(inputs, now_ms), now_ms, self._rules)
         self._trace(before)
@@ -144,6 +147,7 @@ class OutletLoop:
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.warmth(inputs, now_ms)
         judge.contacts(inputs, now_ms)
+        book.set(Name.PHASES_FAILED, self._phases.broken(now_ms), now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
             self._trace_faults(before)
@@ -154,7 +158,7 @@ class OutletLoop:
     def _wish(self, inputs: Inputs, now_ms: int) -> Wish:
         """The least of all limits."""
         ma = self._ceilings.least(inputs, self._judge.cable_ma or 0, inputs.closed and self.ordered, now_ms)
-        return Wish(ma if ma >= MIN_MA else 0, self._judge.book.opening)
+        return Wish(ma if ma >= MIN_MA and not self._phases.stops else 0, self._judge.book.opening)
 
     def _view(self, inputs: Inputs, now_ms: int) -> View:
         pilot = self._pilot
@@ -178,6 +182,7 @@ class OutletLoop:
             self._judge.fell,
             self._rest_until_ms,
             self._judge.book.opening,
+            self._phases.bars,
         )
 
     def _next_deadline(self, inputs: Inputs, now_ms: int) -> int:
@@ -186,6 +191,7 @@ class OutletLoop:
             self._pilot.due_ms,
             self.permit.due_ms(inputs.lease, now_ms),
             self._ceilings.due_ms(now_ms),
+            self._phases.due_ms,
             *self._judge.deadlines(now_ms),
             *self._bolt.deadlines(now_ms),
             *self._senses.deadlines(),
@@ -207,6 +213,16 @@ class OutletLoop:
         try:
             self._parts.pilot.offer(pilot.permille)
             self._driven = pilot.permille
+        except PartFailed as broken:
+            self._write_broken = str(broken)
+
+    def _choose_phases(self, level: Level, inputs: Inputs, now_ms: int) -> None:
+        """Follow the lease, one careful step at a time."""
+        lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
+        live = self.ordered or inputs.closed or self._judge.flows(now_ms)
+        wanted = None if lease is None else lease.phases
+        try:
+            self._phases.look(wanted, inputs.three, live, level.cp is not Cp.A, now_ms)
         except PartFailed as broken:
             self._write_broken = str(broken)
 
@@ -334,6 +350,7 @@ class OutletLoop:
             limits=self._ceilings.all,
             temperatures=self._judge.heat.temperatures,
             presses=inputs.said.presses,
+            phases=None if self._phases.three is None else 3 if self._phases.three else 1,
         )
         if outlet == last:
             return False

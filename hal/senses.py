@@ -64,6 +64,7 @@ class Inputs(NamedTuple):
     tag: TagSeen | None
     warmths: Mapping[int, Warmth]
     said: Said
+    three: bool | None
     acknowledged: bool
     memory_failed: str
     broken: str
@@ -82,9 +83,10 @@ class Senses:
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
+        self._three = parts.phases.three if parts.phases is not None else _none
         self._sample = (0.0, 0.0, 0)
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
-        self._last = Inputs(False, False, None, None, None, None, "", None, {}, Said(), False, "", "")
+        self._last = Inputs(False, False, None, None, None, None, "", None, {}, Said(), None, False, "", "")
         self._last_ohms: float | None = None
         self.band = NOWHERE
         self.sampled_ms = now_ms
@@ -112,6 +114,7 @@ class Senses:
                 and self._closed() is last.closed
                 and self._tripped() is last.tripped
                 and self._locked() is last.locked
+                and self._three() is last.three
                 and ((ohms := self._ohms()) == self._last_ohms or cable_ma(ohms) == last.cable_ma)
                 and permit.lease is last.lease
                 and self._meter(self._evse) is last.reading
@@ -143,10 +146,12 @@ class Senses:
         """Everything else; `broken` tells what could not be written."""
         last = self._last
         closed, tripped, locked, cable = last.closed, last.tripped, last.locked, last.cable_ma
+        three = last.three
         try:
             closed = self._closed()
             tripped = self._tripped()
             locked = self._locked()
+            three = self._three()
             self._last_ohms = self._ohms()
             cable = cable_ma(self._last_ohms)
         except PartFailed as failed:
@@ -164,6 +169,7 @@ class Senses:
             self._tag(evse),
             self._warmths(),
             self._said(),
+            three,
             acknowledged,
             self._memory.failed,
             broken,

@@ -17,6 +17,7 @@ FAULTS = {
     "FAIL_TO_CLOSE": "unplug the car and try again; if it comes back, the contactor, its coil supply or its feedback "
     "contact needs a repair",
     "RESIDUAL_CURRENT": "unplug the car and have car and cable checked, then run 'evsectl clear-faults --evse {evse}'",
+    "PHASES_FAILED": "unplug the car and try again; if it comes back, the relay that chooses the phases needs a repair",
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
@@ -53,6 +54,7 @@ REASONS = {
     "LATE_BEAT": "The hardware process stood still for too long and opened the contactor; wait some seconds.",
     "FELL_OPEN": "The contactor fell open by itself; wait some seconds, and if that lasts check its supply.",
     "STALE_SAMPLE": "The pilot is not being measured; look at the log of evse-hal.",
+    "PHASES_MOVE": "The box goes over to another number of phases; the car has no power meanwhile, for a minute.",
     "PILOT_TROUBLE": "The pilot line shows no valid level; check the cable and the wiring of the pilot.",
     "PILOT_E": "The pilot line is shorted to earth; unplug the car and check the cable.",
     "PILOT_F": "The pilot tells the car for a moment that the box is not available; wait some seconds.",

@@ -6,6 +6,8 @@ comes after the `Persist` that it depends on. The shell commits a `Persist` befo
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
 
 from evsed.core.central_systems import ConnectTo
@@ -42,12 +44,13 @@ class Persist(Struct, frozen=True):
 
 
 class Demand(Struct, frozen=True):
-    """What hal is to be allowed for one outlet from now on; the link renews the lease."""
+    """What hal is to be allowed for one outlet from now on; the link renews the lease. `phases` None = as they are."""
 
     evse: int
     max_ma: int
     closes: bool
     holds_cable: bool
+    phases: Literal[1, 3] | None = None
 
 
 class Send(Struct, frozen=True):

@@ -1,12 +1,13 @@
 """One outlet: cable, card, transaction, demand and status, brought together.
 
-Events only note what happened; `settle` then draws every consequence from the state as it is, so that no order of
-events can lead past it. `offer`, once it is settled who charges, ends with the demand to hal and the status to report.
+Events only note what happened; `settle` then draws every consequence from the state, so that no order of events can
+lead past it. `offer`, once it is settled who charges, ends with the demand to hal and the status to report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 from evsed.core import catalogue, smart_charging
 from evsed.core.authorization import Decision, decide
@@ -47,6 +48,7 @@ class Outlet:
         self.register = Register(evse, past.meter, adopted)
         self.charging = Charging(evse, box, self.seen, self.register, adopted)
         self.limits = Limits({INSTALLER: box.installer_ma})
+        self.phases: Literal[1, 3] | None = None  # which the profiles want, where that can be chosen
         waits = Status.AVAILABLE if box.reservations.holder(evse) is None else Status.RESERVED
         idle = waits if self.operative else Status.UNAVAILABLE
         self.connector = Connector(evse, box, idle if adopted is None else Status.SUSPENDED_EVSE)
@@ -182,8 +184,7 @@ class Outlet:
         """
         self._demand = self._sure
         self._end_unkept |= self._ended in ends
-        tx = self.charging.tx
-        if tx is None or tx.id not in starts:
+        if (tx := self.charging.tx) is None or tx.id not in starts:
             return None
         self.charging.forget()
         return tx.id
@@ -209,8 +210,7 @@ class Outlet:
         """Draw every consequence of the present state for who charges here."""
         self._return_of_the_car(turn)
         self._cable_at_the_car(turn)
-        done = self.charging.settle(turn)
-        if done is not None:
+        if (done := self.charging.settle(turn)) is not None:
             self._after(done, turn)
         self._grants(turn)
         if self.charging.tx is None:
@@ -371,7 +371,7 @@ class Outlet:
         # After a power cut nothing flows before the car is seen; a mere restart of ours must not interrupt it (I13).
         unseen = self._returning and self._power_cut
         closes = self.charging.energy_allowed and max_ma >= LEAST_OFFER_MA and not unseen
-        return Demand(self.evse, max_ma if closes else 0, closes, True)
+        return Demand(self.evse, max_ma if closes else 0, closes, True, self.phases)
 
     def fault(self) -> FaultNote | None:
         """What makes this outlet Faulted."""

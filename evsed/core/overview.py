@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core.figures import duration, time_of_day
 from evsed.core.metering import fresh
@@ -85,6 +86,17 @@ def _reserved(outlet: Outlet, now: Now) -> tuple[str, str] | None:
 
 
 def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
+    """What is used of it, and what its hardware tells of itself."""
+    return replace(
+        _used(outlet, around, now),
+        faults=outlet.faults,
+        warmth=outlet.seen.warmth,
+        phases=outlet.seen.phases,
+        figures=around.figures.get(outlet.evse),
+    )
+
+
+def _used(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
     seen, tx, held, refusal = outlet.seen, outlet.charging.tx, outlet.cable.holding, outlet.refusal
     reading, limits = fresh(seen.meter, now.mono_ms), _limits(outlet)
     energy_wh, fell_to_wh = reading.energy_wh if reading else None, outlet.register.fell_to_wh
@@ -107,8 +119,6 @@ def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
         limits=limits,
         limited_by=limits[0][0] if limits else None,
         hal_reason=seen.reason,
-        faults=outlet.faults,
-        warmth=seen.warmth,
         operative=outlet.operative,
         authorizing=outlet.asking is not None,
         waiting_for_cable=outlet.grant is not None and not seen.plugged,
@@ -122,5 +132,4 @@ def _outlet(outlet: Outlet, around: Surroundings, now: Now) -> OutletStatus:
         cable_left=seen.known and not seen.plugged and not seen.socket_empty,
         metered=outlet.evse in around.metered or _has_a_meter(outlet),
         access=Access.FREE if outlet.box.access.free_token is not None else Access.AUTHORIZED,
-        figures=around.figures.get(outlet.evse),
     )

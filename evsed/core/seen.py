@@ -20,7 +20,7 @@ from evsed.core.events import (
     SocketEmptied,
 )
 from evsed.core.metering import fresh
-from evsed.core.sensed import Warmed
+from evsed.core.sensed import PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading
 
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
@@ -46,6 +46,7 @@ class Seen(Struct):
     faults: tuple[FaultNote, ...] = ()
     meter: MeterReading | None = None
     warmth: tuple[tuple[str, int], ...] = ()
+    phases: int | None = None
 
     def take(self, event: Event, now_ms: int) -> bool:
         """Note an event of the box; False if it is none of these."""
@@ -123,6 +124,10 @@ def _warmed(seen: Seen, event: Warmed, now_ms: int) -> None:
     seen.warmth = event.places
 
 
+def _phases(seen: Seen, event: PhasesChosen, now_ms: int) -> None:
+    seen.phases = event.phases
+
+
 # Each function takes exactly the event type that it is entered under.
 NOTES: dict[type, Callable[..., None]] = {
     CablePlugged: _plugged,
@@ -136,4 +141,5 @@ NOTES: dict[type, Callable[..., None]] = {
     FaultsChanged: _faults,
     MeterRead: _meter,
     Warmed: _warmed,
+    PhasesChosen: _phases,
 }

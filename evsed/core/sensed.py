@@ -18,4 +18,11 @@ class ButtonPressed(Struct, frozen=True):
     evse: int
 
 
-SensedEvent = Warmed | ButtonPressed
+class PhasesChosen(Struct, frozen=True):
+    """How many phases an outlet has now; None = they can't be chosen here."""
+
+    evse: int
+    phases: int | None
+
+
+SensedEvent = Warmed | ButtonPressed | PhasesChosen

@@ -11,18 +11,18 @@ Rules this file upholds:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from evsed.core import capacities
+from evsed.core import capacities, catalogue
 from evsed.core.effects import Reply
 from evsed.core.profile_book import Capacity, ProfileBook
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstalledProfile, InstallProfile, Profile, Purpose
 from evsed.core.records import Transaction
-from evsed.core.schedules import ASSUMED_PHASES, Claim, Scene, composite, limits_at, maximum_at
+from evsed.core.schedules import ASSUMED_PHASES, Allowance, Claim, Scene, composite, limits_at, maximum_at
 from evsed.core.sharing import in_turn
 from evsed.core.status import DRAWS_MA, SLACK_MA
 from evsed.core.turn import Turn
-from evsed.core.variables import Variables
+from evsed.core.variables import BOOL, Variables
 from evsed.core.words import Now, Verdict
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class SmartCharging:
     def settle(self, station: Station, turn: Turn) -> None:
         """Limit each outlet that charges to what the profiles allow it now."""
         self._watch_phases(station)
+        choice = any(outlet.seen.phases is not None for outlet in station.outlets.values())
+        station.box.variables.write(catalogue.SWITCHES_PHASES, BOOL.text(choice))
         scene, at_ms = self._scene(station, turn.now)
         told, until_ms = limits_at(scene, at_ms)
         self._changes_ms = None if until_ms is None else turn.now.mono_ms + until_ms - at_ms
@@ -58,6 +60,7 @@ class SmartCharging:
             allowed = _as_it_becomes_free(station, total_ma, allowed)
         for outlet in station.outlets.values():
             outlet.limit_by_profiles(allowed.get(outlet.evse), turn)
+            outlet.phases = _phases(outlet, told.get(outlet.evse))
 
     def next_deadline(self) -> int | None:
         """When the profiles allow something else by themselves."""
@@ -92,14 +95,14 @@ class SmartCharging:
         return Scene(tuple(claims), station.box.profiles.of_station(), dated), at_ms
 
     def _claim(self, outlet: Outlet, tx: Transaction | None, began_ms: int | None) -> Claim:
-        reading = outlet.seen.meter
+        reading, most = outlet.seen.meter, outlet.seen.phases or ASSUMED_PHASES
         return Claim(
             evse=outlet.evse,
             tracks=outlet.box.profiles.of_outlet(outlet.evse, tx.id if tx else None),
             began_ms=began_ms,
             local_ma=outlet.local_limit_ma(),
-            phases_used=self._phases_used.get(tx.id, 1) if tx else 1,
-            phases_wired=len(reading.current_ma) or ASSUMED_PHASES if reading else ASSUMED_PHASES,
+            phases_used=min(self._phases_used.get(tx.id, 1) if tx else 1, most),
+            phases_wired=min(len(reading.current_ma) or ASSUMED_PHASES if reading else ASSUMED_PHASES, most),
         )
 
     def _watch_phases(self, station: Station) -> None:
@@ -187,6 +190,13 @@ def _held_ma(outlet: Outlet, share_ma: int) -> int:
     drawn = outlet.seen.meter.current_ma if outlet.seen.meter and outlet.seen.closed else ()
     ma = max((outlet.seen.offered_ma, *drawn))
     return ma if ma > share_ma + SLACK_MA else 0
+
+
+def _phases(outlet: Outlet, allowance: Allowance | None) -> Literal[1, 3] | None:
+    """How many a charge shall have; 3 unless another number is said (OCPP 1.6 §7.14). None = as it is."""
+    if outlet.seen.phases is None or allowance is None:
+        return None
+    return 1 if allowance.phases == 1 else 3
 
 
 def _running(station: Station, evse: int) -> str | None:

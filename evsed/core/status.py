@@ -47,7 +47,8 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     way to the least limit; `cable_for` is the card that the locked cable is kept for; `cable_left` = a cable without a
     car is in the socket; `metered` is false where no meter was ever there. `unassigned_wh` was
     counted since the last transaction. `fell` = the register is not believed: it was so much, and now says so little.
-    `warmth` is how warm each watched place is, in thousandths of a degree Celsius.
+    `warmth` is how warm each watched place is, in thousandths of a degree Celsius;
+    `phases` is how many there are, where that can be chosen.
     `reserved` is the card that the outlet waits for, and until when.
     """
 
@@ -71,6 +72,7 @@ class OutletStatus(Struct, frozen=True, kw_only=True):
     hal_reason: str | None = None
     faults: tuple[FaultNote, ...] = ()
     warmth: tuple[tuple[str, int], ...] = ()
+    phases: int | None = None
     operative: bool = True
     authorizing: bool = False
     waiting_for_cable: bool = False

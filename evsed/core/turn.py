@@ -44,6 +44,7 @@ class Turn:
             min(before.max_ma, after.max_ma),
             before.closes and after.closes,
             before.holds_cable or after.holds_cable,
+            before.phases,
         )
         if lowered != before:
             self._down.append(lowered)

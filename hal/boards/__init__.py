@@ -64,11 +64,12 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lock: dict[str, Any] | None = None
     proximity: dict[str, Any] | None = None
     residual: dict[str, Any] | None = None
+    phases: dict[str, Any] | None = None
     reader: dict[str, Any] | None = None
     controller: dict[str, Any] | None = None
 
 
-ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "reader")
+ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "phases", "reader")
 
 
 NAMED = {"sim": (), "pi": ROLES, "external": ("controller", "reader")}

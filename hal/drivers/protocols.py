@@ -168,7 +168,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one outlet. None = the board has no such part: no bolt, a fixed cable, no residual-current input."""
+    """The parts of one outlet. None = the board has no such part: no bolt, a fixed cable, no residual-current input,
+    no choice of phases.
+    """
 
     pilot: Pilot
     contactor: Contactor
@@ -176,3 +178,4 @@ class Parts:
     lock: Lock | None
     proximity: Proximity | None
     residual: ResidualCurrent | None
+    phases: Phases | None = None

@@ -18,6 +18,7 @@ from hal.sim.contact import SimInput
 from hal.sim.eeprom import Eeprom
 from hal.sim.grid import GridFault, next_minute_us, voltages_mv
 from hal.sim.meter import Flow, SimMeter, power_uw
+from hal.sim.phases import SimPhases
 from hal.sim.pilot import SimPilot
 from hal.sim.power import SimContactor, SimGate, SimResidual
 from hal.sim.reader import SimReader
@@ -38,6 +39,7 @@ class Bay:
         self.contactor = SimContactor(agenda, self._refresh)
         self.gate = SimGate(agenda, self._refresh, gate_ms)
         self.residual = SimResidual(agenda, self._refresh)
+        self.phases = SimPhases(agenda, self._refresh, lambda: self.contactor.main)
         self.lock = SimLock(agenda) if socket else None
         self.proximity = SimProximity() if socket else None
         self.grid_faults: set[GridFault] = set()
@@ -48,7 +50,7 @@ class Bay:
 
     def parts(self) -> Parts:
         """What the tick gets."""
-        return Parts(self.pilot, self.contactor, self.gate, self.lock, self.proximity, self.residual)
+        return Parts(self.pilot, self.contactor, self.gate, self.lock, self.proximity, self.residual, self.phases)
 
     def flow(self) -> Flow:
         """What goes through the meter now. Any thread may ask."""
@@ -80,7 +82,8 @@ class Bay:
         now_us = self._agenda.now_us
         idle_mv = voltages_mv(now_us, (0, 0, 0), self.grid_faults)
         drawn_ma = self.car.drawn_ma
-        l1, l2, l3 = (drawn_ma if phase < self.car.phases and mv else 0 for phase, mv in enumerate(idle_mv))
+        through = self.car.phases if self.phases.closed else 1
+        l1, l2, l3 = (drawn_ma if phase < through and mv else 0 for phase, mv in enumerate(idle_mv))
         volts = voltages_mv(now_us, (l1, l2, l3), self.grid_faults)
         self._flow = self._flow._replace(voltage_mv=volts, current_ma=(l1, l2, l3))
         power = self._power_uw()

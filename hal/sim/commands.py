@@ -210,6 +210,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     table |= {f"meter-{fault}": partial(bay.meter.fault, fault) for fault in MeterFault}
     table |= {f"{place}-thermometer-gone": one.vanish for place, one in bay.thermometers.items()}
     table |= {f"input-{name}-gone": one.vanish for name, one in bay.inputs.items()}
+    table["phases-stuck"] = bay.phases.jam
     if bay.lock is not None:
         table["lock-stuck"] = bay.lock.jam
     if (proximity := bay.proximity) is not None:
@@ -247,6 +248,8 @@ def _state(bay: Bay, words: list[str]) -> Answer:
         f"gate {'open' if bay.gate.alive else 'shut'}",
         f"pilot at {bay.pilot.hertz} Hz",
     ]
+    if not bay.phases.closed:
+        parts.append("one phase")
     if bay.lock is not None:
         parts.append("bolt in" if bay.lock.locked() else "bolt out")
     parts.append("draws " + "/".join(f"{ma / 1_000:.1f}" for ma in flow.current_ma) + " A")
@@ -265,6 +268,7 @@ def _broken(bay: Bay) -> Iterable[str]:
     switches = {"residual": bay.residual.tripped(), "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
     switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
     switches |= {f"input-{name}-gone": one.gone for name, one in bay.inputs.items()}
+    switches["phases-stuck"] = bay.phases.stuck
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
     yield from (name for name, on in switches.items() if on)
 

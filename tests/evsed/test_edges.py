@@ -9,7 +9,7 @@ import pytest
 from evsed.core import events as ev
 from evsed.core.effects import Demand
 from evsed.core.limits import LEAST_OFFER_MA
-from evsed.core.sensed import ButtonPressed, Warmed
+from evsed.core.sensed import ButtonPressed, PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
 from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Lease, Outlet, Owner, Temperature
@@ -64,6 +64,7 @@ class View:
         (IDLE, {"locked": True}, ev.LockMoved(1, True)),
         (IDLE, {"locked": None}, ev.LockMoved(1, None)),
         (IDLE, {"presses": 1}, ButtonPressed(1)),
+        (IDLE, {"phases": 1}, PhasesChosen(1, 1)),
         (IDLE, {"tag": CARD}, ev.TagPresented(1, Token("04A1B2C3"))),
         (
             IDLE,
@@ -174,6 +175,7 @@ def test_silence_is_told_once_and_then_all_is_told_again() -> None:
 
 
 def test_a_demand_is_a_lease_for_its_time_and_no_longer() -> None:
+    assert lease(Demand(2, 16_000, True, False, 1), 0) == Lease(2, 16_000, True, False, LEASE_MS, 1)
     assert lease(Demand(2, 16_000, True, False), 5_000) == Lease(2, 16_000, True, False, 5_000 + LEASE_MS)
 
 

@@ -39,6 +39,7 @@ CHARGING = View(
     fell=False,
     rest_until_ms=NOW + 5_000,
     fault=False,
+    phases_move=False,
 )
 CLOSING = CHARGING._replace(closed=False, ordered=False, rest_until_ms=NOW)
 OVER = Lease(1, 16_000, True, True, until_ms=NOW)
@@ -50,6 +51,7 @@ DENIED = {
     "FELL_OPEN": CHARGING._replace(fell=True),
     "STALE_SAMPLE": CHARGING._replace(sampled_ms=NOW - 31),
     "FAULT": CHARGING._replace(fault=True),
+    "PHASES_MOVE": CHARGING._replace(phases_move=True),
     "PILOT_TROUBLE": CHARGING._replace(level=NO_DIODE[Cp.C]),
     "PILOT_A": CHARGING._replace(level=PLAIN[Cp.A]),
     "PILOT_E": CHARGING._replace(level=PLAIN[Cp.E]),

@@ -122,11 +122,15 @@ WIRING = {
     "meter-scaled": ("energy meter", "address, baud and parity"),
     "meter-swapped": ("energy meter", "address, baud and parity"),
 }
+WIRED = ("emergency-stop", "earth-lost", "enclosure-open", "grid-dim", "switched-off")
 UNSEEN = {
     "meter-backwards": "a register that falls by 1 kWh is lower than before, and there is no before",
     "meter-zero": "a new meter says 0 kWh too",
     "meter-negative": "no power flows while the board is walked through",
     "meter-stuck": "nothing moves at rest",
+    "plug-thermometer-gone": "the box itself tells of a thermometer that is silent",
+    "phases-stuck": "phases are not switched where nobody charges",
+    **{f"input-{means}-gone": "the box itself tells of a contact that can't be read" for means in WIRED},
 }
 
 
