@@ -32,7 +32,7 @@ OPENS_MS = 5_000
 CHANGE_MS = 5_000  # IEC 61851-1 Annex A: between two changes of an offer
 TOLD = (Name.DIODE_MISSING, Name.D_REFUSED, Name.RESIDUAL_CURRENT, Name.PILOT_FAULT)
 NOWHERE = Seen(0, Cp.E, False, 0, 0, False)
-NOTHING = Inputs(False, False, None, None, None, None, "", None, {}, Said(), False, "", "")
+NOTHING = Inputs(False, False, None, None, None, None, "", None, {}, Said(), None, False, "", "")
 
 log = logging.getLogger("hal.outlet")
 
