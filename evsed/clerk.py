@@ -19,6 +19,7 @@ from evsed.core.errands import Abandon, Errand, ErrandDone, Fetch, InstallerErra
 from evsed.core.events import Event
 from evsed.installer import Installer, InstallFailed, InstallRefused, perform
 from evsed.locations import secrets_of
+from evsed.room import FULL, room
 from evsed.transfer import Caps, Result, Trust, fetch, send
 
 if TYPE_CHECKING:
@@ -113,9 +114,12 @@ class Clerk:
         path, order = self._folder / FILES[Purpose.LOG], errand.order
         try:
             if not path.exists():
+                if room(self._folder) < 0:
+                    return Result(Outcome.FAILED, f"the log can't be made: {FULL}")
                 facts, secrets = await self._facts(), [*self._secrets(), *secrets_of(order.location)]
                 await _wholly(lambda: diagnostics.write(path, order, facts, secrets))
         except OSError as full:
+            path.with_suffix(".new").unlink(missing_ok=True)
             return Result(Outcome.FAILED, f"the log can't be made: {full.strerror}")
         return await send(path, order.location, errand.name, LOG_CAPS, self._trust())
 

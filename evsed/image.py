@@ -4,7 +4,7 @@
 
 The signature covers the files. Rules this file upholds:
 - Nothing is unpacked, nor looked into, before the signature is proven to be the manufacturer's.
-- Then only plain files and folders are, below the folder they are for, and no more than fits.
+- Then only plain files and folders are, below the folder they are for, and no more than fits beside the reserve.
 - The first file is `manifest.json`: {"product": "evsed", "version": "1.2.3"}.
 """
 
@@ -15,10 +15,12 @@ import re
 import shutil
 import struct
 import tarfile
+from errno import ENOSPC
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from evsed.proof import NotProven, check_certificate, check_signature
+from evsed.room import FULL, room
 
 PRODUCT = "evsed"
 HEAD = struct.Struct(">8sII")
@@ -75,6 +77,8 @@ def _lay_down(archive: tarfile.TarFile, folder: Path, oldest: str) -> None:
         files, size = files + 1, size + member.size
         if files > MOST_FILES or size > MOST_UNPACKED:
             raise NoImage("the image has more in it than fits")
+        if member.size > room(folder):
+            raise OSError(ENOSPC, FULL)
         name = PurePosixPath(member.name)
         if name.is_absolute() or ".." in name.parts or not (member.isreg() or member.isdir()):
             raise NoImage("the image has files that are no plain files of its own")

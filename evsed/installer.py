@@ -118,6 +118,9 @@ class FileSlots:
         except NoImage as why:
             shutil.rmtree(slot, ignore_errors=True)
             raise InstallRefused(str(why)) from None
+        except OSError:
+            shutil.rmtree(slot, ignore_errors=True)
+            raise
         os.sync()
 
     def activate(self) -> None:

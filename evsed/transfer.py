@@ -5,6 +5,8 @@ Rules this file upholds:
 - curl is told everything on its standard input: no password is in an argument, an environment or a log.
 - It may use one scheme and the addresses that we looked up and judged; where a server leads on is judged anew.
 - Size and time have caps: the kernel's for the file, curl's for silence and for the whole.
+- A file that comes takes nothing of what the disk keeps for the journal: what it may take is looked up before, and
+  again while it comes. One that finds no room goes at once, and may be tried again.
 - A transfer that broke off goes on where it stopped, where the server can.
 """
 
@@ -31,6 +33,7 @@ from evsed.locations import (
     reachable,
     within,
 )
+from evsed.room import FULL, room
 
 PROGRAM = ("prlimit", "curl")
 MOST_HOPS = 5
@@ -38,6 +41,9 @@ CONNECT_S = 30
 SILENT_S = 60
 LOOK_UP_S = 20
 MOST_SAID = 10_000
+LOOKED_AT_S = 1.0  # how often it is seen whether a file that comes still has room
+
+TOO_LARGE = "the file is too large"
 
 # Exit codes of curl that say something of use; all others are named by their number.
 EXITS: dict[int, tuple[Outcome, str]] = {
@@ -48,16 +54,17 @@ EXITS: dict[int, tuple[Outcome, str]] = {
     9: (Outcome.DENIED, "the server denies access to the folder"),
     18: (Outcome.FAILED, "the file came only in part"),
     19: (Outcome.FAILED, "the server has no such file"),
+    23: (Outcome.FAILED, "the file can't be written here"),
     25: (Outcome.DENIED, "the server does not take the file"),
     28: (Outcome.FAILED, "it took too long"),
     35: (Outcome.FAILED, "no secure connection could be made"),
     47: (Outcome.FAILED, "the server leads in circles"),
     60: (Outcome.FAILED, "the certificate of the server is not trusted"),
-    63: (Outcome.HOPELESS, "the file is too large"),
+    63: (Outcome.HOPELESS, TOO_LARGE),
     64: (Outcome.UNSUPPORTED, "the server speaks no TLS"),
     67: (Outcome.DENIED, "the server does not accept user and password"),
     78: (Outcome.FAILED, "the server has no such file"),
-    -25: (Outcome.HOPELESS, "the file is too large"),
+    -25: (Outcome.HOPELESS, TOO_LARGE),
 }
 HTTP_ERROR = 22
 LEADS_ON = 47
@@ -93,6 +100,10 @@ class Result(Struct, frozen=True):
     text: str = ""
 
 
+class _NoRoom(Exception):
+    """The disk is too full for what comes."""
+
+
 class _Exit(Struct, frozen=True):
     code: int
     http: int
@@ -101,8 +112,15 @@ class _Exit(Struct, frozen=True):
 
 async def fetch(source: str, path: Path, caps: Caps, trust: Trust) -> Result:
     """Bring a file here; half a file at `path` is gone on with."""
-    options = {"output": str(path), "max-filesize": str(caps.size), "continue-at": "-"}
-    return await _transfer(source, None, options, path, caps, trust)
+    there = path.stat().st_size if path.exists() else 0
+    most = min(caps.size, there + max(0, room(path.parent)))
+    options = {"output": str(path), "max-filesize": str(most), "continue-at": "-"}
+    result = await _transfer(source, None, options, path, Caps(most, caps.seconds), trust)
+    if result.outcome is Outcome.HOPELESS and result.text.endswith(TOO_LARGE) and most < caps.size:
+        result = Result(Outcome.FAILED, FULL)
+    if result.text == FULL:
+        path.unlink(missing_ok=True)
+    return result
 
 
 async def send(path: Path, folder: str, name: str, caps: Caps, trust: Trust) -> Result:
@@ -119,6 +137,8 @@ async def _transfer(
             return await _follow(at, options, path, caps, trust)
     except FileNotFoundError:
         return Result(Outcome.UNSUPPORTED, "curl or prlimit is missing; install them: apt install curl util-linux")
+    except _NoRoom:
+        return Result(Outcome.FAILED, FULL)
     except LocationRefused as refused:
         return Result(Outcome.HOPELESS, str(refused))
     except OSError as unknown:
@@ -175,7 +195,8 @@ async def _curl(at: Location, addresses: list[str], options: Mapping[str, str], 
         env={"PATH": os.environ.get("PATH", os.defpath)},
     )
     try:
-        said, _ = await child.communicate(_config(at, addresses, options, caps, trust).encode())
+        told = _config(at, addresses, options, caps, trust).encode()
+        said = await _heard(child, told, None if "upload-file" in options else Path(options["output"]).parent)
     finally:
         if child.returncode is None:
             with suppress(ProcessLookupError):
@@ -184,6 +205,18 @@ async def _curl(at: Location, addresses: list[str], options: Mapping[str, str], 
     http, _, leads_to = said[:MOST_SAID].decode(errors="replace").strip().partition(" ")
     assert child.returncode is not None
     return _Exit(child.returncode, int(http) if http.isdigit() else 0, leads_to.strip())
+
+
+async def _heard(child: asyncio.subprocess.Process, told: bytes, folder: Path | None) -> bytes:
+    """What curl says at its end. Raises _NoRoom as soon as the folder has none."""
+    talk = asyncio.ensure_future(child.communicate(told))
+    try:
+        while not (await asyncio.wait({talk}, timeout=LOOKED_AT_S))[0]:
+            if folder is not None and room(folder) < 0:
+                raise _NoRoom
+        return talk.result()[0]
+    finally:
+        talk.cancel()
 
 
 def _config(at: Location, addresses: list[str], options: Mapping[str, str], caps: Caps, trust: Trust) -> str:

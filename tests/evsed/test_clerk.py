@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evsed import clerk as desk
+from evsed import room
 from evsed.certificates import CertificateStore
 from evsed.clerk import Clerk
 from evsed.core.errands import (
@@ -167,6 +168,17 @@ def test_a_security_log_holds_nothing_else(tmp_path: Path) -> None:
         work(tmp_path, story)
         text = gzip.decompress(web.files["/s.gz"]).decode()
     assert text == "# security events\n1970-01-01T00:00:05.000+00:00 ResetOrReboot by [secret]\n"
+
+
+def test_no_log_is_made_where_the_disk_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "RESERVE", 1 << 62)
+
+    async def story(office: Office) -> None:
+        done = await office.ends(log_for("http://127.0.0.1:9"))
+        assert done == ErrandDone("j", Outcome.FAILED, "the log can't be made: the disk has no room for it")
+        assert office.files() == []
+
+    work(tmp_path, story)
 
 
 def test_a_judgement_does_not_end_a_download(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from evsed import room
 from evsed.image import HEAD, MAGIC, MANIFEST, MOST_UNPACKED, NoImage, not_older, unpack, version_of
 from tests.evsed.pki import EC, RSA, Pki, Signer, image, packed, program
 
@@ -177,3 +178,11 @@ def test_a_bomb_is_refused_before_it_is_laid_down(roots: Path, signer: Signer) -
 )
 def test_versions_are_compared_as_numbers(version: str, oldest: str, may: bool) -> None:
     assert not_older(version, oldest) is may
+
+
+def test_files_that_do_not_fit_beside_the_reserve_are_no_bad_image(
+    roots: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "RESERVE", 1 << 62)
+    with pytest.raises(OSError, match="the disk has no room for it"):
+        opened(image(signer, BODY), roots)
