@@ -18,6 +18,7 @@ FAMILIES: dict[str, str] = {
     "kernel_pwm": "hal.drivers.kernel_pwm",
     "mcp3xxx": "hal.drivers.mcp3xxx",
     "mfrc522": "hal.drivers.mfrc522",
+    "peaks": "hal.drivers.peaks",
     "pn532": "hal.drivers.pn532",
     "serial_reader": "hal.drivers.serial_reader",
     "w1": "hal.drivers.w1",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-REACH_V = 13.0  # IEC 61851-1 Table A.4 as facts go: beyond it no band
+REACH_V = (-13.0, 13.0)  # the ends of the bands, see hal/iec61851.py
 COARSEST_V = 0.1  # a step
 APART = 0.25  # of the whole scale: points that lie nearer magnify the error of a voltmeter
 
@@ -23,7 +23,9 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Line:
     """The straight line through two points. Raises ValueError with a sentence for the builder."""
 
-    def __init__(self, first: Point, second: Point, lowest: float, highest: float, step: float = 1.0) -> None:
+    def __init__(
+        self, first: Point, second: Point, lowest: float, highest: float, reach: tuple[float, float] = REACH_V
+    ) -> None:
         if abs(first.code - second.code) < APART * (highest - lowest) or first.volts == second.volts:
             raise ValueError("first and second must lie further apart: calibrate near −12 V and near +12 V")
         if not all(lowest <= point.code <= highest for point in (first, second)):
@@ -31,11 +33,13 @@ class Line:
         self._slope = (second.volts - first.volts) / (second.code - first.code)
         self._zero_v = first.volts - self._slope * first.code
         ends = sorted((self.volts(lowest), self.volts(highest)))
-        if ends[0] > -REACH_V or ends[1] < REACH_V:
+        if ends[0] > reach[0] or ends[1] < reach[1]:
             shown = f"{ends[0]:.1f} V to {ends[1]:.1f} V"
-            raise ValueError(f"by first and second the scale is {shown}, but it must reach from −13 V to 13 V")
-        if abs(self._slope) * step > COARSEST_V:
-            raise ValueError(f"by first and second a step is {abs(self._slope) * step:.2f} V; 0.1 V is the coarsest")
+            raise ValueError(
+                f"by first and second the scale is {shown}; it must reach from {reach[0]} V to {reach[1]} V"
+            )
+        if abs(self._slope) > COARSEST_V:
+            raise ValueError(f"by first and second a step is {abs(self._slope):.2f} V; 0.1 V is the coarsest")
 
     def volts(self, code: float) -> float:
         """The pilot's voltage."""

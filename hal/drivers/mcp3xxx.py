@@ -30,10 +30,10 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
-from hal.drivers.beside import Beside
 from hal.drivers.calibration import Line, Point
 from hal.drivers.plateaus import Plateaus
 from hal.drivers.protocols import PartFailed
+from hal.drivers.rounds import Rounds
 from hal.drivers.spi import TRANSFERS, SpiDevice
 
 LEAST_MS = 3.0  # periods of the PWM: a burst that sees each plateau once is not enough
@@ -76,14 +76,14 @@ class McpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Line(self.first, self.second, 0, 2 ** CHIPS[self.chip].bits - 1)
 
 
-class McpPilot:
+class McpPilot(Rounds):
     """A `PilotIn`."""
 
     Config = McpConfig
 
     def __init__(self, config: McpConfig) -> None:
         chip, line = CHIPS[config.chip], config.line()
-        self._name = f"pilot: {config.chip} on {config.device}"
+        super().__init__(f"pilot: {config.chip} on {config.device}")
         self._full = 2**chip.bits - 1
         self._mask = 2 ** (chip.bits + 1) - 1  # with the bit before the number, which is 0
         self._table = [line.volts(code) for code in range(self._full + 1)]
@@ -95,55 +95,27 @@ class McpPilot:
         sample_us = 24e6 / config.hz + TRANSFER_US + (PAUSE_US + REST_US / TRANSFERS) / 2
         self._least, self._most = LEAST_MS * 1_000 / sample_us, MOST_MS * 1_000 / sample_us
         self._plateaus = Plateaus()
-        self._drive, self._drives, self._known = 1_000.0, 0, 0
-        self._seen = (0.0, 0.0, 0)
-        self._failed = ""
-        self._beside = Beside("pilot", self._measure)
-        self._beside.ask()
-
-    def expect(self, permille: float) -> None:
-        """See `PilotIn.expect`; a burst in hand is thrown away."""
-        self._drive = permille
-        self._drives += 1
-        self._beside.ask()
-
-    def volts(self) -> tuple[float, float, int]:
-        """See `Pilot.volts`: the last burst; the next one begins."""
-        seen, failed = self._seen, self._failed
-        self._beside.ask()
-        if failed:
-            raise PartFailed(failed)
-        return seen
+        self._start()
 
     def close(self) -> None:
         """Give the converter back."""
-        self._beside.close()
+        super().close()
         self._spi.close()
 
-    def _measure(self) -> None:
-        """One burst, in the thread."""
-        drives, plateaus = self._drives, self._plateaus
-        if self._known != drives:
-            self._known = drives
-            plateaus.expect(self._drive)
-        try:
-            volts = self._burst(drives)
-        except OSError as failed:
-            self._failed = f"{self._name}: {failed.strerror}"
-            return
-        if drives != self._drives:
-            return  # it spans a change of the drive; the next one was asked for
-        levels = plateaus.take(volts)
-        if plateaus.follows:
-            self._failed = ""
-        else:
-            self._failed = (
-                f"pilot: it is high for {plateaus.share:.0f} ‰ of the time, but driven for {self._drive:.0f} ‰"
-            )
-        if levels is not None:
-            self._seen = (*levels, self._seen[2] + 1)
+    def _begin(self, permille: float) -> None:
+        self._plateaus.expect(permille)
 
-    def _burst(self, drives: int) -> list[float]:
+    def _round(self) -> tuple[float, float] | None:
+        """One burst."""
+        plateaus = self._plateaus
+        volts = self._burst()
+        levels = None if self._outdated else plateaus.take(volts)
+        if not plateaus.follows:
+            driven = f"but driven for {self._drive:.0f} ‰"
+            raise PartFailed(f"the line is high for {plateaus.share:.0f} ‰ of the time, {driven}")
+        return levels
+
+    def _burst(self) -> list[float]:
         """Samples in volts, until they suffice. Raises OSError."""
         sleep(self._random.random() * PERIOD_S)
         volts: list[float] = []
@@ -157,7 +129,7 @@ class McpPilot:
                 raise OSError(errno.EIO, f"it shows nothing but {highest}, the end of its scale")
             volts += [table[code] for code in codes]
             taken = len(volts)
-            if taken >= self._most or drives != self._drives:
+            if taken >= self._most or self._outdated:
                 return volts
             if taken >= self._least and self._plateaus.suffices(volts):
                 return volts

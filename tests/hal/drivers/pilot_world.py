@@ -14,9 +14,10 @@ from pathlib import Path
 from random import Random
 from struct import iter_unpack
 
+import msgspec
 import pytest
 
-from hal.drivers import mcp3xxx, spi
+from hal.drivers import mcp3xxx, rounds, spi
 from hal.drivers.kernel_pwm import KernelPwm, PwmConfig
 from hal.drivers.mcp3xxx import McpConfig, McpPilot
 from hal.drivers.pilot import TwoHalves
@@ -60,6 +61,16 @@ class Line:
     def volts(self, at_us: float) -> float:
         """On the wire, with noise."""
         return self._clean(at_us) + self._random.gauss(0.0, self.noise_v)
+
+    def extremes(self, since_us: float) -> tuple[float, float]:
+        """The highest and the lowest plateau since then."""
+        ends = [since for since, *_ in self._loads[1:]] + [float("inf")]
+        spans = zip(self._loads, ends, strict=True)
+        there = [pair for (begin, *pair), end in spans if begin <= self.now_us and end > since_us]
+        permille = self.permille if self.stuck is None else self.stuck
+        highs = [high if permille > 0 else low for high, low in there]
+        lows = [low if permille < 1_000 else high for high, low in there]
+        return max(highs), min(lows)
 
     def _clean(self, at_us: float) -> float:
         high, low = next(plateaus for since, *plateaus in reversed(self._loads) if since <= at_us)
@@ -157,15 +168,13 @@ class SpiBench:
         self.kernel.install(patch)
         self.bus = SpiBus(self.line, CALIBRATION[chip][0])
         patch.setattr(spi, "ioctl", self.bus.ioctl)
-        patch.setattr(mcp3xxx, "Beside", AtOnce)
+        patch.setattr(rounds, "Beside", AtOnce)
         patch.setattr(mcp3xxx, "sleep", self.line.wait)
         self.device = folder / "spidev0.0"
         self.device.touch()
         self.keys = {"chip": chip, "device": str(self.device), "hz": hz, **points(chip)}
 
     def build(self) -> TwoHalves:
-        import msgspec
-
         sense = McpPilot(msgspec.convert(self.keys, McpConfig))
         return TwoHalves(KernelPwm(PwmConfig(gpio=18)), sense)
 

@@ -212,7 +212,10 @@ def test_a_missing_bus_keeps_it_from_being_built(bench: SpiBench) -> None:
         ({"chip": "mcp3204", "channel": 4}, "channel must be at most 3: the mcp3204 has no more"),
         ({"first": {"code": 3_000.0, "volts": -12.0}}, "must lie further apart"),
         ({"second": {"code": 5_000.0, "volts": 12.0}}, "must lie between 0 and 4095"),
-        ({"first": {"code": 100.0, "volts": -12.0}}, r"the scale is -12.7 V to 14.7 V, but it must reach from −13 V"),
+        (
+            {"first": {"code": 100.0, "volts": -12.0}},
+            r"the scale is -12.7 V to 14.7 V; it must reach from -13.0 V to 13.0 V",
+        ),
         (
             {"chip": "mcp3008", "first": {"code": 300, "volts": -12}, "second": {"code": 560, "volts": 16}},
             "a step is 0.11",
