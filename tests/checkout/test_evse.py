@@ -213,7 +213,10 @@ def test_help_names_what_the_demo_can_do(machine: Machine) -> None:
 def test_an_unknown_command(machine: Machine) -> None:
     done = machine.evse("dmeo")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "unknown command: dmeo; there are demo, test, check, bench, peers, cases, mutants and help" in done.stderr
+    assert (
+        "unknown command: dmeo; there are demo, test, check, bench, peers, cases, mutants, lab, lab-kernel and help"
+        in done.stderr
+    )
     assert not (machine.checkout / ".venv").exists()
 
 

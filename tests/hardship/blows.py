@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.hardship.walk import QUICK, Walk
-from tests.world.csms import ERROR_CODES, Csms, iso
-from tests.world.messages import Message, Payload
+from tests.world.csms import ERROR_CODES, Csms
+from tests.world.messages import Message, Payload, iso
 
 TIMEOUT_S = int(QUICK["OCPPCommCtrlr.MessageTimeout"])
 

@@ -71,6 +71,7 @@ class Csms:
         self._later: list[tuple[int, str]] = []
         self._statuses: dict[int, str] = {}
         self.judges_statuses = False
+        self.judges_stamps = True
         self._lost: Counter[str] = Counter()
         self.connections = 0
         self.fate: Callable[[Message], bool] = lambda message: False
@@ -300,7 +301,7 @@ class Csms:
         if message.connectorId == 0 and message.status not in ("Available", "Unavailable", "Faulted"):
             self.breaches.append(f"the station is {message.status}")
         stamp = message.payload.get("timestamp")
-        if stamp is not None and not -1_000 <= self._now_ms() - wall_ms(stamp) <= STALE_MS:
+        if self.judges_stamps and stamp is not None and not -1_000 <= self._now_ms() - wall_ms(stamp) <= STALE_MS:
             self.breaches.append(f"{message.status} of {stamp} told at {iso(self._now_ms())}")
         return {}
 

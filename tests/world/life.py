@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from evsed.clock import SystemClock
 from evsed.core.box import Access
 from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send
@@ -38,27 +39,52 @@ NEVER_MS = 1 << 62
 PLATE = Nameplate("evsed", "virtual", None, "test")
 
 
+class Cut(BaseException):
+    """Raised at a chosen moment in the middle of evsed's work; what it was about to do is not done."""
+
+
 class DiskJournal(Journal):
     """The real journal on a disk that may be full; each write that became durable is told."""
 
-    full: Callable[[], bool] = staticmethod(lambda: False)
+    refuses: Callable[[], StoreFailed | None] = staticmethod(lambda: None)
+    tears: Callable[[], float | None] = staticmethod(lambda: None)
     wrote: Callable[[], None] = staticmethod(lambda: None)
     kept: Callable[[Persist], None] = staticmethod(lambda persist: None)
+    dead = False
 
     def commit(self, persist: Persist) -> None:
         super().commit(persist)
         self.kept(persist)
 
     def _write(self, changes: dict) -> None:  # type: ignore[type-arg]
-        if changes and self.full():
-            raise StoreFailed("the disk is full", full=True)
+        refusal = self.refuses() if changes else None
+        if refusal is not None:
+            raise refusal
+        whole, before = self.tears() if changes else None, self._log_bytes()
         super()._write(changes)
+        if whole is not None:
+            self._tear(before, whole)
         if changes:
             self.wrote()
 
+    def _log_bytes(self) -> int:
+        log = self._database.path.with_name("journal.db-wal")
+        return log.stat().st_size if log.exists() else 0
+
+    def _tear(self, before: int, whole: float) -> None:
+        """The power goes in the middle of it: of what it appended to the log only a part is there."""
+        files = [self._database.path, self._database.path.with_name("journal.db-wal")]
+        base, log = (path.read_bytes() for path in files)
+        self.die()
+        files[0].write_bytes(base)
+        files[1].write_bytes(log[: before + int(max(0, len(log) - before) * whole)])
+        raise Cut
+
     def die(self) -> None:
-        """What was gathered and not flushed is lost: that is what a kill leaves out."""
-        self._database.close()
+        """What was gathered and not flushed is lost: that is what a kill leaves out. Who is dead stays dead."""
+        if not self.dead:
+            self.dead = True
+            self._database.close()
 
 
 class WatchedStation(Station):
@@ -86,13 +112,13 @@ class Evsed:
 
     def __init__(self, world: Wallbox) -> None:
         self.world = world
+        self.clock = SystemClock(sources=world.sources())
         self.journal = DiskJournal(world.folder)
-        self.journal.full = lambda: world.disk_full
+        self.journal.refuses, self.journal.tears = world.refusal, world.tear
         recovered = self.journal.load()
         world.watch.recovered(recovered.transactions)
         self.journal.wrote = lambda: world.moment("committed")
         self.journal.kept = world.watch.kept
-        self.wall_offset: int | None = None
         self.clerk = Clerk(world.depot, world.folder, lambda: self.now().wall_ms is not None)
         self.station = WatchedStation(
             recovered,
@@ -125,10 +151,8 @@ class Evsed:
         return self.performer.restart
 
     def now(self) -> Now:
-        """Its clock: wall time only once someone told it."""
-        mono_ms = self.world.mono_ms
-        wall_ms = None if self.wall_offset is None else self.wall_offset + mono_ms
-        return Now(f"boot-{self.world.boot_nr}", mono_ms, wall_ms)
+        """Its clock: the real one, on the world's time."""
+        return self.clock.now()
 
     def date(self, stamp: Stamp) -> int | None:
         return self.station.date(stamp, self.now())
@@ -197,7 +221,7 @@ class Evsed:
         self._out(self.exchange.refuse(ref, text))
 
     def adopt(self, effect: AdoptTime) -> None:
-        self.wall_offset = effect.wall_ms - self.world.mono_ms
+        self.clock.adopt(effect.wall_ms)
 
     def settings(self, effect: LinkSettings) -> None:
         self.world.pings.append(effect.ping_s)

@@ -10,24 +10,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from evsed.clock import Sources
 from evsed.core.central_systems import CentralSystem, Target
 from evsed.core.effects import Demand
 from evsed.core.words import Status
 from evsed.edges import lease
 from evsed.image import version_of
 from evsed.slots import Slots
+from evsed.store.database import StoreFailed
 from hal.boards import Board, OutletBoard, assemble, load, with_outlets
 from hal.bus import Mailbox
 from hal.contract import Limits, MeterReading, Outlet, Snapshot
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader
-from hal.faults import Name
 from hal.heat import Warmth
+from hal.latches import LatchFile
 from hal.make_safe import make_safe
 from hal.sim.bay import Bay
 from hal.sim.meter import Flow
@@ -35,7 +38,7 @@ from hal.sim.plant import Plant
 from hal.tick import TICK_MS, Tick
 from tests.world.csms import NEW_YEAR_2027, Csms
 from tests.world.depot import VERSION, Depot
-from tests.world.life import NEVER_MS, Evsed
+from tests.world.life import NEVER_MS, Cut, Evsed
 from tests.world.quiet import quiet_until
 from tests.world.watch import Watch
 
@@ -45,25 +48,6 @@ LAST_ROUNDS_MS = 2 * METER_MS
 BOOT_MS = 500  # a monotonic clock has gone so far when the daemons start
 RESTART_S = 0.5  # RestartSec of the units
 TAG = "04A1B2C3"
-
-
-class Cut(BaseException):
-    """Raised at a chosen moment in the middle of evsed's work; what it was about to do is not done."""
-
-
-class Latches:
-    """What hal keeps over a restart."""
-
-    failed = ""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[Name, ...]] = {}
-
-    def recall(self, evse: int) -> tuple[Name, ...]:
-        return self._kept.get(evse, ())
-
-    def keep(self, evse: int, names: tuple[Name, ...]) -> None:
-        self._kept[evse] = names
 
 
 class BootedBoard:
@@ -100,6 +84,8 @@ class Wallbox:
         board: str = "sim",
         phase_ms: int = 0,
         leaps: bool = False,
+        uptime_ms: int = 0,
+        watch: type[Watch] = Watch,
     ) -> None:
         self.folder, self.free, self.tags = folder, free, tags
         self.limits = limits or Limits()
@@ -110,9 +96,14 @@ class Wallbox:
         self.dialled: list[Target] = []
         self.admits: Callable[[Target], str] = lambda target: ""
         self.chain: Callable[[], tuple[str, ...]] = tuple
-        self.disk_full = False
-        self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS, 1
+        self.ntp_offset_ms: int | None = None  # what the machine's clock is beside the truth, once NTP has set it
+        self.disk_full = self.disk_broken = False
+        self.torn: float | None = None  # how much of the next write gets to the disk before the power goes
+        self.uptime_ms = uptime_ms  # how long the machine runs when the daemons start
+        self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS - uptime_ms, 1
         self.steps = 0
+        self._appointed: list[tuple[int, int, Callable[[], object]]] = []
+        self._appointments = count()
         self.ids: Iterator[int] = count(1)
         self.lines: list[str] = []
         self.moments: list[str] = []
@@ -127,8 +118,8 @@ class Wallbox:
         self.crashes: set[str] = set()
         self.board = assemble(with_outlets(load(board), evses) if evses > 1 else load(board))
         self.plant: Plant = self.board._plant  # type: ignore[attr-defined]
-        self.watch = Watch(self)
-        self._latches = Latches()
+        self.watch = watch(self)
+        self._latches = self._read_latches()
         self._meters: dict[int, Meter] = {}
         self._known: dict[int, tuple[Flow, MeterReading]] = {}
         self._readers: dict[int, Reader] = self.board.readers()
@@ -157,6 +148,7 @@ class Wallbox:
         make_safe(self.board)
         self._hal_at_ms = NEVER_MS
         self.mailbox = Mailbox()
+        self._latches = self._read_latches()
         board, outlets = BootedBoard(self.board, self._since_ms), self.board.outlets
         self._meters = {evse: self.plant.meter_values(evse) for evse in outlets}
         self._known.clear()
@@ -171,6 +163,11 @@ class Wallbox:
         )
         self._meter_at_ms = self._tick_at_ms = self.ms
         self._ticked_ms = 0
+
+    def _read_latches(self) -> LatchFile:
+        folder = self.folder / "hal"
+        folder.mkdir(parents=True, exist_ok=True)
+        return LatchFile(folder, self.board.outlets, wake=lambda: None)
 
     def kill_hal(self, restart_s: float | None = None) -> None:
         """It is gone at once; its parts stay as they are until the gate drops, as after SIGKILL."""
@@ -219,15 +216,23 @@ class Wallbox:
 
     def power_cut(self, seconds: float = 5, meanwhile: Callable[[], object] = lambda: None) -> None:
         """No power for a while, in which a person may do something; then both processes start on a new boot."""
-        self.note("* power cut")
-        self.kill_evsed()
-        self.tick = None
-        make_safe(self.board)
+        self.power_off()
         self.advance(seconds / 2)
         meanwhile()
         self.advance(seconds / 2)
+        self.power_on()
+
+    def power_off(self) -> None:
+        """Both processes end at once, and what a board without power lets go opens."""
+        self.note("* power cut")
+        self.kill_evsed()
+        self.tick, self._hal_at_ms = None, NEVER_MS
+        make_safe(self.board)
+
+    def power_on(self) -> None:
+        """A new boot: its monotonic clock began a moment ago."""
         self.boot_nr += 1
-        self._since_ms = self.ms - BOOT_MS
+        self._since_ms = self.ms - BOOT_MS - self.uptime_ms
         self.note("* power is back")
         self.start_hal()
         self.start_evsed()
@@ -242,6 +247,25 @@ class Wallbox:
         self.moments.append(what)
         if self.strikes(len(self.moments)):
             raise Cut
+
+    def refusal(self) -> StoreFailed | None:
+        """What the disk says to a write now, if it takes none."""
+        if self.disk_full:
+            return StoreFailed("the disk is full", full=True)
+        return StoreFailed("the disk reports an input/output error") if self.disk_broken else None
+
+    def tear(self) -> float | None:
+        """How much of a write is there when the power goes in the middle of it; None = it does not."""
+        torn, self.torn = self.torn, None
+        return torn
+
+    def sources(self) -> Sources:
+        """What the machine's clocks say; without NTP its wall clock is that of a board without a battery."""
+        boot, since_ms = f"boot-{self.boot_nr}", self._since_ms
+        return Sources(lambda: boot, lambda: self.ms - since_ms, self._wall_ms, lambda: self.ntp_offset_ms is not None)
+
+    def _wall_ms(self) -> int:
+        return self.mono_ms if self.ntp_offset_ms is None else NEW_YEAR_2027 + self.ms + self.ntp_offset_ms
 
     # --- time ------------------------------------------------------------------------------------------------
 
@@ -285,7 +309,12 @@ class Wallbox:
 
     def outside_ms(self) -> int:
         """When something comes from outside of the plant and of evsed."""
-        return min(self._hal_at_ms, self.csms.next_ms())
+        appointed_ms = self._appointed[0][0] if self._appointed else NEVER_MS
+        return min(self._hal_at_ms, self.csms.next_ms(), appointed_ms)
+
+    def later(self, seconds: float, do: Callable[[], object]) -> None:
+        """Let the world outside do something then."""
+        heappush(self._appointed, (self.ms + round(seconds * 1_000), next(self._appointments), do))
 
     def _next_ms(self) -> int:
         times = [self._meter_at_ms, self.outside_ms()]
@@ -309,6 +338,8 @@ class Wallbox:
 
     def _all_due(self) -> None:
         self._let_pass()
+        while self._appointed and self._appointed[0][0] <= self.ms:
+            heappop(self._appointed)[2]()
         if self.ms >= self._hal_at_ms:
             self.start_hal()
         self._read_meters()
@@ -337,6 +368,7 @@ class Wallbox:
             return
         self._ticked_ms = self.ms
         self.tick.run_once(self.mono_ms)
+        self._latches.flush()  # the thread that may wait
         due_ms = self.tick.next_due_ms(self.mono_ms, fed=True) + self._since_ms
         self._tick_at_ms = self._on_grid(self.ms + 1 if self.ms < self._lively_ms else due_ms)
 

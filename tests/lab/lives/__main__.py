@@ -1,0 +1,127 @@
+"""The fault laboratory: random lives of the virtual wallbox, each from one seed, judged by the invariants.
+
+    ./evse lab --seeds 20 --days 1     twenty lives of a day
+    ./evse lab --seed 7                the life of one seed, as it was
+    ./evse lab --story FILE            a story of a file like tests/lab/lives/stories.jsonl
+
+A life that goes wrong is told by its seed, its shortest story in words, and the line with which to live it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.lab.lives.acts import DAY_MS, Act, told
+from tests.lab.lives.draw import Character, character, story
+from tests.lab.lives.invariants import Violation
+from tests.lab.lives.life import lived, until_of
+from tests.lab.lives.shrink import shrunk
+
+STORIES = Path(__file__).parent / "stories.jsonl"
+LAST_LINES = 25
+
+
+class Told(NamedTuple):
+    """What became of one life; `acts` are the fewest that went wrong, all others where nothing did."""
+
+    seed: int
+    days: float
+    violations: list[Violation]
+    acts: Sequence[Act]
+    lines: list[str]
+
+
+def live(seed: int, days: int, shrink: bool = True) -> Told:
+    """The life of a seed."""
+    logging.disable(logging.CRITICAL)
+    made, acts = character(seed), story(seed, days)
+    return judge(seed, made, acts, days, shrink)
+
+
+def judge(seed: int, made: Character, acts: Sequence[Act], days: int, shrink: bool) -> Told:
+    """A life with these acts."""
+    until_ms = until_of(acts, days)
+    violations, lines = lived(seed, made, acts, until_ms)
+    if violations and shrink:
+        wrong = violations[0].invariant
+
+        def fails(fewer: Sequence[Act]) -> bool:
+            return any(found.invariant == wrong for found in lived(seed, made, fewer, until_of(fewer, 0))[0])
+
+        if fails(acts):
+            acts = shrunk(acts, fails)
+            violations, lines = lived(seed, made, acts, until_of(acts, 0))
+    return Told(seed, until_ms / DAY_MS, violations, acts, lines)
+
+
+def written(seed: int, made: Character, acts: Sequence[Act]) -> str:
+    """A story as one line of a file."""
+    return json.dumps({"seed": seed, "made": made, "acts": acts}, separators=(",", ":"))
+
+
+def read(line: str) -> tuple[int, Character, list[Act]]:
+    """A story from its line."""
+    found: dict[str, Any] = json.loads(line)
+    acts = [Act(at_ms, name, tuple(args)) for at_ms, name, args in found["acts"]]
+    return found["seed"], Character(*found["made"]), acts
+
+
+def report(life: Told, made: Character) -> None:
+    """A life that went wrong, in words."""
+    print(f"\nseed {life.seed}: {len(life.violations)} violations, a story of {len(life.acts)} acts")
+    for violation in life.violations[:5]:
+        print(f"  {violation.invariant}: {violation.text}")
+    print(f"  a box with {made}:")
+    for act in life.acts:
+        print(f"    {told(act)}")
+    print("  the last lines of its log:")
+    for line in life.lines[-LAST_LINES:]:
+        print(f"    {line[:200]}")
+    print(f"  again: ./evse lab --story FILE with this line in it:\n{written(life.seed, made, life.acts)}", flush=True)
+
+
+def lives(options: argparse.Namespace) -> Iterator[tuple[Told, Character]]:
+    """All that was asked for."""
+    if options.story:
+        for line in Path(options.story).read_text().splitlines():
+            seed, made, acts = read(line)
+            yield judge(seed, made, acts, 0, options.shrink), made
+        return
+    seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for life in pool.map(partial(live, days=options.days, shrink=options.shrink), seeds):
+            yield life, character(life.seed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Live, tell, count; 1 when anything went wrong."""
+    parser = argparse.ArgumentParser(prog="./evse lab", description="Random lives of the virtual wallbox, judged.")
+    parser.add_argument("--seeds", type=int, default=20, help="how many lives (20)")
+    parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
+    parser.add_argument("--days", type=int, default=1, help="how many days each lasts (1)")
+    parser.add_argument("--seed", type=int, help="only the life of this seed")
+    parser.add_argument("--story", help="the stories of this file, a line each")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")
+    parser.add_argument("--as-it-was", dest="shrink", action="store_false", help="do not look for the shortest story")
+    options = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    done, days, violations = 0, 0.0, 0
+    for life, made in lives(options):
+        done, days, violations = done + 1, days + life.days, violations + len(life.violations)
+        if life.violations:
+            report(life, made)
+    print(f"{done} lives, {days:.0f} days, {violations} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

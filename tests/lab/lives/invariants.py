@@ -1,0 +1,253 @@
+"""The invariants of the architecture as named checks, judged by the plant, the disk and the central system's books.
+
+- I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts.
+- I2 `Eyes._dead_man`: hal is gone, the gate opens the power contacts.
+- I3, I5 `Eyes._closes` and tests/world/watch.py: closed only with a durable start, freed only with a durable end.
+- I4 `Watch._offer`: installer, board, cable; `Eyes._cap`: the central system's maximum.
+- I6 `energy`. I7 `books`.
+- I8 `Life._opened`: each start finds its journal sound; every byte of it is cut in `./evse cuts`.
+- I9 the central system in memory: an id that comes with other words is a breach, and so is a number given twice.
+- I10 `timeless`: the same life with all clocks right moves the contactor at the same times.
+- I11 `runs`; images and signatures are those of tests/scenarios/test_cert_firmware.py, the cuts those of `./evse cuts`.
+- I12 `settings`: what was accepted is so at the end.
+- I13 `Eyes._orphan`: without evsed a charge ends after lease and grace; that it goes on before is in test_kills.py.
+- I14 `bounded`: files and their sizes; memory in `--year`.
+- I15 `Life.recover`: when all is well again a charge begins and ends without anyone's help.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from evsed.slots import Slots
+from hal.contract import LEASE_MS, MIN_MA
+from hal.sim.bay import Bay
+from hal.sim.car import Manner, allowed_ma
+from hal.sim.pilot import PilotFault
+from hal.sim.power import ContactorFault
+from tests.world.watch import Watch
+
+if TYPE_CHECKING:
+    from tests.lab.lives.life import Life
+    from tests.world.wallbox import Wallbox
+
+NORM_MS = 100  # IEC 61851-1 A.6 seq. 2.2 and 8
+GATE_MS = 515  # the gate holds 500 ms after the last beat, the contacts need 15
+SLOW_MS = 400
+CAR_STOPS_MS = 9_500  # 6 s rule, and what surrounds it
+FOLLOWS_MS = 5_200  # changes of the duty are 5 s apart
+MOST_BYTES, MOST_FILES = 16_000_000, 40
+BLIND = {PilotFault.ADC_REPEATS}
+PILOT_DANGERS = (PilotFault.CP_SHORT, PilotFault.PE_LOST, PilotFault.NO_MINUS, PilotFault.STUCK, PilotFault.ADC_GONE)
+
+
+class Violation(NamedTuple):
+    """Which invariant, and what was seen."""
+
+    invariant: str
+    text: str
+
+
+class Eyes(Watch):
+    """Looks at each step."""
+
+    def __init__(self, world: Wallbox) -> None:
+        super().__init__(world)
+        self._danger_ms: dict[int, int] = {}
+        self._was_main: dict[int, bool] = {}
+        self._hal_gone_ms: int | None = None
+        self._evsed_gone_ms: int | None = None
+        self._too_much_ms: dict[int, int] = {}
+        self.cap_ma: int | None = None
+        self.edges: list[tuple[int, int]] = []
+
+    def see(self, invariant: str, text: str) -> None:
+        """Something that must never be."""
+        self.breach(f"{invariant} {text}")
+
+    def look(self) -> None:
+        super().look()
+        world = self._world
+        self._hal_gone_ms = None if world.tick is not None else self._hal_gone_ms or world.ms
+        self._evsed_gone_ms = None if world.evsed is not None else self._evsed_gone_ms or world.ms
+        for evse, bay in world.plant.bays.items():
+            main = bay.contactor.main
+            self._opens(evse, bay)
+            self._dead_man(evse, bay)
+            self._orphan(evse, bay)
+            self._cap(evse, bay)
+            if main and not self._was_main.get(evse, False) and world.tick is not None:
+                self._closes(evse, bay)
+            if main is not self._was_main.get(evse, False):
+                self.edges.append((world.ms, evse))
+            self._was_main[evse] = main
+
+    def _opens(self, evse: int, bay: Bay) -> None:
+        why = danger(bay)
+        if why is None or not bay.contactor.main or self._world.tick is None:
+            self._danger_ms.pop(evse, None)
+            return
+        since_ms = self._danger_ms.setdefault(evse, self._world.ms)
+        if self._world.ms - since_ms > NORM_MS + slowness(bay):
+            self.see("I1", f"outlet {evse}: closed {self._world.ms - since_ms} ms after {why}")
+
+    def _dead_man(self, evse: int, bay: Bay) -> None:
+        gone_ms = self._hal_gone_ms
+        if gone_ms is not None and bay.contactor.main and ContactorFault.WELDED not in bay.contactor.faults:
+            lasted_ms = self._world.ms - gone_ms
+            if lasted_ms > GATE_MS + slowness(bay):
+                self.see("I2", f"outlet {evse}: closed {lasted_ms} ms after evse-hal was gone")
+
+    def _closes(self, evse: int, bay: Bay) -> None:
+        why = danger(bay)
+        if why is not None and ContactorFault.SLOW not in bay.contactor.faults and self._danger_ms.get(evse) is None:
+            self.see("I3", f"outlet {evse}: closed with {why}")
+        if allowed_ma(bay.pilot._offered) < MIN_MA:
+            self.see("I3", f"outlet {evse}: closed while nothing is offered")
+
+    def _orphan(self, evse: int, bay: Bay) -> None:
+        gone_ms, welded = self._evsed_gone_ms, ContactorFault.WELDED in bay.contactor.faults
+        if gone_ms is not None and bay.contactor.main and not welded:
+            lasted_ms = self._world.ms - gone_ms
+            if lasted_ms > LEASE_MS + self._world.limits.grace_s * 1_000 + CAR_STOPS_MS:
+                self.see("I13", f"outlet {evse}: closed {lasted_ms} ms after evsed was gone")
+
+    def _cap(self, evse: int, bay: Bay) -> None:
+        """Only what one outlet may have: the sum is compared in tests/evsed/core."""
+        offered_ma = allowed_ma(bay.pilot._offered)
+        if self.cap_ma is None or offered_ma <= self.cap_ma or self._world.tick is None or self._world.evsed is None:
+            self._too_much_ms.pop(evse, None)
+            return
+        since_ms = self._too_much_ms.setdefault(evse, self._world.ms)
+        if self._world.ms - since_ms > FOLLOWS_MS:
+            self.see("I4", f"outlet {evse}: {offered_ma} mA offered, the central system allows {self.cap_ma}")
+
+
+def danger(bay: Bay) -> str | None:
+    """Why the contactor must be open, as far as the pilot or hardware can show it."""
+    car, pilot = bay.car, bay.pilot
+    if pilot.faults & BLIND or ContactorFault.WELDED in bay.contactor.faults:
+        return None
+    broken = next((str(fault) for fault in PILOT_DANGERS if fault in pilot.faults), None)
+    if broken is not None:
+        return broken
+    if PilotFault.ADC_STUCK in pilot.faults:
+        return "adc-stuck"
+    if bay.residual.tripped():
+        return "a tripped residual-current device"
+    if not car.plugged:
+        return "no car"
+    if Manner.NO_DIODE in car.manners or Manner.SHORT in car.manners:
+        return "a car that breaks the pilot"
+    return None if car.s2 else "S2 open"
+
+
+def slowness(bay: Bay) -> int:
+    """What a worn contactor takes longer."""
+    return SLOW_MS if ContactorFault.SLOW in bay.contactor.faults else 0
+
+
+# --- at the end of a life ----------------------------------------------------------------------------------------
+
+
+def judged(life: Life) -> list[Violation]:
+    """All that was wrong."""
+    world = life.world
+    found = [_named(breach) for breach in world.watch.breaches]
+    found += [Violation("I9" if "has the id of" in text else "OCPP", text) for text in world.csms.breaches]
+    for invariant, check in (("I6", energy), ("I7", books), ("I11", runs), ("I12", settings), ("I14", bounded)):
+        found += [Violation(invariant, text) for text in check(life)]
+    return found
+
+
+def _named(breach: str) -> Violation:
+    at, _, text = breach.partition(" s: ")
+    first, _, rest = text.partition(" ")
+    if first[:1] == "I" and first[1:].isdigit():
+        return Violation(first, f"{at} s: {rest}")
+    invariant = next((name for words, name in WATCHED.items() if words in text), "crash" if "crash" in text else "I5")
+    return Violation(invariant, breach)
+
+
+WATCHED = {
+    "offers": "I4",
+    "offered": "I4",
+    "kept closed": "I3",
+    "unlocked under load": "I3",
+    "Available on": "I5",
+    "without a transaction": "I7",
+}
+
+
+def books(life: Life) -> list[str]:
+    """I7: each start that became durable is booked once, with its end, in order."""
+    csms = life.world.csms
+    charges, begun = list(csms.charges.values()), len(life.world.watch.begun)
+    found = [f"{message} belongs to no transaction" for message in csms.unbooked]
+    if len(charges) != begun:
+        found.append(f"{begun} transactions became durable, {len(charges)} were booked")
+    found += [f"transaction {charge.number} never ended" for charge in charges if charge.stop is None]
+    place = {id(message): at for at, message in enumerate(csms.received)}
+    for charge in charges:
+        if charge.stop is not None and place[id(charge.stop)] < place[id(charge.start)]:
+            found.append(f"transaction {charge.number} ended before it began")
+    return found
+
+
+def energy(life: Life) -> list[str]:
+    """I6: what was sold is what the register counted; behind a meter that lied it may be less, never more."""
+    world, found = life.world, []
+    for evse in world.plant.bays:
+        charges = [c for c in world.csms.charges.values() if c.connector == evse and c.stop is not None]
+        sold_wh, counted_wh = sum(charge.energy_wh for charge in charges), world.register(evse) - life.start_wh[evse]
+        unsold_wh = counted_wh - sold_wh
+        if unsold_wh < 0 or (unsold_wh and not life.lossy):
+            found.append(f"outlet {evse}: {sold_wh} Wh were sold, {counted_wh} counted")
+        for before, after in pairwise(charges):
+            if before.stop is not None and after.start.meterStart < before.stop.meterStop:
+                found.append(f"outlet {evse}: the register fell between {before.number} and {after.number}")
+        found += [f"transaction {c.number} sold {c.energy_wh} Wh" for c in charges if c.energy_wh < 0]
+    return found
+
+
+def timeless(life: Life, twin: Life) -> list[Violation]:
+    """I10: `twin` lived the same with all clocks right."""
+    edges, same = _eyes(life).edges, _eyes(twin).edges
+    differing = next((pair for pair in zip(edges, same, strict=False) if pair[0] != pair[1]), None)
+    if edges == same:
+        return []
+    return [Violation("I10", f"{len(edges)} moves of contactors, {len(same)} with right clocks; first {differing}")]
+
+
+def _eyes(life: Life) -> Eyes:
+    assert isinstance(life.world.watch, Eyes)
+    return life.world.watch
+
+
+def runs(life: Life) -> list[str]:
+    """I11: no program but the one that came with the system was ever offered here, so that one runs."""
+    slots = Slots(life.world.folder)
+    return ["another program runs"] if slots.current() is not None or slots.on_trial() else []
+
+
+def settings(life: Life) -> list[str]:
+    """I12: each key has the last value that was accepted, or one that was asked for when the answer was lost."""
+    asked = life.ask("GetConfiguration", {"key": sorted(life.configured)}) if life.configured else None
+    life.world.advance(20)
+    if asked is None or asked.answer is None:
+        return [] if asked is None else [f"no answer to {asked}"]
+    told = {pair["key"]: pair.get("value") for pair in asked.answer["configurationKey"]}
+    return [
+        f"{key} is {told.get(key)}, accepted was one of {sorted(may_be)}"
+        for key, may_be in life.configured.items()
+        if told.get(key) not in may_be
+    ]
+
+
+def bounded(life: Life) -> list[str]:
+    """I14: the disk."""
+    files = [path for path in life.world.folder.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files)
+    found = [f"{len(files)} files in the state folder"] if len(files) > MOST_FILES else []
+    return found + ([f"{size} bytes in the state folder"] if size > MOST_BYTES else [])

@@ -1,0 +1,93 @@
+"""The laboratory finds what is wrong, shrinks it, and lives old failures again; a few lives of each run's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hal import outlet
+from hal.guard import Reason, View, reason_to_open
+from tests.lab.lives.__main__ import STORIES, Told, live, main, read, report, written
+from tests.lab.lives.acts import DEEDS, Act, told
+from tests.lab.lives.draw import Character, character, story
+from tests.lab.lives.invariants import Violation
+from tests.lab.lives.life import lived, until_of
+from tests.lab.lives.shrink import shrunk
+from tests.world.csms import Csms
+from tests.world.wallbox import TAG
+
+PLAIN = Character(1, 0, False, {"SampledDataCtrlr.TxUpdatedInterval": "30"})
+VISIT = [
+    Act(5_000, "plug-in", (1, 20)),
+    Act(9_000, "swipe", (1, TAG)),
+    Act(20_000, "drop"),
+    Act(30_000, "kill-evsed", (0.5,)),
+    Act(60_000, "car", (1, "stop")),
+    Act(90_000, "tear-out", (1,)),
+]
+
+
+@pytest.mark.parametrize("line", STORIES.read_text().splitlines())
+def test_what_once_went_wrong_goes_well(line: str) -> None:
+    seed, made, acts = read(line)
+    assert lived(seed, made, acts, until_of(acts, 0))[0] == []
+
+
+@pytest.mark.parametrize("seed", [2, 6])
+def test_a_day_of_a_random_life(seed: int) -> None:
+    assert live(seed, days=1).violations == []
+
+
+def test_a_life_is_the_same_each_time_and_its_line_says_all() -> None:
+    acts = story(3, 2)
+    assert acts == story(3, 2)
+    assert read(written(3, character(3), acts)) == (3, character(3), acts)
+    assert acts == sorted(acts)
+    assert all(told(act) for act in acts)
+
+
+def test_every_deed_is_drawn_by_some_seed() -> None:
+    drawn = {act.name for seed in range(300) for act in story(seed, 1)}
+    assert drawn == set(DEEDS)
+
+
+def test_a_guard_that_looks_away_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def blind(view: View) -> Reason | None:
+        return None if view.ordered and view.closed else reason_to_open(view)
+
+    monkeypatch.setattr(outlet, "reason_to_open", blind)
+    found = {violation.invariant for violation in lived(1, PLAIN, VISIT, 0)[0]}
+    assert "I1" in found
+
+
+def test_a_start_that_is_not_booked_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgets(csms: Csms, message: Any) -> dict[str, Any]:
+        return {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}
+
+    monkeypatch.setitem(__import__("tests.world.csms", fromlist=["ANSWERS"]).ANSWERS, "StartTransaction", forgets)
+    found = {violation.invariant for violation in lived(1, PLAIN, VISIT, 0)[0]}
+    assert {"I6", "I7"} <= found
+
+
+def test_a_story_shrinks_to_what_matters() -> None:
+    def fails(acts: Sequence[int]) -> bool:
+        return {3, 17} <= set(acts)
+
+    assert shrunk(range(30), fails) == [3, 17]
+
+
+def test_a_story_of_a_file_is_told_and_the_last_line_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "stories").write_text(written(1, PLAIN, VISIT) + "\n")
+    assert main(["--story", str(tmp_path / "stories")]) == 0
+    assert capsys.readouterr().out == "1 lives, 0 days, 0 violations\n"
+
+
+def test_what_went_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    report(Told(7, 1, [Violation("I1", "it stays closed")], VISIT, ["the last line"]), PLAIN)
+    said = capsys.readouterr().out
+    assert "seed 7: 1 violations, a story of 6 acts\n  I1: it stays closed" in said
+    assert "day 1 00:00:05.000  at outlet 1 a car is plugged in with a 20 A cable" in said
+    assert read(said.splitlines()[-1]) == (7, PLAIN, VISIT)
