@@ -178,12 +178,12 @@ def _sim(args: argparse.Namespace) -> None:
         print("\n".join(map(printable, answer.text.splitlines())))
 
 
-def _at_the_board(name: str) -> Callable[[argparse.Namespace], None]:
+def _at_the_board(*tool: str) -> Callable[[argparse.Namespace], None]:
     """A word for a person at the board itself: evse-hal's own tools do it, in our place."""
 
     def run(args: argparse.Namespace) -> None:
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, "-m", "hal.bringup", name, *args.words])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", *tool, *args.words])  # noqa: S606
 
     return run
 
@@ -252,12 +252,13 @@ def _parser() -> argparse.ArgumentParser:
     sim.formatter_class = argparse.RawDescriptionHelpFormatter
     sim.epilog = SIM_HELP
     sim.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
-    for name, help_ in (
-        ("bringup", "walk through a new board, part by part, and write a protocol; evse-hal must be stopped"),
-        ("selftest", "the same without a person; evse-hal must be stopped"),
+    for name, tool, help_ in (
+        ("bringup", ("hal.bringup", "bringup"), "walk through a new board, part by part, and write a protocol"),
+        ("selftest", ("hal.bringup", "selftest"), "the same without a person"),
+        ("meter", ("hal.meter_tool",), "find energy meters on a serial line, read one, change its address"),
     ):
-        tool = words.add_parser(name, help=help_, add_help=False, allow_abbrev=False)
-        tool.set_defaults(run=_at_the_board(name), passes_on=True)
+        added = words.add_parser(name, help=f"{help_}; evse-hal must be stopped", add_help=False, allow_abbrev=False)
+        added.set_defaults(run=_at_the_board(*tool), passes_on=True)
     return parser
 
 

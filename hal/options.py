@@ -25,10 +25,11 @@ SITE = "/etc/evse/site.toml"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """One that says in one sentence what it does not understand."""
 
     def error(self, message: str) -> NoReturn:
+        """End with 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
@@ -111,7 +112,7 @@ def _state_option(parser: argparse.ArgumentParser) -> None:
 
 def _board_parser(program: str, description: str) -> argparse.ArgumentParser:
     words = "Every option may be given by the environment variable in brackets instead."
-    parser = _Parser(program, description=description, epilog=words)
+    parser = Parser(program, description=description, epilog=words)
     parser.add_argument("--site", default=_env("EVSE_SITE"), help="the installer's site.toml [EVSE_SITE]")
     parser.add_argument(
         "--board",

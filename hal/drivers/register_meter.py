@@ -8,13 +8,13 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isfinite
 from struct import pack, unpack
 from typing import Any, Protocol
 
 from hal.contract import MeterReading
-from hal.drivers.meter_model import FORMATS, Model, quantities
+from hal.drivers.meter_model import FORMATS, Model, Quantity, RegisterType, quantities, words_of
 from hal.drivers.protocols import NoReading
 from hal.drivers.trust import Trust
 
@@ -63,19 +63,37 @@ class RegisterMeter:
         """What the meter says now."""
         at_ms = self._now_ms()
         self._asked += 1
-        model, blocks = self._model, []
-        for block in model.blocks:
-            counts = block.counts(model.step)
-            blocks.append(self._registers.read(model.function, block.at, counts[self._asked % len(counts)]))
-        found: dict[str, Any] = {}
-        for name, places, scale in self._quantities:
-            numbers = [decode(blocks[p.block][p.registers], p.kind, model.order) for p in places]
-            whole = [round(number * scale) for number in numbers if number is not None]
-            if len(whole) == len(places):
-                found[name] = tuple(whole) if name in _BY_PHASE else whole[0]
-            elif name in _NEEDED:
-                raise NoReading(f"the meter gives no value for {name}")
-        return MeterReading(at_ms, **found)
+        blocks = fetch(self._model, self._registers, self._asked)
+        return interpret(self._quantities, blocks, self._model.order, at_ms)
+
+
+def fetch(model: Model, registers: Registers, turn: int) -> list[Sequence[int]]:
+    """The registers of all blocks; with another `turn` other counts are asked for. Raises NoReading."""
+    blocks = []
+    for block in model.blocks:
+        counts = block.counts(model.step)
+        blocks.append(registers.read(model.function, block.at, counts[turn % len(counts)]))
+    return blocks
+
+
+def interpret(wanted: Iterable[Quantity], blocks: Sequence[Sequence[int]], order: str, at_ms: int) -> MeterReading:
+    """What the registers say, believed or not. Raises NoReading where a needed value is none."""
+    found: dict[str, Any] = {}
+    for name, places, scale in wanted:
+        numbers = [decode(blocks[p.block][p.registers], p.kind, order) for p in places]
+        whole = [round(number * scale) for number in numbers if number is not None]
+        if len(whole) == len(places):
+            found[name] = tuple(whole) if name in _BY_PHASE else whole[0]
+        elif name in _NEEDED:
+            raise NoReading(f"the meter gives no value for {name}")
+    return MeterReading(at_ms, **found)
+
+
+def encode(number: int, kind: RegisterType, order: str) -> tuple[int, ...]:
+    """The registers that hold a whole number."""
+    data = pack(f">{FORMATS[kind]}", number)
+    words: tuple[int, ...] = unpack(f">{words_of(kind)}H", data)
+    return words[::-1] if order == "low-first" else words
 
 
 def decode(words: Sequence[int], kind: str, order: str) -> float | None:

@@ -12,6 +12,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 from hal.contract import MeterReading
+from hal.drivers.meter_hints import wiring
 from hal.drivers.meter_model import Bounds
 from hal.drivers.protocols import NoReading
 
@@ -99,6 +100,8 @@ def implausible(reading: MeterReading, bounds: Bounds) -> str | None:
 
 def _contradiction(reading: MeterReading) -> str | None:
     """Power against volts times amperes. Loose, because registers are not refreshed all at once."""
+    if (crossed := wiring(reading)) is not None:
+        return crossed
     if reading.phase_power_w and abs(sum(reading.phase_power_w) - reading.power_w) > 200 + abs(reading.power_w) // 2:
         return f"phases of {sum(reading.phase_power_w)} W together, but {reading.power_w} W in all"
     if reading.current_ma and reading.voltage_mv:

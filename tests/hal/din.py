@@ -95,5 +95,7 @@ class Din:
         if data[1] == 16:
             self.write(at, [int.from_bytes(data[7 + 2 * n : 9 + 2 * n]) for n in range(count)])
             return [Utterance(0, sealed(data[:6]))]
+        if data[1] != 3 or not self.registers().keys() >= set(range(at, at + count)):
+            return [Utterance(0, sealed(bytes((self.address, data[1] | 0x80, 1 if data[1] != 3 else 2))))]
         words = b"".join(word.to_bytes(2) for word in self.read(data[1], at, count))
         return [Utterance(0, sealed(bytes((self.address, data[1], len(words))) + words))]

@@ -52,10 +52,10 @@ class _Pair:
 class _Bridge:
     """Carries bytes from our port to the slaves and back, until it is closed."""
 
-    def __init__(self, baud: int | None, echo: bool, rogues: Mapping[int, Rogue]) -> None:
+    def __init__(self, there: set[int], baud: int | None, echo: bool, rogues: Mapping[int, Rogue]) -> None:
         self.ours, self.theirs = _Pair(), _Pair()
         self._character_s = 10 / baud if baud else 0.0
-        self._echo, self._rogues = echo, rogues
+        self._there, self._echo, self._rogues = there, echo, rogues
         self._ended, self._end = os.pipe()
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -81,7 +81,8 @@ class _Bridge:
         if self._echo:
             self._say(asked)
         if (rogue := self._rogues.get(asked[0])) is None:
-            os.write(self.theirs.here, asked)
+            if asked[0] in self._there:  # pymodbus would refuse for those that are not, and nobody does on a wire
+                os.write(self.theirs.here, asked)
             return
         for utterance in rogue(asked):
             self._pause(utterance.delay_ms / 1_000)
@@ -105,12 +106,12 @@ def street(
     *devices: SimDevice, baud: int | None = None, echo: bool = False, rogues: Mapping[int, Rogue] | None = None
 ) -> Iterator[str]:
     """The path of a port with these devices at its far end."""
-    bridge = _Bridge(baud, echo, rogues or {})
+    bridge = _Bridge({one.id for one in devices}, baud, echo, rogues or {})
     ready, loop = Event(), asyncio.new_event_loop()
     served: list[ModbusSerialServer] = []
 
     async def serve() -> None:
-        server = ModbusSerialServer(list(devices), port=bridge.theirs.path, ignore_missing_devices=True)
+        server = ModbusSerialServer(list(devices), port=bridge.theirs.path)
         served.append(server)
         await server.serve_forever(background=True)
         ready.set()

@@ -62,7 +62,7 @@ def test_what_meters_truly_say(reading: MeterReading) -> None:
         ({"power_w": 10_900_000}, "more than the meter can carry"),  # ×1000
         ({"power_w": 11, "phase_power_w": (4, 4, 3)}, "volts times amperes"),  # kW for W
         ({"power_w": -10_900}, "phases of"),  # sign
-        ({"power_w": -10_900, "phase_power_w": ()}, "volts times amperes"),
+        ({"power_w": -10_900, "phase_power_w": ()}, "energy flows backwards"),
         ({"phase_power_w": (10**30, -(10**30), 10_900)}, "more than the meter can carry"),
         ({"current_ma": (16_000_000, 0, 0)}, "more than the meter can carry"),
         ({"current_ma": (0, 0, 0)}, "volts times amperes"),
