@@ -46,7 +46,7 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     astray = metered is not None and any(
         timer._since_ms is not None for timer in (metered._over_current, metered._open_current)
     )
-    if loop.due_ms <= now_ms + CALM_MS or astray:
+    if loop.due_ms <= now_ms + CALM_MS or astray or loop._judge.book.faults:  # readings may end a fault
         return now_ms
     judged = loop._judge.deadlines(now_ms)
     of_readings = [loop._judge.heat.due_ms(now_ms), *([] if metered is None else metered.deadlines())]
