@@ -7,104 +7,18 @@ import shutil
 from pathlib import Path
 from random import Random
 
-import msgspec
 import pytest
 
-from hal.boards import assemble, load
 from hal.contract import Cp
-from hal.drivers import FAMILIES
 from hal.sim.circuit import Load
-from tests.hal.box import START_MS, Box
+from tests.hal.drivers.pilot_box import B, Pi
 from tests.hal.drivers.pilot_world import EIO, SpiBench
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-C, B = Load(882.0), Load(2_740.0)
-BOARD = """
-name = "bench"
-kind = "pi"
-[[outlet]]
-evse = 1
-max_ma = 32_000
-socket = false
-[outlet.contactor]
-driver = "in_hand"
-[outlet.enable]
-driver = "in_hand"
-[outlet.pilot.out]
-driver = "kernel_pwm"
-gpio = 18
-[outlet.pilot.in]
-driver = "mcp3xxx"
-chip = "mcp3208"
-device = "{device}"
-first = {first}
-second = {second}
-"""
-
-
-class _NoKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing to say."""
-
-
-class Coil:
-    """A contactor that follows its coil, and what the gate before it needs."""
-
-    Config = _NoKeys
-
-    def __init__(self, config: _NoKeys) -> None:
-        self.ordered = False
-
-    def order(self, closed: bool) -> None:
-        self.ordered = closed
-
-    def closed(self) -> bool:
-        return self.ordered
-
-    def beat(self) -> None:
-        """Fed."""
-
-    def drop(self) -> None:
-        """Starved."""
-
-
-PARTS = {"contactor": Coil, "enable": Coil}
-
-
-class Pi(Box):
-    """The wallbox on the bench; the wire lives in the time of the tick."""
-
-    def __init__(self, bench: SpiBench, folder: Path) -> None:
-        self.bench = bench
-        bench.to(START_MS)
-        first, second = (
-            f"{{ code = {point['code']}, volts = {point['volts']} }}"
-            for point in (bench.keys["first"], bench.keys["second"])
-        )
-        path = folder / "bench.toml"
-        path.write_text(BOARD.format(device=bench.device, first=first, second=second))
-        super().__init__(assemble(load(str(path))))
-
-    def tick_once(self) -> None:
-        self.bench.to(self.now_ms + 10)
-        super().tick_once()
-
-    def begin(self) -> None:
-        self.bench.line.hang(B)
-        self.allow(16_000)
-        self.run(100)
-        self.bench.line.hang(C)
-        self.until(closed=True)
-
-    def hang_in(self, after_us: float, load: Load) -> float:
-        """Another load so much later; when that will be."""
-        at_us = self.now_ms * 1_000 + after_us
-        self.bench.line.hang(load, at_us)
-        return at_us
 
 
 @pytest.fixture
 def pi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pi:
-    monkeypatch.setitem(FAMILIES, "in_hand", __name__)
     return Pi(SpiBench(tmp_path, monkeypatch), tmp_path)
 
 
@@ -124,7 +38,7 @@ def test_from_the_edge_on_the_wire_to_the_open_contactor_it_is_30_ms_at_most(pi:
         edge_us = pi.hang_in(random.uniform(100, 10_000), load)
         pi.until(closed=False, within_ms=100)
         assert pi.now_ms * 1_000 - edge_us <= 30_000
-        pi.run(10_500 if LONG else 0)
+        pi.run(1_500 if LONG else 0)
 
 
 def lost(pi: Pi) -> None:
