@@ -40,7 +40,7 @@ from evsed.questions import (
     Unlock,
     Watch,
 )
-from evsed.site_file import Wrong, convert, near
+from evsed.site_file import LISTER, Wrong, convert, near
 
 ANSWER_S = 25  # the core waits up to 20 s for a bolt
 CLEAR_S = 3  # evse-hal clears within a second
@@ -132,7 +132,10 @@ async def _set(desk: Desk, question: Set) -> Document:
         raise Refused(wrong)
     if variable.secret:
         secret = Secret(question.value.encode())
-        return await _verdict(desk, lambda ref: SecretWritten(ref, variable.component, variable.name, secret))
+        answer = await _verdict(desk, lambda ref: SecretWritten(ref, variable.component, variable.name, secret))
+        if answer["verdict"] == Verdict.REJECTED:
+            raise Refused(f"{question.name} is rejected. {variable.help}")
+        return answer
     return await _verdict(
         desk, lambda ref: events.VariableWritten(ref, variable.component, variable.name, question.value)
     )
@@ -300,7 +303,7 @@ def _variable(name: str) -> Variable[Any]:
     found = by_key16(name) or by_path(name)
     if found is None:
         names = (variable.key16 or variable.path for variable in ALL)
-        raise Refused(f"There is no variable {name[:60]!r}{near(name, names)}")
+        raise Refused(f"There is no variable {name[:60]!r}{near(name, names, LISTER)}")
     return found
 
 

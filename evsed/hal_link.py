@@ -22,6 +22,7 @@ from evsed.core.events import Event
 from evsed.edges import HalView, lease
 from hal.contract import (
     MAX_DATAGRAM,
+    MAX_EVSES,
     RENEW_MS,
     ClearFaults,
     ContractViolation,
@@ -85,8 +86,11 @@ class HalClient:
         order = SimOrder(evse=evse, words=words)
         try:
             decode_request(encode(order))
-        except ContractViolation as wrong:
-            raise HalSilent(f"This order can't be sent ({wrong}); see 'evsectl sim --help'.") from None
+        except ContractViolation:
+            raise HalSilent(
+                f"This order can't be sent: outlets are 1 to {MAX_EVSES}, and an order has at most 8 words of 64 "
+                "characters; see 'evsectl sim --help'."
+            ) from None
         try:
             self._socket.send(encode(order))
         except OSError as broken:

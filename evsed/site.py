@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from evsed.core import catalogue
-from evsed.site_file import Wrong, content, convert, near, tables
+from evsed.site_file import LISTER, Wrong, content, convert, near, tables
 from hal.contract import Installation, objection
 
 LARGEST_SECRET = 4_096
@@ -295,7 +295,7 @@ def _presets(table: dict[str, Any]) -> dict[str, str]:
         variable = catalogue.by_key16(key) or catalogue.by_path(key)
         if variable is None:
             names = [name for known in catalogue.ALL for name in (known.key16, known.path) if name]
-            raise Wrong(f": variables.{key} is not known{near(key, names)}")
+            raise Wrong(f": variables.{key} is not known{near(key, names, LISTER)}")
         if not (variable.writable or variable.installers):
             raise Wrong(f": variables.{key} can't be preset: it says what this box is.")
         if variable.where:

@@ -19,6 +19,7 @@ from msgspec import inspect
 T = TypeVar("T")
 LARGEST_FILE = 65_536
 SECRETS = ("password",)
+LISTER = "evsectl get"  # shows people all variables
 MOST_NAMED = 12
 
 
@@ -72,8 +73,10 @@ def convert(found: dict[str, Any], shape: type[T]) -> T:
         raise Wrong(": " + _sentence(str(bad), found, inspect.type_info(shape))) from None
 
 
-def near(key: str, known: Iterable[str]) -> str:
-    """The end of a sentence about an unknown key: the known one that was probably meant, else all if they are few."""
+def near(key: str, known: Iterable[str], lister: str = "") -> str:
+    """The end of a sentence about an unknown key: the known one that was probably meant, else all if they are few, else
+    the command that lists them.
+    """
     from difflib import get_close_matches  # only who misspells waits for it
 
     names = {name.casefold(): name for name in known}
@@ -81,7 +84,7 @@ def near(key: str, known: Iterable[str]) -> str:
         return f"; did you mean {names[matches[0]]}?"
     if len(names) <= MOST_NAMED:
         return f"; known are {', '.join(names.values())}."
-    return "."
+    return f"; '{lister}' lists them." if lister else "."
 
 
 def _sentence(complaint: str, found: Any, shape: inspect.Type) -> str:

@@ -446,6 +446,14 @@ def test_an_order_that_is_too_long_is_not_sent(tmp_path: Path, capsys: pytest.Ca
     assert "can't be sent" in one_sentence(capsys)
 
 
+def test_an_outlet_that_no_board_has_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind(str(tmp_path / "hal"))
+        server.listen()
+        assert ctl.main(["--hal-socket", str(tmp_path / "hal"), "sim", "--evse", "9", "plug-in"]) == 1
+    assert "outlets are 1 to 8" in one_sentence(capsys)
+
+
 @pytest.mark.parametrize(
     "argv",
     [

@@ -60,7 +60,7 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
         {"do": "get", "names": ["HeartbeatIntervall"]},
         "There is no variable 'HeartbeatIntervall'; did you mean HeartbeatInterval?",
     ),
-    ({"do": "get", "names": ["Foo"]}, "There is no variable 'Foo'."),
+    ({"do": "get", "names": ["Foo"]}, "There is no variable 'Foo'; 'evsectl get' lists them."),
     ({"do": "set", "name": "NumberOfConnectors", "value": "2"}, "NumberOfConnectors can only be read."),
     (
         {"do": "set", "name": "HeartbeatInterval", "value": "soon"},
@@ -84,6 +84,15 @@ def test_what_can_not_be_done_is_refused_in_one_sentence(
     world = World()
     assert ask(tmp_path, world, **question) == {"error": sentence}
     assert world.requests == []
+
+
+def test_a_rejected_key_is_told_what_it_must_be(tmp_path: Path) -> None:
+    world = World()
+    world.verdict = Verdict.REJECTED
+    told = ask(tmp_path, world, do="set", name="AuthorizationKey", value="x")
+    assert told["error"].startswith(
+        "AuthorizationKey is rejected. The key of security profiles 1 and 2, 16 to 20 bytes"
+    )
 
 
 def test_in_mid_charge_no_meter_is_replaced(tmp_path: Path) -> None:
