@@ -16,6 +16,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from hal.alone import MARK, claimed, folder_of
@@ -24,6 +25,7 @@ from hal.bus import Bus, Mailbox
 from hal.contract import Installation, MeterChoice
 from hal.devices import open_meters
 from hal.iec61851 import STOP_WAIT_MS
+from hal.lamp import Lamp
 from hal.latches import LatchFile, forget_all
 from hal.make_safe import make_safe
 from hal.options import board_file, installation, meters, parse, worries
@@ -109,7 +111,6 @@ class _Hal:
         for worry in worries(chosen):
             log.warning("! %s", worry)
         state, mailbox = Path(options.state), Mailbox()
-        self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers())
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
         self._latches = LatchFile(state, board.outlets, self._server.wake)
         metered = [choice.evse for choice in chosen]
@@ -123,6 +124,8 @@ class _Hal:
             metered=metered,
             voltage=site.voltage,
         )
+        lamps = {evse: Lamp(parts, partial(self._tick.seen, evse)) for evse, parts in board.signals().items()}
+        self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers(), lamps)
         self._notifier = Notifier()
         self._thread = TickThread(self._tick, board, self._notifier, self._server.stop)
         self._end_ms: int | None = None

@@ -18,10 +18,12 @@ from threading import Event, Lock, Thread
 from hal.contract import MeterReading, TagSeen
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader, Thermometer
 from hal.heat import Warmth
+from hal.lamp import Lamp
 
 METER_MS = 1_000
 READER_MS = 200
 THERMOMETER_MS = 2_000
+LAMP_MS = 50
 BELIEVED_MC = range(-40_000, 150_001)
 LONGEST_TAG = 64  # characters; no card has more than 20 hexadecimal digits
 LONGEST_PAUSE_MS = 10_000
@@ -84,7 +86,7 @@ class Mailbox:
 
 
 class Bus:
-    """Asks `meters` and `readers`, given by outlet, and thermometers, and puts what they say into `mailbox`."""
+    """Asks `meters` and `readers`, by outlet, and `thermometers`, puts what they say into `mailbox`, turns `lamps`."""
 
     def __init__(
         self,
@@ -92,6 +94,7 @@ class Bus:
         readers: Mapping[int, Reader],
         mailbox: Mailbox,
         thermometers: Mapping[int, Thermometer] = {},
+        lamps: Mapping[int, Lamp] = {},
         *,
         meter_ms: int = METER_MS,
         reader_ms: int = READER_MS,
@@ -101,10 +104,11 @@ class Bus:
         self._mailbox = mailbox
         self._now_ms = now_ms
         self._stopping = Event()
-        self._devices: list[Meter | Reader | Thermometer] = [
+        self._devices: list[Meter | Reader | Thermometer | Lamp] = [
             *meters.values(),
             *readers.values(),
             *thermometers.values(),
+            *lamps.values(),
         ]
         self._threads = [
             *(self._thread(f"meter {n}", self._meter(n, meter), meter_ms) for n, meter in meters.items()),
@@ -113,6 +117,7 @@ class Bus:
                 self._thread(f"thermometer {n + 1}", self._thermometer(n, t), thermometer_ms)
                 for n, t in thermometers.items()
             ),
+            *(self._thread(f"light {n}", self._lamp(lamp), LAMP_MS) for n, lamp in lamps.items()),
         ]
 
     def start(self) -> None:
@@ -151,6 +156,9 @@ class Bus:
                 self._mailbox.put_tag(evse, tag, self._now_ms())
 
         return ask
+
+    def _lamp(self, lamp: Lamp) -> Callable[[], None]:
+        return lambda: lamp.turn(self._now_ms())
 
     def _thermometer(self, sensor: int, thermometer: Thermometer) -> Callable[[], None]:
         def ask() -> None:

@@ -48,6 +48,28 @@ PLUGGED = frozenset({Cp.B, Cp.C, Cp.D})
 """A car is at the other end of the cable."""
 
 
+class Show(StrEnum):
+    """What only evsed knows of an outlet, for its light."""
+
+    NOTHING = ""
+    RESERVED = "reserved"
+    UNAVAILABLE = "unavailable"
+    OFFLINE = "offline"
+    ASKING = "asking"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What evsed adds to the light of an outlet. `signal` is shown once, `blinks` times, when `number` is a new one."""
+
+    shows: Show = Show.NOTHING
+    signal: Show = Show.NOTHING
+    number: Annotated[int, msgspec.Meta(ge=0, le=2**31)] = 0
+    blinks: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    light_permille: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 1_000
+
+
 class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True):
     """What evsed allows one outlet until `until_ms`; hal shortens a longer one to LEASE_MS from now.
 
@@ -62,6 +84,7 @@ class Lease(msgspec.Struct, tag="lease", frozen=True, forbid_unknown_fields=True
     holds_cable: bool
     until_ms: Ms
     phases: Literal[1, 3] | None = None
+    display: Display = Display()
 
 
 class ClearFaults(msgspec.Struct, tag="clear-faults", frozen=True, forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from hal.boards import Board, OutletBoard
-from hal.contract import Lease, Limits, Snapshot, TickFigures, Voltage
+from hal.contract import Lease, Limits, Outlet, Snapshot, TickFigures, Voltage
 from hal.iec61851 import FAR_MS
 from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
@@ -72,6 +72,11 @@ class Tick:
         self.resting = False
         self.ticks = self.overruns = self.late_max_us = 0
         self.dropped_datagrams = 0
+
+    def seen(self, evse: int) -> tuple[Outlet | None, Lease | None]:
+        """What is so at an outlet, and its newest lease. Any thread may ask."""
+        loop = self._loops[evse]
+        return loop.outlet, loop.permit.lease
 
     def grant(self, lease: Lease, now_ms: int) -> bool:
         """Take the newest lease of an outlet; False = there is no such outlet."""

@@ -25,6 +25,7 @@ from hal.contacts import Contact
 from hal.contract import Evse, MeterChoice
 from hal.drivers.protocols import Input, Parts, Reader, Thermometer
 from hal.heat import Spot
+from hal.lamp import Signals
 from hal.settings import SettingsError, as_struct, read_toml
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     residual: dict[str, Any] | None = None
     phases: dict[str, Any] | None = None
     reader: dict[str, Any] | None = None
+    lights: dict[str, Any] | None = None
+    buzzer: dict[str, Any] | None = None
     controller: dict[str, Any] | None = None
 
 
-ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "phases", "reader")
+ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "phases", "reader", "lights", "buzzer")
 
 
 NAMED = {"sim": (), "pi": ROLES, "external": ("controller", "reader")}
@@ -119,6 +122,9 @@ class Board(Protocol):
 
     def readers(self) -> dict[int, Reader]:
         """The card readers by outlet. Raises BoardError."""
+
+    def signals(self) -> dict[int, Signals]:
+        """Lights and buzzers by outlet, where there are any. Raises BoardError."""
 
     def thermometers(self) -> dict[int, Thermometer]:
         """The thermometers, by their place in the board file. Raises BoardError."""
@@ -249,6 +255,9 @@ class _SimBoard:
 
     def readers(self) -> dict[int, Reader]:
         return {evse: self._plant.reader(evse) for evse in self.outlets}
+
+    def signals(self) -> dict[int, Signals]:
+        return {evse: Signals(bay.lights, bay.buzzer) for evse, bay in self._plant.bays.items()}
 
     def thermometers(self) -> dict[int, Thermometer]:
         return dict(enumerate(self._plant.thermometers))

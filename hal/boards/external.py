@@ -23,6 +23,7 @@ from hal.boards.metal import part_builder, place
 from hal.contract import MeterChoice
 from hal.controller import Keeper
 from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
+from hal.lamp import Signals
 
 log = logging.getLogger("hal.boards")
 
@@ -71,6 +72,10 @@ class ExternalBoard:
             return {evse: build() for evse, build in builders.items() if build is not None}
         except (OSError, PartFailed) as failed:
             raise BoardError(f"board {self.name}: reader: {failed}") from None
+
+    def signals(self) -> dict[int, Signals]:
+        """None: the controller shows what it has to."""
+        return {}
 
     def thermometers(self) -> dict[int, Thermometer]:
         """None: a board file of this kind names none."""

@@ -26,6 +26,7 @@ from hal.contract import MeterChoice
 from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.pilot import HALVES, TwoHalves
 from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
+from hal.lamp import Signals
 from hal.settings import SettingsError, as_struct
 
 log = logging.getLogger("hal.boards")
@@ -99,6 +100,11 @@ class MetalBoard:
         """The card readers by outlet; they belong to whoever asks them, and are his to close. Raises BoardError."""
         found = {outlet.evse: self._part(outlet, "reader") for outlet in self._file.outlet}
         return {evse: reader for evse, reader in found.items() if reader is not None}
+
+    def signals(self) -> dict[int, Signals]:
+        """Lights and buzzers by outlet; they belong to whoever drives them, and are his to close. Raises BoardError."""
+        found = {o.evse: Signals(self._part(o, "lights"), self._part(o, "buzzer")) for o in self._file.outlet}
+        return {evse: signals for evse, signals in found.items() if signals != (None, None)}
 
     def thermometers(self) -> dict[int, Thermometer]:
         """The thermometers; they belong to whoever asks them, and are his to close. Raises BoardError."""

@@ -16,12 +16,14 @@ FAMILIES: dict[str, str] = {
     "iio": "hal.drivers.iio",
     "hid_reader": "hal.drivers.hid_reader",
     "kernel_pwm": "hal.drivers.kernel_pwm",
+    "leds": "hal.drivers.leds",
     "mcp3xxx": "hal.drivers.mcp3xxx",
     "mfrc522": "hal.drivers.mfrc522",
     "peaks": "hal.drivers.peaks",
     "pn532": "hal.drivers.pn532",
     "serial_reader": "hal.drivers.serial_reader",
     "w1": "hal.drivers.w1",
+    "ws281x": "hal.drivers.ws281x",
 }
 """Our families of drivers for real parts: exact name → module with a table `PARTS`, see families.py."""
 

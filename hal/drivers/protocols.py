@@ -146,6 +146,26 @@ class Thermometer(Protocol):
         """Give the line back."""
 
 
+class Lights(Protocol):
+    """What an outlet shows; asked beside the tick."""
+
+    def show(self, red: int, green: int, blue: int) -> None:
+        """Shine so, each in permille of what it can; one without a colour does what comes nearest."""
+
+    def close(self) -> None:
+        """Give the wire back."""
+
+
+class Buzzer(Protocol):
+    """What an outlet lets hear; asked beside the tick."""
+
+    def sound(self, on: bool) -> None:
+        """Be loud, or silent."""
+
+    def close(self) -> None:
+        """Give the wire back."""
+
+
 class Meter(Protocol):
     """The energy meter of one outlet."""
 

@@ -22,6 +22,7 @@ from hal.sim.phases import SimPhases
 from hal.sim.pilot import SimPilot
 from hal.sim.power import SimContactor, SimGate, SimResidual
 from hal.sim.reader import SimReader
+from hal.sim.signals import SimBuzzer, SimLights
 from hal.sim.socket import SimLock, SimProximity
 from hal.sim.thermometer import SimThermometer
 
@@ -45,6 +46,7 @@ class Bay:
         self.grid_faults: set[GridFault] = set()
         self.meter = SimMeter(self.flow)
         self.reader = SimReader()
+        self.lights, self.buzzer = SimLights(), SimBuzzer()
         self.thermometers: dict[str, SimThermometer] = {}
         self.inputs: dict[str, SimInput] = {}
 
