@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, daemons, pilot, virtual
+from tests.bench import backlog, daemons, meters, pilot, virtual
 from tests.bench.figures import Figure, document, table
 
 
@@ -25,6 +25,7 @@ def main() -> int:
         "a quiet minute": lambda: daemons.quiet(10 if quick else daemons.IDLE_S),
         "ticks": lambda: daemons.ticks(5 if quick else 30),
         "the pilot's buses": lambda: pilot.figures(quick),
+        "meters": lambda: meters.polls(50 if quick else 300),
         "stacked profiles": lambda: backlog.composite(5 if quick else 50),
         "a storm of stations": backlog.storm,
         "a full queue": lambda: backlog.flush(500 if quick else 10_000),
