@@ -46,6 +46,7 @@ class Mailbox:
         self._meters: dict[int, MeterReading] = {}
         self._tags: dict[int, TagSeen] = {}
         self._silences: dict[int, str] = {}
+        self._readers: dict[int, str] = {}
         self._warmths: Mapping[int, Warmth] = {}
 
     def meter(self, evse: int) -> MeterReading | None:
@@ -59,6 +60,10 @@ class Mailbox:
     def tag(self, evse: int) -> TagSeen | None:
         """The last card that was shown at that outlet."""
         return self._tags.get(evse)
+
+    def mute(self, evse: int) -> str:
+        """Why that outlet's card reader did not answer when it was asked last; "" if it did."""
+        return self._readers.get(evse, "")
 
     def warmths(self) -> Mapping[int, Warmth]:
         """The last believed reading of each thermometer; another mapping with each."""
@@ -77,6 +82,10 @@ class Mailbox:
     def put_silence(self, evse: int, why: str) -> None:
         """No reading came."""
         self._silences[evse] = why
+
+    def put_mute(self, evse: int, why: str) -> None:
+        """The card reader does not answer; "" = it does."""
+        self._readers[evse] = why
 
     def put_tag(self, evse: int, tag: str, at_ms: int) -> None:
         """A card was shown; it gets the next number."""
@@ -149,7 +158,12 @@ class Bus:
 
     def _reader(self, evse: int, reader: Reader) -> Callable[[], None]:
         def ask() -> None:
-            tag = reader.poll()
+            try:
+                tag = reader.poll()
+            except PartFailed as why:
+                self._mailbox.put_mute(evse, str(why))
+                raise
+            self._mailbox.put_mute(evse, "")
             if tag is not None and len(tag) > LONGEST_TAG:
                 raise PartFailed(f"a card of {len(tag)} characters; no card has more than {LONGEST_TAG}")
             if tag is not None:

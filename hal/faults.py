@@ -44,6 +44,7 @@ class Name(StrEnum):
     PHASE_LOST = "PHASE_LOST"
     MAINS_LOST = "MAINS_LOST"
     METER_SILENT = "METER_SILENT"
+    READER_SILENT = "READER_SILENT"
     PART_FAILED = "PART_FAILED"
     MEMORY_DAMAGED = "MEMORY_DAMAGED"
     MEMORY_FAILED = "MEMORY_FAILED"
@@ -107,6 +108,7 @@ CATALOGUE = {
     Name.PHASE_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "a phase of the supply is gone"),
     Name.MAINS_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the meter sees no mains voltage"),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
+    Name.READER_SILENT: Kind(False, Clears.BY_ITSELF, "ReaderFailure", "the card reader does not answer", _HOLD_MS),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
     Name.MEMORY_DAMAGED: Kind(
         True, Clears.ACKNOWLEDGED, "InternalError", "the memory of latched faults is damaged; one may be forgotten"

@@ -61,6 +61,7 @@ class Judge:
         book = self.book
         book.set(Name.RESIDUAL_CURRENT, inputs.tripped, now_ms)
         book.set(Name.PART_FAILED, bool(inputs.broken), now_ms, inputs.broken)
+        book.set(Name.READER_SILENT, bool(inputs.mute), now_ms, inputs.mute)
         book.set(Name.MEMORY_FAILED, bool(inputs.memory_failed), now_ms, inputs.memory_failed)
         book.set(Name.WELDED, self._welded.lasts(inputs.closed and not ordered, now_ms), now_ms)
         not_closing = self._not_closing.lasts(ordered and not inputs.closed, now_ms)

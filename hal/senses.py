@@ -35,6 +35,9 @@ class Readings(Protocol):
     def tag(self, evse: int) -> TagSeen | None:
         """The newest card."""
 
+    def mute(self, evse: int) -> str:
+        """Why the card reader did not answer when it was asked last; "" if it did."""
+
     def warmths(self) -> Mapping[int, Warmth]:
         """The newest believed reading of each thermometer of the board; another mapping with each."""
 
@@ -54,20 +57,21 @@ class FaultMemory(Protocol):
 class Inputs(NamedTuple):
     """All that an outlet sees beside its pilot. `broken` names the part that did not answer."""
 
-    closed: bool
-    tripped: bool
-    locked: bool | None
-    cable_ma: int | None
-    lease: Lease | None
-    reading: MeterReading | None
-    silence: str
-    tag: TagSeen | None
-    warmths: Mapping[int, Warmth]
-    said: Said
-    three: bool | None
-    acknowledged: bool
-    memory_failed: str
-    broken: str
+    closed: bool = False
+    tripped: bool = False
+    locked: bool | None = None
+    cable_ma: int | None = None
+    lease: Lease | None = None
+    reading: MeterReading | None = None
+    silence: str = ""
+    tag: TagSeen | None = None
+    mute: str = ""
+    warmths: Mapping[int, Warmth] = {}
+    said: Said = Said()
+    three: bool | None = None
+    acknowledged: bool = False
+    memory_failed: str = ""
+    broken: str = ""
 
 
 class Senses:
@@ -77,7 +81,7 @@ class Senses:
         parts = board.parts
         self._evse, self._memory = evse, memory
         self._meter, self._silence, self._tag = readings.meter, readings.silence, readings.tag
-        self._warmths = readings.warmths
+        self._mute, self._warmths = readings.mute, readings.warmths
         self._said = Contacts(board.contacts).look
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
@@ -86,7 +90,7 @@ class Senses:
         self._three = parts.phases.three if parts.phases is not None else _none
         self._sample = (0.0, 0.0, 0)
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
-        self._last = Inputs(False, False, None, None, None, None, "", None, {}, Said(), None, False, "", "")
+        self._last = Inputs()
         self._last_ohms: float | None = None
         self.band = NOWHERE
         self.sampled_ms = now_ms
@@ -119,6 +123,7 @@ class Senses:
                 and permit.lease is last.lease
                 and self._meter(self._evse) is last.reading
                 and self._tag(self._evse) is last.tag
+                and self._mute(self._evse) == last.mute
                 and self._warmths() is last.warmths
                 and self._said() is last.said
                 and self._memory.failed == last.memory_failed
@@ -167,6 +172,7 @@ class Senses:
             self._meter(evse),
             self._silence(evse),
             self._tag(evse),
+            self._mute(evse),
             self._warmths(),
             self._said(),
             three,

@@ -40,6 +40,8 @@ FAULTS = {
     "MAINS_LOST": "check the fuses of this box; the charge goes on by itself a minute after the mains are back",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
+    "READER_SILENT": "check its plug and its table in the board file; meanwhile the central system or "
+    "'evsectl start' can start a charge",
     "REGISTER_FELL": "have the meter checked, or run 'evsectl meter-replaced --evse {evse}' if it is another one",
     "PART_FAILED": "look at the log of evse-hal and check the wiring of that part",
     "MEMORY_DAMAGED": "have contactor and residual current device checked, then run "
@@ -47,7 +49,7 @@ FAULTS = {
     "MEMORY_FAILED": "look whether the disk is full or can only be read",
 }
 
-HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED", "EARTH_LOST")
+HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED", "EARTH_LOST", "READER_SILENT")
 """Faults that evse-hal holds for half a minute after their cause has gone, unless the car is unplugged."""
 
 REASONS = {

@@ -198,9 +198,11 @@ def test_a_reader_that_is_gone_comes_back(run: Run, caplog: pytest.LogCaptureFix
         post = run({1: Scripted(fresh)}, {2: reader})
         assert reader.asked.acquire(timeout=SOON)
         assert reader.asked.acquire(timeout=SOON)
+        assert (post.mute(1), post.mute(2)) == ("", "reader: it is not there")
         reader.vanish(on=False)
         reader.swipe("A")
         post.wait_for(2, 1)
+        assert post.mute(2) == ""
     assert next(r.getMessage() for r in caplog.records) == "! reader 2: reader: it is not there"
 
 

@@ -89,6 +89,18 @@ def test_what_is_no_reason_to_stop(box: Wallbox, name: str) -> None:
     assert box.csms.charges[1].energy_wh == box.register() - 1_234_567
 
 
+def test_a_card_reader_that_is_gone_is_told_and_charges_go_on(box: Wallbox) -> None:
+    box.charge(20)
+    box.fault("reader-gone")
+    box.advance(1)
+    told = box.csms.last("StatusNotification")
+    assert (told.status, told.errorCode, told.vendorErrorCode) == ("Charging", "ReaderFailure", "READER_SILENT")
+    assert told.info.startswith("the card reader does not answer")
+    box.clear("reader-gone")
+    box.until(lambda: box.csms.last("StatusNotification").errorCode == "NoError", within=40)
+    box.finish()
+
+
 @pytest.mark.parametrize(
     ("name", "code", "ours"),
     [

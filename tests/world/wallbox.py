@@ -436,9 +436,12 @@ class Wallbox:
     def _poll_readers(self) -> None:
         for evse, reader in self._readers.items():
             try:
-                tag = reader.poll()
-            except PartFailed:
-                continue
+                tag, mute = reader.poll(), ""
+            except PartFailed as gone:
+                tag, mute = None, str(gone)
+            if mute != self.mailbox.mute(evse):
+                self.mailbox.put_mute(evse, mute)
+                self._stir()
             if tag is not None and self.tick is not None:
                 self.mailbox.put_tag(evse, tag, self.mono_ms)
                 self._stir()
