@@ -2,7 +2,8 @@
 
 Rules this file upholds:
 - The contactor is closed by `closing` alone: there a heartbeat is given only while the pilot, measured in that very
-  moment, shows that no car is there and the residual-current device has not tripped.
+  moment, shows that no car is there, no contact says that power must be off, and the residual-current device has not
+  tripped.
 - Whatever happens inside `closing`, the contactor is ordered open and the gate dropped at its end.
 - A value is what was measured since it was asked for, never an older one.
 """
@@ -15,11 +16,13 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
 from hal.boards import Board, OutletBoard
+from hal.contacts import Contacts, Means
 from hal.contract import Cp
 from hal.drivers.protocols import PartFailed
 from hal.iec61851 import PLAIN, X1, F, Level, classify, offered_ma
 
 STEP_MS = 10
+MUST_OPEN = frozenset({Means.EMERGENCY_STOP, Means.EARTH_LOST, Means.SWITCHED_OFF})
 SETTLE_MS = 60
 MEASURE_MS = 200
 
@@ -151,6 +154,9 @@ class Bench:
         self._level = classify(high, low, offered_ma(self._permille) > 0, self._level)
         if self._level.cp is not Cp.A or self._level.trouble is not None:
             raise PartFailed("a car or a load is on the pilot: the contactor is tried only without one")
+        said = Contacts(self.outlet.contacts).look()
+        if said.broken or said.active & MUST_OPEN:
+            raise PartFailed(said.broken or f"a contact says {', '.join(sorted(said.active & MUST_OPEN))}")
         residual = self.parts.residual
         if residual is not None and residual.tripped():
             raise PartFailed("the residual-current device has tripped")

@@ -1,4 +1,4 @@
-"""Steps of a socket outlet: the plug's resistor and the bolt that holds it."""
+"""Steps of what a hand reaches: the plug's resistor, the bolt that holds the plug, and the contacts of the board."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from hal.bringup.bench import STEP_MS, Bench
 from hal.bringup.findings import Finding, judged, skipped
 from hal.bringup.person import Person
+from hal.contacts import Means
 from hal.iec61851 import cable_ma
 
 _OPEN_WHY = "the divider's supply or resistor, or the converter's input"
 # What the resistor in a plug may be, and what a cable with it carries in A.
 RESISTORS = ((1_500, 13), (680, 20), (220, 32), (100, 63))
+CALM_MS = 200  # bounce is over
 SHARE = 0.1  # of its nominal resistance
 
 
@@ -69,3 +71,34 @@ def _arrived(bench: Bench, locked: bool) -> bool:
         return True
     bench.time.pass_ms(STEP_MS)
     return False
+
+
+_DO = {
+    Means.EMERGENCY_STOP: ("Press the emergency stop.", "Release it."),
+    Means.EARTH_LOST: ("Let the earth monitor say that earth is lost.", "Let it say that all is well."),
+    Means.ENCLOSURE_OPEN: ("Open the enclosure, or its contact.", "Close it."),
+    Means.GRID_DIM: ("Let the grid operator's contact ask for less power.", "Let it go."),
+    Means.SWITCHED_OFF: ("Turn the key switch off.", "Turn it on."),
+    Means.BUTTON: ("Hold the button.", "Let it go."),
+}
+
+
+def contacts(bench: Bench, person: Person) -> Iterator[Finding]:
+    """Each says nothing at rest, and its meaning when it is tried."""
+    for contact in bench.outlet.contacts:
+        means, part = contact.means, contact.part
+        resting = not part.active()
+        why = "the contact is inverted (active_low in the board file), or its wire"
+        yield judged(f"{means} at rest", "says nothing", "says nothing" if resting else f"says {means}", resting, why)
+        what, expected = f"{means}, tried", "is said, and then no more"
+        do, undo = _DO[means]
+        if not person.do(do, ("input", means, "on")):
+            yield skipped(what, expected, "not tried")
+            continue
+        bench.time.pass_ms(CALM_MS)
+        said = part.active()
+        person.do(undo, ("input", means, "off"))
+        bench.time.pass_ms(CALM_MS)
+        gone = not part.active()
+        measured = f"{'said' if said else 'not said'}, {'no more' if gone else 'still there'}"
+        yield judged(what, expected, measured, said and gone, "the wire from the contact to its input")

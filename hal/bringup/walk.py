@@ -49,6 +49,7 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
         ("PWM frequency", pilot.frequency),
         ("proximity", plug.proximity),
         ("residual-current device", power.residual),
+        ("contacts", plug.contacts),
         ("contactor", power.contactor),
         ("lock", plug.lock),
     ]

@@ -102,6 +102,11 @@ WIRING = {
     "lock-stuck": ("lock", "motor"),
     "pp-broken": ("proximity", "wire of PP"),
     "pp-short": ("proximity", "shorted to earth"),
+    "input-emergency-stop-gone": ("contacts", "wiring and the supply of this part"),
+    "input-earth-lost-gone": ("contacts", "wiring and the supply of this part"),
+    "input-enclosure-open-gone": ("contacts", "wiring and the supply of this part"),
+    "input-grid-dim-gone": ("contacts", "wiring and the supply of this part"),
+    "input-switched-off-gone": ("contacts", "wiring and the supply of this part"),
     "reader-gone": ("card reader", "its plug"),
     "plug-thermometer-gone": ("Thermometers", "its wires"),
     "grid-lost": ("energy meter", "not connected"),
@@ -143,7 +148,8 @@ def test_each_fault_of_the_wiring_is_found_and_named(fault: str) -> None:
     first = next(section for section in walk.sections if section.failed)
     told = [finding.advice for finding in first.findings if finding.advice]
     assert first.title == where and advice in told[0], (first.title, told)
-    assert all(section.evse in (0, 1) for section in walk.sections if section.failed)  # the other outlet is well
+    both = fault.startswith("input-")  # a contact of the whole board
+    assert both or all(section.evse in (0, 1) for section in walk.sections if section.failed)
 
 
 def test_every_fault_that_the_plant_knows_is_in_one_of_the_tables() -> None:
@@ -193,6 +199,20 @@ def test_it_never_closes_on_a_car_and_opens_when_one_comes() -> None:
     world.clock.pass_ms(100)
     assert not bay.contactor.main and not bay.gate.alive
     with pytest.raises(PartFailed, match="a car or a load"), bench.closing(1_000.0):
+        raise AssertionError
+    assert world.ordered.count(True) == 1
+
+
+@pytest.mark.parametrize("means", ["emergency-stop", "earth-lost", "switched-off"])
+def test_a_contact_that_says_off_keeps_the_power_off(means: str) -> None:
+    world = World("sim2")
+    bench = Bench(1, world.board.outlets[1], world.clock)
+    with bench.closing(1_000.0):
+        bench.wait(1_000, closed=True, beats=True)
+        world.plant.order(1, ("input", means, "on"))
+        with pytest.raises(PartFailed, match=means):
+            bench.wait(1_000, beats=True)
+    with pytest.raises(PartFailed, match=means), bench.closing(1_000.0):
         raise AssertionError
     assert world.ordered.count(True) == 1
 
