@@ -13,9 +13,9 @@ Rules this file upholds:
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from hal.boards import OutletBoard
-from hal.contacts import Said
 from hal.contract import MIN_MA, Ceiling, Cp, Lease, Limits, MeterReading, Outlet, Owner, TagSeen, Voltage
 from hal.controller import Seen
 from hal.faults import FaultBook, Name
@@ -32,11 +32,22 @@ OPENS_MS = 5_000
 CHANGE_MS = 5_000  # IEC 61851-1 Annex A: between two changes of an offer
 TOLD = (Name.DIODE_MISSING, Name.D_REFUSED, Name.RESIDUAL_CURRENT, Name.PILOT_FAULT)
 NOWHERE = Seen(0, Cp.E, False, 0, 0, False)
-NOTHING = Inputs(False, False, None, None, None, None, "", None, {}, Said(), None, False, "", "")
+NOTHING = Inputs()
 
 log = logging.getLogger("hal.outlet")
 
-News = tuple[Seen | None, str, Lease | None, MeterReading | None, str, TagSeen | None, str]
+
+class News(NamedTuple):
+    """All that this outlet looks at; `silence` is the controller's, the others are the meter's, reader's, memory's."""
+
+    seen: Seen | None
+    silence: str
+    lease: Lease | None
+    reading: MeterReading | None
+    meter_silence: str
+    tag: TagSeen | None
+    mute: str
+    memory_failed: str
 
 
 class ExternalLoop:
@@ -99,24 +110,25 @@ class ExternalLoop:
     def run(self, now_ms: int) -> bool:
         """One tick. Returns whether `outlet` is another one now."""
         keeper, readings, evse = self._keeper, self._readings, self.evse
-        news: News = (
+        news = News(
             keeper.seen,
             keeper.silence,
             self.permit.lease,
             readings.meter(evse),
             readings.silence(evse),
             readings.tag(evse),
+            readings.mute(evse),
             self._memory.failed,
         )
         if now_ms < self.due_ms and self._news is not None and all(map(_same, news, self._news)):
             return False
         self._news = news
-        fresh = self._take(news[0], now_ms)
+        fresh = self._take(news.seen, now_ms)
         self._find_faults(news, fresh, now_ms)
-        allowed_ma = self._allowed_ma(news[2], now_ms)
-        self._reason = self._reason_to_open(news[2], allowed_ma, now_ms)
+        allowed_ma = self._allowed_ma(news.lease, now_ms)
+        self._reason = self._reason_to_open(news.lease, allowed_ma, now_ms)
         self._order(allowed_ma, now_ms)
-        self.due_ms = self._next_deadline(news[2], now_ms)
+        self.due_ms = self._next_deadline(news.lease, now_ms)
         return self._tell(news)
 
     # --- look ----------------------------------------------------------------------------------------------------
@@ -148,8 +160,9 @@ class ExternalLoop:
             self._keeper.clear()
             book.acknowledged(now_ms)
         silent = not fresh and now_ms - self._heard_ms >= STALE_MS
-        book.set(Name.PART_FAILED, silent, now_ms, f"controller: {news[1]}")
-        book.set(Name.MEMORY_FAILED, bool(news[6]), now_ms, news[6])
+        book.set(Name.PART_FAILED, silent, now_ms, f"controller: {news.silence}")
+        book.set(Name.READER_SILENT, bool(news.mute), now_ms, news.mute)
+        book.set(Name.MEMORY_FAILED, bool(news.memory_failed), now_ms, news.memory_failed)
         if fresh:
             said = dict(seen.faults)
             if seen.cp is Cp.D and not self._board.allow_d:
@@ -161,7 +174,7 @@ class ExternalLoop:
             book.set(Name.PILOT_DRIVER, more, now_ms, detail)
             book.set(Name.WELDED, self._welded.lasts(self._at_once and seen.closed, now_ms), now_ms)
         if self._metered is not None:
-            inputs = NOTHING._replace(closed=seen.closed, reading=news[3], silence=news[4])
+            inputs = NOTHING._replace(closed=seen.closed, reading=news.reading, silence=news.meter_silence)
             self._metered.judge(inputs, self._wanted_ma > 0, max(seen.offered_ma, self._wanted_ma), now_ms)
         if fresh and seen.cp is Cp.A:
             book.unplugged(now_ms)
@@ -261,8 +274,8 @@ class ExternalLoop:
             reason=None if self._reason is None else self._reason.value,
             locked=None,
             faults=self._book.faults,
-            meter=news[3],
-            tag=news[5],
+            meter=news.reading,
+            tag=news.tag,
             short_c=0,
             wake_ups=0,
             closings=self._closings,

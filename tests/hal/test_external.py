@@ -41,6 +41,9 @@ class Desk:
     def tag(self, evse: int) -> None:
         return None
 
+    def mute(self, evse: int) -> str:
+        return ""
+
     def warmths(self) -> dict[int, Warmth]:
         return {}
 
