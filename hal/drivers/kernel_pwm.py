@@ -21,6 +21,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 import os
+from os import access
 from pathlib import Path
 from time import sleep
 from typing import Literal
@@ -33,6 +34,7 @@ from hal.drivers.protocols import PartFailed
 PERIOD_NS = 1_000_000  # IEC 61851-1 A.2: 1 kHz
 STEP_NS = 20
 LONGEST_WAIT_S = 0.1
+UDEV_S, UDEV_TRIES = 0.01, 200
 
 CLASS = "/sys/class/pwm"
 _BCM = {12: 0, 13: 1, 18: 0, 19: 1}
@@ -147,7 +149,17 @@ def _channel(gpio: int) -> str:
             sysfs.write(f"{chip}/export", number)
         except OSError as refused:
             raise PartFailed(f"pilot: channel {number} of {chip}: {refused.strerror}") from None
+        _wait_for_udev(f"{folder}/enable")
     return folder
+
+
+def _wait_for_udev(file: str) -> None:
+    """A new channel is root's until udev has given it to our group, see deploy/70-evse.rules. Raises PartFailed."""
+    for _ in range(UDEV_TRIES):
+        if access(file, os.W_OK):
+            return
+        sleep(UDEV_S)
+    raise PartFailed(f"pilot: {file} may not be written; is deploy/70-evse.rules installed, and we in its group?")
 
 
 PARTS = {"pilot_out": KernelPwm}

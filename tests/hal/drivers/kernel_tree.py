@@ -35,22 +35,30 @@ class KernelTree:
         self.waited_s: list[float] = []
         self.drives: Callable[[tuple[int, int, bool, bool]], None] = self.history.append
         self.exported_period_ns = 0
+        self.udev_needs = 0  # looks at a new channel before it is ours
         self.longest_step_ns = 0  # a clock that can't give 1 kHz: periods are cut to this many ns
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sysfs, "write", self.write)
         monkeypatch.setattr(kernel_pwm, "CLASS", str(self.root))
         monkeypatch.setattr(kernel_pwm, "sleep", self.waited_s.append)
+        monkeypatch.setattr(kernel_pwm, "access", self.access)
 
     def write(self, path: str, value: object) -> None:
         """What a store function of the kernel does."""
         file = Path(path)
         if not file.exists():
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        if file.name != "export" and not self.access(path, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
         if file.name == "export":
             self._export(int(str(value)))
         else:
             self._apply(file.parent, file.name, str(value))
+
+    def access(self, path: str, mode: int) -> bool:
+        """Whether udev has given us the channel."""
+        return len(self.waited_s) >= self.udev_needs
 
     def state(self, channel: int = 0) -> tuple[int, int, bool, bool]:
         folder = self.chip / f"pwm{channel}"

@@ -141,6 +141,18 @@ def test_a_folder_that_vanishes_is_a_failed_part(kernel: KernelTree) -> None:
     pwm.close()
 
 
+def test_a_new_channel_is_waited_for_until_udev_has_given_it_to_us(kernel: KernelTree) -> None:
+    kernel.udev_needs = 7
+    KernelPwm(PwmConfig(gpio=18))
+    assert kernel.state() == (1_000_000, 1_000_000, True, True)
+
+
+def test_a_channel_that_is_never_ours_is_said(kernel: KernelTree) -> None:
+    kernel.udev_needs = 10_000
+    with pytest.raises(PartFailed, match=r"pwm0/enable may not be written; is deploy/70-evse.rules installed"):
+        KernelPwm(PwmConfig(gpio=18))
+
+
 def test_closing_leaves_plus_12_v_enabled(kernel: KernelTree) -> None:
     pwm = KernelPwm(PwmConfig(gpio=18))
     pwm.drive(266.7)

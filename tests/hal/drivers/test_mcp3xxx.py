@@ -20,7 +20,7 @@ from tests.hal.drivers import pilot_world
 from tests.hal.drivers.pilot_world import EIO, SpiBench, points
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-TICKS = 3_000 if LONG else 60
+TICKS = 1_000 if LONG else 60
 PHASES = (0.0, 11.0, 23.0) if LONG else (11.0,)
 DUTIES = (50.0, 80.0, 100.0, 160.0, 266.66, 533.32, 850.0, 900.0, 960.0)
 CARS = ((Cp.A, None), (Cp.B, 2_740.0), (Cp.C, 882.0))
