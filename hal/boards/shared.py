@@ -78,9 +78,9 @@ def _common(where: str, named: Sequence[int], evses: Sequence[int], driver: obje
 def spots(shared: Shared, evse: int) -> tuple[Spot, ...]:
     """The places that are watched for an outlet."""
     return tuple(
-        Spot(sensor, thermometer.place, thermometer)
-        for sensor, thermometer in enumerate(shared.thermometer)
-        if evse in (thermometer.evses or (evse,))
+        Spot(sensor, t.place, HeatSteps(t.half_c, t.quarter_c, t.stop_c, t.back_c))
+        for sensor, t in enumerate(shared.thermometer)
+        if evse in (t.evses or (evse,))
     )
 
 

@@ -112,18 +112,20 @@ class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True):
 
 
 class IioThermometer:
-    """A `Thermometer`."""
+    """A `Thermometer`. Its converter need not be there yet."""
 
     Config = NtcConfig
 
     def __init__(self, config: NtcConfig) -> None:
-        self._divider, self._table = config, NtcTable(config.points)
-        self._voltage = Voltage(config.device, config.channel)
+        self._config, self._table = config, NtcTable(config.points)
+        self._voltage: Voltage | None = None
 
     def read(self) -> int:
         """Thousandths of a degree Celsius. Raises NoReading."""
         try:
-            ohms = self._divider.ohms(self._voltage.mv())
+            if self._voltage is None:
+                self._voltage = Voltage(self._config.device, self._config.channel)
+            ohms = self._config.ohms(self._voltage.mv())
         except (OSError, PartFailed) as failed:
             raise NoReading(f"the converter gave nothing: {failed}") from None
         mc = None if ohms is None else self._table.mc(ohms)

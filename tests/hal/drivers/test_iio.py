@@ -16,6 +16,7 @@ from hal.drivers.resistors import Divider, NtcTable
 from hal.iec61851 import cable_ma
 from hal.settings import SettingsError, convert
 from hal.sim.socket import PP_OHMS
+from tests.hal.drivers.iio_world import Converter
 
 PP = {"device": "ads1115", "channel": 1, "supply_mv": 5_000, "pull_ohms": 330}
 NTC = {
@@ -30,26 +31,6 @@ NTC = {
 def ntc_ohms(celsius: float, ohms_25: float, beta: float) -> float:
     """As a data sheet computes it."""
     return ohms_25 * exp(beta * (1 / (celsius + 273.15) - 1 / 298.15))
-
-
-class Converter:
-    """An ADS1115 as the kernel shows it; `ohms` hang below a divider."""
-
-    def __init__(self, folder: Path, name: str = "ads1115", address: str = "1-0048", number: int = 0) -> None:
-        self.folder = folder / "devices" / address / f"iio:device{number}"
-        self.folder.mkdir(parents=True)
-        (folder / f"iio:device{number}").symlink_to(self.folder)
-        (self.folder / "name").write_text(f"{name}\n")
-        (self.folder / "in_voltage_scale").write_text("0.187500000\n")
-        for channel in range(4):
-            self.show(channel, 0)
-
-    def show(self, channel: int, mv: float) -> None:
-        (self.folder / f"in_voltage{channel}_raw").write_text(f"{round(mv / 0.1875)}\n")
-
-    def hang(self, channel: int, ohms: float | None, options: dict[str, Any]) -> None:
-        share = 1.0 if ohms is None else ohms / (ohms + options["pull_ohms"])
-        self.show(channel, options["supply_mv"] * share)
 
 
 @pytest.fixture
@@ -188,3 +169,12 @@ def test_a_file_that_says_nothing_is_a_part_that_failed(converter: Converter) ->
     (converter.folder / "in_voltage1_raw").write_text("\n")
     with pytest.raises(PartFailed, match="channel 1 says ''"):
         build("proximity", PP)
+
+
+def test_a_thermometer_whose_converter_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iio, "DEVICES", str(tmp_path))
+    thermometer = build("thermometer", NTC)
+    with pytest.raises(NoReading, match="no converter is called `ads1115`; there is none"):
+        thermometer.read()
+    Converter(tmp_path).hang(2, 10_000, NTC)
+    assert thermometer.read() == pytest.approx(25_000, abs=100)

@@ -1,0 +1,159 @@
+"""The reference boards: strict, wired so that nothing is active by itself, and whole charges over their own pins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hal.boards import check_parts, load
+from hal.contract import Cp
+from hal.drivers.lines import stirs_at_boot
+from hal.make_safe import make_safe
+from hal.sim.circuit import Load
+from tests.hal.reference_pi import ReferencePi
+
+BOARDS = ("pi-reference", "pi-socket", "pi-two")
+A, B, C = Load(), Load(2_740.0), Load(882.0)
+TAKEN = {2, 3, 8, 9, 10, 11}  # I²C and the first SPI bus
+
+
+@pytest.fixture
+def pi(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReferencePi]:
+    pi = ReferencePi(request.param, tmp_path, monkeypatch)
+    yield pi
+    pi.board.close()
+
+
+every = pytest.mark.parametrize("pi", BOARDS, indirect=True)
+cable = pytest.mark.parametrize("pi", ["pi-reference"], indirect=True)
+socket = pytest.mark.parametrize("pi", ["pi-socket"], indirect=True)
+
+
+def pins(table: object) -> Iterator[str]:
+    """Every GPIO that a table names."""
+    if isinstance(table, dict):
+        yield from (f"GPIO{number}" for key, number in table.items() if key == "gpio")
+        yield from itertools.chain.from_iterable(map(pins, table.values()))
+    elif isinstance(table, str) and table.startswith("GPIO"):
+        yield table
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
+    board = load(name)
+    check_parts(board)
+    tables = [getattr(o, role) for o in board.outlet for role in o.__struct_fields__] + [i.contact for i in board.input]
+    used = [pin for table in tables for pin in pins(table)]
+    second_bus = {16, 19, 20, 21} if name == "pi-two" else set()
+    assert len(used) == len(set(used)) and not {f"GPIO{n}" for n in TAKEN | second_bus} & set(used)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_power_pin_is_low_until_we_run(name: str) -> None:
+    for outlet in load(name).outlet:
+        assert outlet.contactor is not None and outlet.enable is not None
+        for pin in (outlet.contactor["coil"], outlet.enable["line"]):
+            assert stirs_at_boot(int(pin.removeprefix("GPIO"))) is None
+
+
+@every
+def test_a_whole_charge(pi: ReferencePi) -> None:
+    for evse, bay in pi.bays.items():
+        pi.cable(220.0)
+        pi.hang(B, evse)
+        pi.allow(16_000, evse=evse)
+        pi.run(700)
+        assert (pi.outlet(evse).cp, pi.outlet(evse).offered_ma, bay.closed) == (Cp.B, 16_000, False)
+        pi.hang(C, evse)
+        pi.until(closed=True, evse=evse)
+        pi.run(300)
+        assert bay.closed and pi.faults(evse) == [] and pi.outlet(evse).interruptions == 0
+    for evse, bay in pi.bays.items():
+        pi.hang(B, evse)
+        pi.run(50)
+        assert not bay.closed  # IEC 61851-1 A.6 seq. 8.1: within 100 ms
+        pi.run(300)
+        assert pi.faults(evse) == []
+
+
+def charging(pi: ReferencePi) -> None:
+    pi.cable(220.0)
+    pi.hang(B)
+    pi.allow(16_000)
+    pi.run(700 if pi.bays[1].lock else 100)
+    pi.hang(C)
+    pi.until(closed=True)
+
+
+@cable
+def test_a_leak_opens_in_hardware_and_is_told(pi: ReferencePi) -> None:
+    charging(pi)
+    pi.bays[1].leaking = True
+    pi.run(50)
+    assert not pi.bays[1].closed and not pi.bank.high("GPIO23") and "RESIDUAL_CURRENT" in pi.faults()
+
+
+@cable
+def test_a_weld_is_told(pi: ReferencePi) -> None:
+    charging(pi)
+    pi.bays[1].welded = True
+    pi.hang(B)
+    pi.run(500)
+    assert "WELDED" in pi.faults() and not pi.bank.high("GPIO23")
+
+
+@cable
+@pytest.mark.parametrize("line", ["GPIO24", "GPIO25", "GPIO16"])
+def test_a_broken_wire_of_each_contact_is_the_unsafe_answer(pi: ReferencePi, line: str) -> None:
+    pull = pi.bank.pull
+    pi.bank.pull = lambda name, high: pull(name, high or name == line)  # type: ignore[method-assign]
+    pi.bank.pull(line, True)
+    charging_would_need = {"GPIO24": "WELDED", "GPIO25": "RESIDUAL_CURRENT", "GPIO16": "EMERGENCY_STOP"}[line]
+    pi.hang(C)
+    pi.allow(16_000)
+    pi.run(800)
+    assert charging_would_need in pi.faults() and not pi.bank.high("GPIO23")
+
+
+@cable
+def test_a_tick_that_hangs_starves_the_gate(pi: ReferencePi) -> None:
+    charging(pi)
+    for _ in range(30):  # time goes on without us
+        pi.clock.tick()
+        pi._step(pi.bays[1])
+    assert pi.bank.high("GPIO23") and not pi.bays[1].closed
+
+
+@socket
+def test_made_safe_everything_is_low_and_the_pilot_at_12_v(pi: ReferencePi) -> None:
+    charging(pi)
+    assert make_safe(pi.board) == []
+    assert not any(pi.bank.high(bay.coil) or pi.bank.high(bay.enable) for bay in pi.bays.values())
+    assert pi.kernel.state(0)[:2] == (1_000_000, 1_000_000)
+
+
+@socket
+def test_the_plug_is_locked_before_the_contactor_closes_and_the_cable_limits(pi: ReferencePi) -> None:
+    pi.cable(1_500.0)
+    pi.hang(B)
+    pi.allow(32_000)
+    pi.run(800)
+    assert pi.bays[1].travel_ms == 200 and pi.outlet().locked is True
+    assert (pi.outlet().cable_ma, pi.outlet().offered_ma) == (13_000, 13_000)
+    pi.hang(C)
+    pi.until(closed=True)
+    pi.hang(A)
+    pi.cable(None)
+    pi.allow(32_000, closes=False, holds_cable=False)
+    pi.run(1_000)
+    assert pi.bays[1].travel_ms == 0 and pi.outlet().locked is False
+
+
+@cable
+def test_its_thermometer_reads(pi: ReferencePi) -> None:
+    (thermometer,) = pi.board.thermometers().values()
+    assert thermometer.read() == pytest.approx(25_000, abs=100)
