@@ -202,7 +202,7 @@ def assemble_bare(board: BoardFile) -> Board:
     if board.kind == "external":
         from hal.boards.external import ExternalBoard
 
-        return ExternalBoard(board, bare=True)
+        return ExternalBoard(board)
     from hal.boards.metal import MetalBoard
 
     return MetalBoard(board, bare=True)

@@ -29,16 +29,16 @@ log = logging.getLogger("hal.boards")
 
 
 class ExternalBoard:
-    """A `Board`. `bare`: a controller that does not confirm that it is off is told to whoever makes safe."""
+    """A `Board`; one that is only made safe is the same."""
 
-    def __init__(self, board: BoardFile, bare: bool = False) -> None:
+    def __init__(self, board: BoardFile) -> None:
         check(board)
         self.name = board.name
         self._file = board
         self._keepers: list[Keeper] = []
-        self.outlets = {outlet.evse: self._outlet(outlet, bare) for outlet in board.outlet}
+        self.outlets = {outlet.evse: self._outlet(outlet) for outlet in board.outlet}
 
-    def _outlet(self, outlet: OutletFile, bare: bool) -> OutletBoard:
+    def _outlet(self, outlet: OutletFile) -> OutletBoard:
         build = part_builder(self._file, outlet, "controller")
         assert build is not None
         where = place(self._file, outlet, "controller")
@@ -47,7 +47,7 @@ class ExternalBoard:
         except Exception as failed:
             raise BoardError(f"{where}: {failed}") from None
         self._keepers.append(keeper)
-        whole: Any = _Whole(keeper, bare)
+        whole: Any = _Whole(keeper)
         parts = Parts(pilot=whole, contactor=whole, enable=whole, lock=None, proximity=None, residual=None)
         timing = self._file.timing
         return OutletBoard(parts, outlet.max_ma, False, outlet.allow_d, False, timing, controller=keeper)
@@ -94,19 +94,17 @@ class ExternalBoard:
 class _Whole:
     """A controller as the parts that make_safe.py reaches for: it has one order, which makes all of them safe."""
 
-    def __init__(self, keeper: Keeper, bare: bool) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._must = bare
 
     def order(self, closed: bool) -> None:
-        """Off, whatever was asked. Raises PartFailed, but not before the controller was ever told to start."""
+        """Off, whatever was asked. Raises PartFailed; of one that has never answered it is only said."""
         try:
             self._keeper.make_safe()
-        except PartFailed as silent:
-            if self._must:
+        except PartFailed as failed:
+            if self._keeper.seen is not None:
                 raise
-            log.warning("! %s", silent)
-        self._must = True
+            log.warning("! %s", failed)
 
     def drop(self) -> None:
         """There is no gate of ours."""

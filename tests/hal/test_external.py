@@ -13,7 +13,7 @@ from hal.bringup import __main__ as bringup
 from hal.contract import Cp, Lease, Limits, MeterReading, Outlet, Voltage
 from hal.controller import Keeper
 from hal.drivers.evse_din import DinConfig, EvseDin
-from hal.drivers.protocols import NoReading, PartFailed, Parts
+from hal.drivers.protocols import NoReading, Parts
 from hal.external import STALE_MS, ExternalLoop
 from hal.faults import Name
 from hal.heat import Warmth
@@ -291,20 +291,26 @@ def test_making_safe_tells_it_0_and_to_open(board: tuple[Din, ExternalBoard]) ->
     assert not din.closed and din.set == 0
 
 
-def test_a_silent_controller_keeps_hal_from_nothing_but_is_said_at_the_end(board: tuple[Din, ExternalBoard]) -> None:
+def test_one_that_never_answered_is_only_said_and_one_that_did_must_confirm(
+    board: tuple[Din, ExternalBoard], caplog: pytest.LogCaptureFixture
+) -> None:
     din, built = board
     din.silent = True
+    assert make_safe(built) == []  # it may get its supply later than we do
+    assert "controller did not confirm that it is off: no answer" in caplog.text
+    din.silent = False
     assert make_safe(built) == []
+    din.silent = True
+    built.outlets[1].controller.want(6_000)  # type: ignore[union-attr]
     (refused,) = make_safe(built)
     assert "controller did not confirm that it is off: no answer" in refused
 
 
-def test_a_bare_board_says_at_once_that_nobody_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    din = Din()
-    din.silent = True
-    monkeypatch.setattr("hal.drivers.evse_din._on_line", lambda config: din)
-    with pytest.raises(PartFailed, match="no answer"):
-        ExternalBoard(load("evse-din"), bare=True).outlets[1].parts.contactor.order(False)
+def test_one_that_stays_on_is_said(board: tuple[Din, ExternalBoard]) -> None:
+    din, built = board
+    din.held = True
+    (refused,) = make_safe(built)
+    assert "controller did not confirm that it is off: it stays on" in refused
 
 
 @pytest.mark.parametrize(
