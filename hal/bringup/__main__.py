@@ -64,7 +64,7 @@ def _run(options: Namespace) -> int:
                 raise SettingsError(f"board {file.name} cannot be made safe: {refused}")
             places = [f"{number} ({one.place})" for number, one in enumerate(file.thermometer, 1)]
             warmth = {places[number]: part for number, part in board.thermometers().items()}
-            devices = Devices(open_meters(chosen, board), board.readers(), warmth)
+            devices = Devices(open_meters(chosen, board), board.readers(), board.signals(), warmth)
             try:
                 return _walk(options, file, board, devices)
             finally:

@@ -1,4 +1,4 @@
-"""Steps of the slow devices and of the machine: energy meter, card reader, thermometers, watchdog."""
+"""Steps of the slow devices and of the machine: energy meter, card reader, light and buzzer, thermometers, watchdog."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hal.bringup.findings import Finding, judged, skipped
 from hal.bringup.person import Person
 from hal.contract import MeterReading
 from hal.drivers.protocols import Meter, NoReading, PartFailed, Reader, Thermometer
+from hal.lamp import Signals
 
 MAINS_MV, MAINS_MHZ = (207_000, 253_000), (49_000, 51_000)
 QUIET_MA = 500
@@ -83,6 +84,32 @@ def reader(bench: Bench, person: Person, part: Reader | None) -> Iterator[Findin
         bench.time.pass_ms(POLL_MS)
     advice = "the card's kind (13.56 MHz or 125 kHz), or how the reader writes (form in the board file)"
     yield judged("a card", "seen within 20 s", f"{len(tag)} characters" if tag else "none", tag is not None, advice)
+
+
+_COLOURS = (("red", (1_000, 0, 0)), ("green", (0, 1_000, 0)), ("blue", (0, 0, 1_000)))
+
+
+def signals(person: Person, parts: Signals | None) -> Iterator[Finding]:
+    """Each colour of the light, and the buzzer."""
+    if parts is not None and (lights := parts.lights) is not None:
+        for colour, permille in _COLOURS:
+            lights.show(*permille)
+            share = "/".join(str(value // 10) for value in permille)
+            seen = person.sees(f"Is the light {colour}?", f"light {share} %")
+            advice = "the order of the colours or the lines of the light in the board file"
+            yield _looked(f"light, {colour}", colour, seen, advice)
+        lights.show(0, 0, 0)
+    if parts is not None and (buzzer := parts.buzzer) is not None:
+        buzzer.sound(True)
+        heard = person.sees("Do you hear the buzzer?", "buzzer on")
+        buzzer.sound(False)
+        yield _looked("buzzer", "heard", heard, "the buzzer's line in the board file, its driver, its supply")
+
+
+def _looked(what: str, expected: str, seen: bool | None, advice: str) -> Finding:
+    if seen is None:
+        return skipped(what, expected, "not looked at")
+    return judged(what, expected, expected if seen else f"not {expected}", seen, advice)
 
 
 def thermometers(parts: Mapping[str, Thermometer]) -> Iterator[Finding]:

@@ -12,21 +12,25 @@ from hal.bringup.bench import Bench, Time
 from hal.bringup.findings import Finding, Section, judged
 from hal.bringup.person import Ended, Person
 from hal.bringup.protocol import line
-from hal.drivers.protocols import Meter, PartFailed, Reader, Thermometer
+from hal.drivers.protocols import Buzzer, Lights, Meter, PartFailed, Reader, Thermometer
+from hal.lamp import Signals
 
 Check = Callable[[Bench, Person], Iterator[Finding]]
 
 
 class Devices(NamedTuple):
-    """The slow devices: meters and readers by outlet, thermometers by a name for people."""
+    """The slow devices: meters, readers, lights and buzzers by outlet, thermometers by a name for people."""
 
     meters: Mapping[int, Meter]
     readers: Mapping[int, Reader]
+    signals: Mapping[int, Signals]
     thermometers: Mapping[str, Thermometer]
 
     def close(self) -> None:
         """Give them all back."""
-        parts: tuple[Meter | Reader | Thermometer, ...] = (
+        signals = [part for pair in self.signals.values() for part in pair if part is not None]
+        parts: tuple[Meter | Reader | Thermometer | Lights | Buzzer, ...] = (
+            *signals,
             *self.meters.values(),
             *self.readers.values(),
             *self.thermometers.values(),
@@ -44,6 +48,9 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
     def reader(bench: Bench, person: Person) -> Iterator[Finding]:
         return slow.reader(bench, person, devices.readers.get(evse))
 
+    def signals(bench: Bench, person: Person) -> Iterator[Finding]:
+        return slow.signals(person, devices.signals.get(evse))
+
     with_hands: list[tuple[str, Check]] = [
         ("levels of a car", pilot.levels),
         ("PWM frequency", pilot.frequency),
@@ -59,6 +66,7 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
         *(with_hands if attended else ()),
         ("energy meter", meter),
         ("card reader", reader),
+        *((("light and buzzer", signals),) if attended else ()),
     ]
 
 

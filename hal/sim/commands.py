@@ -253,6 +253,8 @@ def _state(bay: Bay, words: list[str]) -> Answer:
     if bay.lock is not None:
         parts.append("bolt in" if bay.lock.locked() else "bolt out")
     parts.append("draws " + "/".join(f"{ma / 1_000:.1f}" for ma in flow.current_ma) + " A")
+    if bay.buzzer.on:
+        parts.append("buzzer on")
     parts.append("light " + "/".join(str(permille // 10) for permille in bay.lights.colour) + " % of red/green/blue")
     parts += (f"input {name} on" for name, one in bay.inputs.items() if one.on)
     parts += (f"{place} {t.mc // 1_000} °C" for place, t in bay.thermometers.items())

@@ -44,7 +44,8 @@ class World:
     def walk(self, attended: bool = True, person: Callable[[int], Person] | None = None) -> Walk:
         meters = {evse: self.plant.meter_values(evse) for evse in self.board.outlets}
         warmth = {f"{number}": part for number, part in self.board.thermometers().items()}
-        walk = Walk(self.board, False, Devices(meters, self.board.readers(), warmth), self.clock, attended)
+        devices = Devices(meters, self.board.readers(), self.board.signals(), warmth)
+        walk = Walk(self.board, False, devices, self.clock, attended)
         people = {evse: person(evse) if person else self.builder(evse) for evse in self.board.outlets}
         walk.go(people if attended else dict.fromkeys(people, Nobody(self.out)))
         return walk
@@ -265,6 +266,17 @@ def test_what_is_skipped_is_neither_good_nor_bad() -> None:
     assert {"state B", "gate and contactor", "a card"} <= {f.what for f in findings(walk, Verdict.SKIPPED)}
 
 
+def test_a_light_with_its_lines_exchanged_and_a_mute_buzzer_are_noticed() -> None:
+    world = World("sim")
+    bay = world.plant.bays[1]
+    show = bay.lights.show
+    bay.lights.show = lambda red, green, blue: show(green, red, blue)  # type: ignore[method-assign]
+    bay.buzzer.sound = lambda on: None  # type: ignore[method-assign]
+    failed = {finding.what: finding.advice for finding in findings(world.walk(), Verdict.FAILED)}
+    assert failed.keys() == {"light, red", "light, green", "buzzer"}
+    assert "order of the colours" in failed["light, red"]
+
+
 # --- protocol ---------------------------------------------------------------------------------------------------------
 
 
@@ -286,4 +298,4 @@ def test_a_part_that_breaks_in_the_middle_does_not_end_the_walk() -> None:
     world = World("sim")
     world.breaks("adc-gone")
     titles = [section.title for section in world.walk().sections]
-    assert titles[-4:] == ["energy meter", "card reader", "Thermometers", "The machine"]
+    assert titles[-5:] == ["energy meter", "card reader", "light and buzzer", "Thermometers", "The machine"]
