@@ -141,7 +141,7 @@ def _network(chance: Random, at: int, evse: int) -> list[Act]:
         [Act(at, "lose"), Act(at + lasts, "find")],
         [Act(at, "drop")],
         [Act(at, "half-open")],
-        [Act(at, "slow", (chance.choice((20, 300, 2_000, 8_000)),)), Act(at + lasts, "slow", (0,))],
+        [Act(at, "slow", (chance.choice((20, 300, 2_000, 4_000)),)), Act(at + lasts, "slow", (0,))],
         [Act(at, "doubles", (True,)), Act(at + lasts, "doubles", (False,))],
         [Act(at, "refuses", (chance.choice(("refused", "unreachable")),)), Act(at + lasts, "refuses", ("",))],
         [Act(at, "kick", (chance.randint(2, 10),))],

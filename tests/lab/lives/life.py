@@ -159,7 +159,6 @@ class Life:
         for action, payload in WELL_AGAIN:
             world.csms.call(action, payload)
             world.advance(2)
-        self._eyes.cap_ma = None
         for evse in world.plant.bays:
             world.csms.call("UnlockConnector", {"connectorId": evse})
             world.advance(20)
@@ -210,6 +209,7 @@ class Life:
         world.strikes, world.torn = (lambda moment: False), None
         world.csms.behaves()
         self.moods.clear()
+        self._eyes.cap_ma = None
         self.csms_offset_ms = 0
         world.ntp_offset_ms = None if world.ntp_offset_ms is None else 0
         self.wire.delay_ms, self.wire.doubles = 0, False

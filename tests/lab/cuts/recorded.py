@@ -1,0 +1,147 @@
+"""The day that is recorded: run under strace as a process of its own, `python -m tests.lab.cuts.recorded FOLDER`.
+
+It lives in the virtual world, but all that it keeps goes through the real journal, latch file and slots to the real
+kernel. Marks in a file beside the state say when something was begun and when it was acknowledged; what must then be
+there is printed at the end, one JSON line a mark.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from evsed.installer import ROOTS
+from evsed.slots import Slots
+from hal.latches import LatchFile
+from tests.evsed.pki import Pki, image, program
+from tests.evsed.store.worlds import small_log
+from tests.lab.cuts.state import latches_of, rows_of
+from tests.scenarios import day
+from tests.world import life
+from tests.world.csms import NEW_YEAR_2027
+from tests.world.messages import iso
+from tests.world.wallbox import Wallbox
+
+MARKS = "marks"
+THERE = "https://files.test/fw"
+
+
+class Marks:
+    """One line for each thing that is begun or acknowledged, in the order in which the kernel hears of all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = os.open(folder / MARKS, os.O_WRONLY | os.O_CREAT, 0o600)
+        self.known: list[tuple[str, Any]] = []
+
+    def around(self, what: str, do: Callable[[], object], then: Callable[[], Any]) -> None:
+        """Do it between two marks; `then` tells what must be there from the second on."""
+        os.write(self._file, f"begin {what}\n".encode())
+        do()
+        os.write(self._file, f"done {what}\n".encode())
+        self.known.append((what, then()))
+
+
+def record(folder: Path) -> list[tuple[str, Any]]:
+    """The day; what was acknowledged, in order."""
+    marks, state = Marks(folder), folder / "state"
+    real_write, real_flush = life.DiskJournal._write, LatchFile.flush
+
+    def write(journal: life.DiskJournal, changes: dict[Any, Any]) -> None:
+        if changes:
+            marks.around("journal", lambda: real_write(journal, changes), lambda: rows_of(journal._sql))
+
+    def flush(file: LatchFile) -> None:
+        if file.dirty:
+            marks.around("latches", lambda: real_flush(file), lambda: latches_of(file))
+
+    setattr(life.DiskJournal, "_write", write)  # noqa: B010
+    setattr(LatchFile, "flush", flush)  # noqa: B010
+    with TemporaryDirectory() as elsewhere:
+        live(state, Path(elsewhere))
+    return marks.known
+
+
+def live(state: Path, elsewhere: Path) -> None:
+    """Charges, profiles, a list, a reservation, configuration, availability, a latched fault, restarts, firmware."""
+    pki = Pki(elsewhere)
+    world = Wallbox(state, presets=day.PRESETS, leaps=True)
+    (state / ROOTS).mkdir()
+    (state / ROOTS / "maker.pem").write_text(pki.root.pem)
+    world.advance(5)
+    for asked in settings(world):
+        world.csms.call(*asked)
+        world.advance(1)
+    day.charge(world, 25)
+    world.power_cut(5)
+    world.lose_line()
+    day.begin(world)
+    world.kill_evsed(restart_s=0.5)
+    world.advance(15)
+    world.find_line()
+    world.advance(10)
+    day.end(world)
+    world.fault("residual")
+    world.advance(2)
+    world.clear("residual")
+    world.advance(2)
+    assert world.tick is not None
+    world.tick.acknowledge(1)
+    world.advance(5)
+    for version in ("1.0.0", "0.0.1"):
+        world.depot.files[THERE] = image(pki.signer(), program(version))
+        world.csms.call("UpdateFirmware", {"location": THERE, "retrieveDate": iso(NEW_YEAR_2027 + world.ms)})
+        world.advance(60)
+    world.advance(700)
+    day.charge(world, 10)
+    day.rest(world)
+    world.close()
+
+
+def settings(world: Wallbox) -> list[tuple[str, dict[str, Any]]]:
+    """What a central system sets of a morning."""
+    tags = [{"idTag": f"CARD{n}", "idTagInfo": {"status": "Accepted"}} for n in range(8)]
+    schedule = {
+        "startSchedule": iso(NEW_YEAR_2027),
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 12.0}],
+    }
+    profile = {
+        "chargingProfileId": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": schedule,
+    }
+    expiry = {"expiryDate": iso(NEW_YEAR_2027 + world.ms + 3_600_000)}
+    return [
+        ("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "15"}),
+        ("SendLocalList", {"listVersion": 1, "updateType": "Full", "localAuthorizationList": tags}),
+        ("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile}),
+        ("ReserveNow", {"connectorId": 1, "idTag": "0B0B0B0B", "reservationId": 1, **expiry}),
+        ("CancelReservation", {"reservationId": 1}),
+        ("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"}),
+        ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}),
+        ("SendLocalList", {"listVersion": 2, "updateType": "Differential", "localAuthorizationList": tags[:1]}),
+    ]
+
+
+def main() -> int:
+    """Live the day in that folder and say what was acknowledged."""
+    logging.disable(logging.CRITICAL)
+    folder = Path(sys.argv[1])
+    small_log(setattr)
+    known = record(folder)
+    current = Slots(folder / "state").current()
+    assert current is not None, "the new program did not come to run"
+    print(json.dumps({"known": known, "program": current.name}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What a state folder holds, in a form that can be compared."""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import sha256
+from pathlib import Path
+
+from hal.latches import LatchFile
+
+TABLES = ("record", "ended", "security")
+
+
+def rows_of(sql: sqlite3.Connection) -> str:
+    """A digest of all that a journal keeps."""
+    rows = [sql.execute(f"SELECT kind, key, checksum FROM {table} ORDER BY kind, key").fetchall() for table in TABLES]
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+def latches_of(file: LatchFile) -> str:
+    """What hal remembers."""
+    return repr({evse: tuple(map(str, names)) for evse, names in sorted(file._kept.items())})
+
+
+def tree_of(folder: Path) -> str:
+    """A digest of all files of a program."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    told = [(str(path.relative_to(folder)), path.read_bytes()) for path in files]
+    return sha256(repr(told).encode()).hexdigest()
