@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from evsed.core import events, sensed
-from evsed.core.effects import Demand
+from evsed.core.effects import Demand, Shine
 from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
-from hal.contract import LEASE_MS, PLUGGED, Cp, Lease, Outlet, Owner, Snapshot
+from hal.contract import LEASE_MS, PLUGGED, Cp, Display, Lease, Outlet, Owner, Show, Snapshot
 
 WANTS = {Cp.C, Cp.D}
 KNOWN = {Owner.LEASE, Owner.INSTALLER, Owner.CABLE}
@@ -50,9 +50,18 @@ class HalView:
             self._deliver(events.HalDown())
 
 
-def lease(demand: Demand, now_ms: int) -> Lease:
-    """The permission that a demand is, from now on."""
-    return Lease(demand.evse, demand.max_ma, demand.closes, demand.holds_cable, now_ms + LEASE_MS, demand.phases)
+def lease(demand: Demand, now_ms: int, shine: Shine | None = None) -> Lease:
+    """The permission that a demand is, from now on, with what is to be shown."""
+    until_ms = now_ms + LEASE_MS
+    return Lease(
+        demand.evse, demand.max_ma, demand.closes, demand.holds_cable, until_ms, demand.phases, _display(shine)
+    )
+
+
+def _display(shine: Shine | None) -> Display:
+    if shine is None:
+        return Display()
+    return Display(Show(shine.shows), Show(shine.signal), shine.number, shine.blinks, shine.permille)
 
 
 def tick_figures(told: Snapshot) -> TickStatus:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from evsed.core.effects import Demand
+from evsed.core.effects import Demand, Shine
 from evsed.core.events import Event
 from evsed.edges import HalView, lease
 from hal.contract import (
@@ -144,6 +144,7 @@ class HalLink:
         self._decides, self._note = decides, note
         self._socket: socket.socket | None = None
         self._demands: dict[int, Demand] = {}
+        self._shines: dict[int, Shine] = {}
         self._renews = True
         self._garbled_ms: int | None = None
         self.garbled = 0
@@ -166,6 +167,12 @@ class HalLink:
         """What hal is to be allowed from now on."""
         self._demands[demand.evse] = demand
         self._send_lease(demand)
+
+    def shine(self, shine: Shine) -> None:
+        """What is to be shown from now on; it goes with the lease, and at once where there is one."""
+        self._shines[shine.evse] = shine
+        if (demand := self._demands.get(shine.evse)) is not None and self._renews:
+            self._send_lease(demand)
 
     def clear_faults(self, evse: int) -> None:
         """A person acknowledges the faults of an outlet."""
@@ -240,7 +247,7 @@ class HalLink:
             self._socket = None
 
     def _send_lease(self, demand: Demand) -> None:
-        self._send(lease(demand, self._clock_ms()))
+        self._send(lease(demand, self._clock_ms(), self._shines.get(demand.evse)))
 
     def _send(self, request: Request) -> None:
         if self._socket is not None:

@@ -30,6 +30,7 @@ from evsed.core.effects import (
     Reply,
     Restart,
     Send,
+    Shine,
 )
 from evsed.core.errands import Errand
 from evsed.core.events import Event, FromCentral, Ref, ResetKind, StoreBroken, StoreMended, Undelivered
@@ -59,6 +60,9 @@ class Hands(Protocol):
 
     def demand(self, effect: Demand) -> None:
         """Tell hal."""
+
+    def shine(self, effect: Shine) -> None:
+        """Tell hal what to show."""
 
     def send(self, effect: Send) -> None:
         """Send a report."""
@@ -100,6 +104,7 @@ class Performer:
         # Each takes exactly the effect that it is entered under.
         self._doers: dict[type, Callable[[Any], None]] = {
             Demand: hands.demand,
+            Shine: hands.shine,
             Send: self._send,
             Reply: hands.reply,
             AdoptTime: hands.adopt,

@@ -17,7 +17,7 @@ from evsed.clerk import Clerk
 from evsed.clock import SystemClock
 from evsed.core.catalogue import ALL
 from evsed.core.central_systems import ConnectTo, Target
-from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply, Send
+from evsed.core.effects import AdoptTime, Answered, Demand, LinkSettings, Reply, Send, Shine
 from evsed.core.errands import Errand
 from evsed.core.events import DeadlineReached, Event, LocalRequest, Ref, Request, ResetKind
 from evsed.core.overview import Surroundings, overview
@@ -199,6 +199,10 @@ class Supervisor:
     def demand(self, effect: Demand) -> None:
         """As a lease."""
         self.hal.demand(effect)
+
+    def shine(self, effect: Shine) -> None:
+        """Beside the next lease."""
+        self.hal.shine(effect)
 
     def send(self, effect: Send) -> None:
         """Over the link."""

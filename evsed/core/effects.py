@@ -53,6 +53,17 @@ class Demand(Struct, frozen=True):
     phases: Literal[1, 3] | None = None
 
 
+class Shine(Struct, frozen=True):
+    """What hal shall add to the light of an outlet: a word of its contract, and a signal, shown once a number."""
+
+    evse: int
+    shows: str
+    signal: str
+    number: int
+    blinks: int
+    permille: int
+
+
 class Send(Struct, frozen=True):
     """Send this report now; no other call is open. `item` is its identity, the same at each attempt."""
 
@@ -117,6 +128,6 @@ class Log(Struct, frozen=True):
     line: str
 
 
-Effect = Persist | Demand | Send | Reply | AdoptTime | Restart | LinkSettings | ConnectTo | Log | Errand
+Effect = Persist | Demand | Shine | Send | Reply | AdoptTime | Restart | LinkSettings | ConnectTo | Log | Errand
 Dependent = Demand | Send | Reply | ConnectTo | Work
 """What is not done after a `Persist` that the disk refused."""

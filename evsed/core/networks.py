@@ -71,6 +71,11 @@ class Networks:
         self._hang_up_ms: int | None = None
 
     @property
+    def configured(self) -> bool:
+        """Whether there is anybody to dial."""
+        return bool(self._systems)
+
+    @property
     def profile(self) -> int:
         """The security profile in use; 0 where nothing is dialled."""
         return self._agreed[self.current].profile if self._systems else 0

@@ -32,6 +32,7 @@ from evsed.core.events import (
     TokenAnswer,
     VendorMessageWanted,
 )
+from evsed.core.lights import Lights
 from evsed.core.local_list import LocalList
 from evsed.core.metering import Aligned
 from evsed.core.networks import Networks, prove
@@ -76,13 +77,13 @@ class Station:
     ) -> None:
         variables = Variables(catalogue.ALL, presets or {}, {one.key: one.value for one in recovered.settings})
         self.box: Box = _box(recovered, variables, rules, access, installer_ma, new_id)
-        self.networks = Networks(systems, recovered.agreed, recovered.last_good)
+        self.networks: Networks = Networks(systems, recovered.agreed, recovered.last_good)
         self.certificates = Certificates(held or Held())
         self.networks.has(self.certificates.held)
         variables.write(SECURITY_PROFILE, str(self.networks.profile))
         self.outlets: dict[int, Outlet] = {}
         self.registration, self.resetting = Registration(), Resetting()
-        self.smart_charging = smart_charging.SmartCharging()
+        self.smart_charging, self.lights = smart_charging.SmartCharging(), Lights()
         self.upkeep = Upkeep(recovered)
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up, self.status_unsure = False, False
@@ -116,6 +117,7 @@ class Station:
         self.smart_charging.settle(self, turn)
         for outlet in self.outlets.values():
             outlet.offer(turn)
+        self.lights.settle(self, turn)
         self._aligned_values(turn)
         self.upkeep.settle(self, turn)
         self.resetting.settle(self, turn)

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from evsed.core import events as ev
-from evsed.core.effects import Demand
+from evsed.core.effects import Demand, Shine
+from evsed.core.lights import ROWS
 from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.sensed import ButtonPressed, PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
-from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Lease, Outlet, Owner, Temperature
+from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Display, Lease, Outlet, Owner, Show, Temperature
 from tests.evsed.snapshots import CARD, HOT, IDLE, READING, outlet, snapshot
 
 CHARGING = outlet(
@@ -40,6 +41,10 @@ class View:
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.told if isinstance(event, kind)]
+
+
+def test_every_word_of_the_core_is_one_of_hal() -> None:
+    assert {row.word for row in ROWS} | {"accepted", "refused"} == {str(show) for show in Show}
 
 
 # --- one outlet ----------------------------------------------------------------------------------------------
@@ -175,6 +180,9 @@ def test_silence_is_told_once_and_then_all_is_told_again() -> None:
 
 
 def test_a_demand_is_a_lease_for_its_time_and_no_longer() -> None:
+    shine = Shine(2, "offline", "refused", 4, 5, 300)
+    shown = Display(Show.OFFLINE, Show.REFUSED, 4, 5, 300)
+    assert lease(Demand(2, 0, False, False), 0, shine).display == shown
     assert lease(Demand(2, 16_000, True, False, 1), 0) == Lease(2, 16_000, True, False, LEASE_MS, 1)
     assert lease(Demand(2, 16_000, True, False), 5_000) == Lease(2, 16_000, True, False, 5_000 + LEASE_MS)
 

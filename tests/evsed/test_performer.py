@@ -109,7 +109,7 @@ class Life:
     def demand(self, effect: Demand) -> None:
         self.done.append(effect)
 
-    send = reply = adopt = settings = connect = demand  # type: ignore[assignment]
+    shine = send = reply = adopt = settings = connect = demand  # type: ignore[assignment]
 
     def refuse(self, ref: str, text: str) -> None:
         self.done.append(("refused", ref, text))

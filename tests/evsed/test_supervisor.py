@@ -16,7 +16,7 @@ from evsed.clock import Sources, SystemClock
 from evsed.core import catalogue
 from evsed.core import events as ev
 from evsed.core.box import Access
-from evsed.core.effects import AdoptTime, Demand, LinkSettings, Reply, Send, VariablesReply
+from evsed.core.effects import AdoptTime, Demand, LinkSettings, Reply, Send, Shine, VariablesReply
 from evsed.core.station import Station
 from evsed.core.status import LinkStatus, OutletFigures
 from evsed.core.words import Registration, Stamp, Token, Verdict
@@ -70,9 +70,13 @@ class Hal:
         self.since_ms = 1_000
         self.garbled = 3
         self.told: list[object] = []
+        self.shines: list[Shine] = []
 
     def demand(self, demand: Demand) -> None:
         self.told.append(demand)
+
+    def shine(self, shine: Shine) -> None:
+        self.shines.append(shine)
 
     def clear_faults(self, evse: int) -> None:
         self.told.append(evse)

@@ -15,7 +15,7 @@ import msgspec
 from evsed.clock import SystemClock
 from evsed.core.box import Access
 from evsed.core.central_systems import ConnectTo, DialFailed
-from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send
+from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send, Shine
 from evsed.core.errands import Errand, ProgramStarted
 from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
 from evsed.core.station import Station
@@ -138,6 +138,7 @@ class Evsed:
         self.inbox: deque[Event] = deque()
         self.view = HalView(self.inbox.append)
         self.demands: dict[int, Demand] = {}
+        self.shines: dict[int, Shine] = {}
         self.renew_ms = 0
         self.connected = False
         self.redial_ms = world.mono_ms
@@ -207,6 +208,11 @@ class Evsed:
     def demand(self, effect: Demand) -> None:
         self.demands[effect.evse] = effect
         self.world.grant(effect)
+
+    def shine(self, effect: Shine) -> None:
+        self.shines[effect.evse] = effect
+        if effect.evse in self.demands:
+            self.world.grant(self.demands[effect.evse])
 
     def send(self, effect: Send) -> None:
         self._out(self.exchange.send(effect, self.world.mono_ms))

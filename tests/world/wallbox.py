@@ -451,7 +451,8 @@ class Wallbox:
     def grant(self, demand: Demand) -> None:
         """A lease from evsed to hal."""
         if self.tick is not None:
-            self.tick.grant(lease(demand, self.mono_ms), self.mono_ms)
+            shine = None if self.evsed is None else self.evsed.shines.get(demand.evse)
+            self.tick.grant(lease(demand, self.mono_ms, shine), self.mono_ms)
             self._stir()
 
     def _publish(self, snapshot: Snapshot) -> None:
