@@ -29,6 +29,7 @@ class Name(StrEnum):
     FAIL_TO_CLOSE = "FAIL_TO_CLOSE"
     RESIDUAL_CURRENT = "RESIDUAL_CURRENT"
     PHASES_FAILED = "PHASES_FAILED"
+    RESIDUAL_TEST_FAILED = "RESIDUAL_TEST_FAILED"
     LOCK_FAILED = "LOCK_FAILED"
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
@@ -86,6 +87,9 @@ CATALOGUE = {
     Name.RESIDUAL_CURRENT: Kind(True, Clears.ACKNOWLEDGED, "GroundFailure", "residual current detected"),
     Name.PHASES_FAILED: Kind(
         True, Clears.UNPLUGGED, "PowerSwitchFailure", "the choice of phases does not follow its order"
+    ),
+    Name.RESIDUAL_TEST_FAILED: Kind(
+        True, Clears.ACKNOWLEDGED, "InternalError", "the residual current device failed its test"
     ),
     Name.LOCK_FAILED: Kind(True, Clears.BY_ITSELF, "ConnectorLockFailure", "the plug lock does not follow its order"),
     Name.PROXIMITY_INVALID: Kind(

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     DIODE_NOT_SEEN = "DIODE_NOT_SEEN"
     LOCK_NOT_CONFIRMED = "LOCK_NOT_CONFIRMED"
     C_UNCONFIRMED = "C_UNCONFIRMED"
+    SELF_TEST = "SELF_TEST"
     RELAY_REST = "RELAY_REST"
 
 
@@ -71,6 +72,7 @@ class View(NamedTuple):
     rest_until_ms: int  # when the contactor may close again
     fault: bool  # a present or latched fault that opens
     phases_move: bool  # what chooses the phases must not be moved under load
+    trying: bool  # the residual-current device is being tested
 
 
 _NEVER = {Cp.A: Reason.PILOT_A, Cp.E: Reason.PILOT_E, Cp.F: Reason.PILOT_F}
@@ -104,6 +106,8 @@ def reason_to_open(v: View) -> Reason | None:
         return Reason.LOCK_NOT_CONFIRMED
     if v.c_ms is None or v.now_ms - v.c_ms < CONFIRM_MS:
         return Reason.C_UNCONFIRMED
+    if v.trying:
+        return Reason.SELF_TEST
     if not v.ordered and v.now_ms < v.rest_until_ms:
         return Reason.RELAY_REST
     return None

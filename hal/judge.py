@@ -56,10 +56,14 @@ class Judge:
         for name in PILOT_FAULTS:
             self.book.set(name, name is meant, now_ms, broken if name is Name.PILOT_DRIVER else "")
 
-    def parts(self, inputs: Inputs, ordered: bool, lock_ordered: bool | None, now_ms: int) -> None:
-        """What the parts say against their orders."""
+    def trial(self, failure: str, now_ms: int) -> None:
+        """The test of the residual-current device has ended so; "" = not now, or well."""
+        self.book.set(Name.RESIDUAL_TEST_FAILED, bool(failure), now_ms, failure)
+
+    def parts(self, inputs: Inputs, ordered: bool, lock_ordered: bool | None, trying: bool, now_ms: int) -> None:
+        """What the parts say against their orders; `trying` = the residual-current device is being tested."""
         book = self.book
-        book.set(Name.RESIDUAL_CURRENT, inputs.tripped, now_ms)
+        book.set(Name.RESIDUAL_CURRENT, inputs.tripped and not trying, now_ms)
         book.set(Name.PART_FAILED, bool(inputs.broken), now_ms, inputs.broken)
         book.set(Name.READER_SILENT, bool(inputs.mute), now_ms, inputs.mute)
         book.set(Name.MEMORY_FAILED, bool(inputs.memory_failed), now_ms, inputs.memory_failed)

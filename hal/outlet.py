@@ -21,6 +21,7 @@ from hal.faults import FaultBook, Name
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
 from hal.iec61851 import (
     FAR_MS,
+    PLAIN,
     X1,
     F,
     Level,
@@ -36,6 +37,7 @@ from hal.judge import Judge
 from hal.lease import Permit
 from hal.phase_relay import PhaseRelay
 from hal.senses import FaultMemory, Inputs, Readings, Senses
+from hal.trial import Trial
 
 log = logging.getLogger("hal.outlet")
 
@@ -67,6 +69,7 @@ class OutletLoop:
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
         self._phases = PhaseRelay(evse, board.parts.phases if limits.switch_phases else None)
+        self._trial = Trial(getattr(board.parts.residual, "test", None), board.timing, now_ms)
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
         self._inputs = self._senses.inputs(self.permit, acknowledged=False, broken="")
         self._reason: Reason | None = None
@@ -120,6 +123,7 @@ class OutletLoop:
         before, orders = self._pilot, self._orders()
         self._write_broken = ""
         self._choose_phases(level, inputs, now_ms)
+        self._try_residual(level, inputs, now_ms)
         self._find_faults(level, inputs, now_ms)
         self._pilot = step(before, level, self._wish(inputs, now_ms), now_ms, self._rules)
         self._trace(before)
@@ -140,9 +144,11 @@ class OutletLoop:
         if inputs.acknowledged:
             self._acknowledged = False
             book.acknowledged(now_ms)
+            self._trial.ask(now_ms)
         judge.pilot(level, self._senses.pilot_broken, now_ms)
         self._senses.pilot_broken = ""
-        judge.parts(inputs, self.ordered, self._bolt.ordered, now_ms)
+        judge.trial(self._trial.failure, now_ms)
+        judge.parts(inputs, self.ordered, self._bolt.ordered, self._trial.running, now_ms)
         judge.plug(level, inputs, now_ms)
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.warmth(inputs, now_ms)
@@ -154,6 +160,15 @@ class OutletLoop:
         if book.stored != self._stored:
             self._stored = book.stored
             self._memory.keep(self.evse, self._stored)
+
+    def _try_residual(self, level: Level, inputs: Inputs, now_ms: int) -> None:
+        """Let the residual-current device be tried where its time has come."""
+        at_a, contactor_open = level is PLAIN[Cp.A], not self.ordered and not inputs.closed
+        try:
+            if shown := self._trial.run(at_a, contactor_open, inputs.tripped, now_ms):
+                log.info("= outlet %d residual current device tested: %s", self.evse, shown)
+        except PartFailed as broken:
+            self._write_broken = str(broken)
 
     def _wish(self, inputs: Inputs, now_ms: int) -> Wish:
         """The least of all limits."""
@@ -183,6 +198,7 @@ class OutletLoop:
             self._rest_until_ms,
             self._judge.book.opening,
             self._phases.bars,
+            self._trial.running,
         )
 
     def _next_deadline(self, inputs: Inputs, now_ms: int) -> int:
@@ -195,6 +211,7 @@ class OutletLoop:
             *self._judge.deadlines(now_ms),
             *self._bolt.deadlines(now_ms),
             *self._senses.deadlines(),
+            *self._trial.deadlines(now_ms),
         ]
         if not self.ordered:
             moments.append(self._rest_until_ms)

@@ -18,6 +18,8 @@ FAULTS = {
     "contact needs a repair",
     "RESIDUAL_CURRENT": "unplug the car and have car and cable checked, then run 'evsectl clear-faults --evse {evse}'",
     "PHASES_FAILED": "unplug the car and try again; if it comes back, the relay that chooses the phases needs a repair",
+    "RESIDUAL_TEST_FAILED": "have the residual current device and its wiring checked, then run "
+    "'evsectl clear-faults --evse {evse}', which tries it again",
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
@@ -68,6 +70,7 @@ REASONS = {
     "D_NOT_ALLOWED": "The car asks for ventilation, which this box must not promise; it can't charge here.",
     "DIODE_NOT_SEEN": "The diode of the car's pilot circuit is not seen yet; if that lasts, check the cable.",
     "LOCK_NOT_CONFIRMED": "The plug is being locked; if that lasts, push it in fully.",
+    "SELF_TEST": "The residual current device is being tested; wait some seconds.",
     "RELAY_REST": "The contactor rests before it may close again; wait some seconds.",
 }
 

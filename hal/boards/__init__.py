@@ -42,12 +42,15 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the parts of a board take, and how long they must rest.
 
     `gate_ms` is the shortest time without heartbeats after which the gate before the coil may drop.
+    `residual_…` is how soon a residual-current device trips after its test has begun, and lets go after it has ended.
     """
 
     close_spacing_ms: Annotated[int, msgspec.Meta(ge=1_000, le=600_000)] = 10_000
     feedback_ms: Annotated[int, msgspec.Meta(ge=50, le=1_000)] = 250
     gate_ms: Annotated[int, msgspec.Meta(ge=100, le=500)] = 500
     lock_ms: Annotated[int, msgspec.Meta(ge=500, le=10_000)] = 4_000
+    residual_trip_ms: Annotated[int, msgspec.Meta(ge=50, le=10_000)] = 1_000
+    residual_clear_ms: Annotated[int, msgspec.Meta(ge=50, le=10_000)] = 3_000
     meter_silent_ms: Annotated[int, msgspec.Meta(ge=2_000, le=600_000)] = 10_000
 
 

@@ -6,7 +6,7 @@ Figures: the gate must drop within 500 ms without heartbeats, the mirror contact
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hal.bringup.bench import Bench
 from hal.bringup.findings import Finding, Verdict, judged, skipped
@@ -35,6 +35,8 @@ def residual(bench: Bench, person: Person) -> Iterator[Finding]:
     part = bench.parts.residual
     if part is None:
         return
+    if (drive := getattr(part, "test", None)) is not None:
+        yield _tried(bench, drive)
     what, expected = "residual-current device, tried", "tripped is seen, and let go after its reset"
     if not person.do("Press the test button of the residual-current device.", ("fault", "residual")):
         yield skipped(what, expected, "not tried")
@@ -45,6 +47,31 @@ def residual(bench: Bench, person: Person) -> Iterator[Finding]:
     gone = not part.tripped()
     measured = f"{'seen' if seen else 'not seen'}, {'let go' if gone else 'still there'}"
     yield judged(what, expected, measured, seen and gone, "the fault line from the device to its input")
+
+
+def _tried(bench: Bench, drive: Callable[[bool], None]) -> Finding:
+    """Its test input must trip it, and let it go."""
+    timing, part = bench.outlet.timing, bench.parts.residual
+    assert part is not None
+    drive(True)
+    tripped_ms = _until(bench, timing.residual_trip_ms, part.tripped)
+    drive(False)
+    gone_ms = _until(bench, timing.residual_clear_ms, lambda: not part.tripped())
+    trips = "does not trip" if tripped_ms is None else f"trips after {tripped_ms} ms"
+    lets_go = "does not let go" if gone_ms is None else f"lets go after {gone_ms} ms"
+    expected = f"trips within {timing.residual_trip_ms} ms, lets go within {timing.residual_clear_ms} ms"
+    well = tripped_ms is not None and gone_ms is not None
+    why = "the device, the line to its test input, and residual_trip_ms and residual_clear_ms of the board file"
+    return judged("residual-current device, its test input", expected, f"{trips}, {lets_go}", well, why)
+
+
+def _until(bench: Bench, most_ms: int, is_so: Callable[[], bool]) -> int | None:
+    """How long it took in steps of a tick; None = too long."""
+    for waited_ms in range(0, most_ms, 10):
+        if is_so():
+            return waited_ms
+        bench.time.pass_ms(10)
+    return None
 
 
 def contactor(bench: Bench, person: Person) -> Iterator[Finding]:

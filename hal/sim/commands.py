@@ -19,7 +19,7 @@ from hal.sim.circuit import Load
 from hal.sim.grid import GridFault
 from hal.sim.meter import MeterFault
 from hal.sim.pilot import PilotFault
-from hal.sim.power import ContactorFault
+from hal.sim.power import ContactorFault, ResidualFault
 from hal.sim.socket import PP_OHMS, PpFault
 
 LONGEST_TAG = 20  # OCPP 1.6 §7.28
@@ -205,6 +205,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
         "reader-gone": bay.reader.vanish,
     }
     table |= {fault: partial(bay.pilot.fault, fault) for fault in PilotFault}
+    table |= {fault: partial(bay.residual.fault, fault) for fault in ResidualFault}
     table |= {fault: partial(bay.contactor.fault, fault) for fault in ContactorFault}
     table |= {fault: partial(bay.grid_fault, fault) for fault in GridFault}
     table |= {f"meter-{fault}": partial(bay.meter.fault, fault) for fault in MeterFault}
@@ -265,10 +266,10 @@ def _state(bay: Bay, words: list[str]) -> Answer:
 
 def _broken(bay: Bay) -> Iterable[str]:
     """The faults that are there."""
-    yield from sorted(bay.pilot.faults | bay.contactor.faults | bay.grid_faults)
+    yield from sorted(bay.pilot.faults | bay.contactor.faults | bay.residual.faults | bay.grid_faults)
     yield from (f"meter-{fault}" for fault in sorted(bay.meter.faults))
     yield from sorted(bay.proximity.faults) if bay.proximity is not None else ()
-    switches = {"residual": bay.residual.tripped(), "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
+    switches = {"residual": bay.residual.leaks, "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
     switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
     switches |= {f"input-{name}-gone": one.gone for name, one in bay.inputs.items()}
     switches["phases-stuck"] = bay.phases.stuck

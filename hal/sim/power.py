@@ -17,6 +17,9 @@ GATE_MS = 500
 CLOSE_MS = 20
 OPEN_MS = 15
 SLOW_MS = 400
+TRIP_MS = 120
+CLEAR_MS = 80
+SLOW_TRIP_MS = 2_000
 
 
 class SimGate:
@@ -68,17 +71,58 @@ class SimGate:
             self.drop()
 
 
+class ResidualFault(StrEnum):
+    """How a residual-current device fails its test."""
+
+    DEAF = "rcd-deaf"
+    SLOW = "rcd-slow"
+    STUCK = "rcd-stuck"
+
+
 class SimResidual:
-    """A `ResidualCurrent` that trips on request and stays so until it is reset."""
+    """A `ResidualCurrent` that trips on request and stays so until it is reset; a `ResidualTest` that lets go."""
 
     def __init__(self, agenda: Agenda, changed: Callable[[], None]) -> None:
         self._agenda = agenda
         self._changed = changed
-        self._tripped = False
+        self._key = (self, "test")
+        self._tripped = self._called = self._tested = False
+        self.faults: set[ResidualFault] = set()
+
+    @property
+    def leaks(self) -> bool:
+        """Whether it has tripped by a current to earth."""
+        return self._tripped
 
     def tripped(self) -> bool:
         """Its fault output."""
-        return self._tripped
+        return self._tripped or self._tested
+
+    def test(self, active: bool) -> None:
+        """Its test input."""
+        if active != self._called:
+            with self._agenda.lock:
+                self._called = active
+                self._follow()
+
+    def fault(self, name: ResidualFault, on: bool) -> None:
+        """Break or repair."""
+        with self._agenda.lock:
+            (self.faults.add if on else self.faults.discard)(name)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Let the output follow the test input after its time."""
+        broken = ResidualFault.DEAF if self._called else ResidualFault.STUCK
+        if self._called is self._tested or broken in self.faults:
+            self._agenda.drop(self._key)
+            return
+        slow = SLOW_TRIP_MS if self._called and ResidualFault.SLOW in self.faults else 0
+        self._agenda.after(((TRIP_MS if self._called else CLEAR_MS) + slow) * MS, self._key, self._arrive)
+
+    def _arrive(self) -> None:
+        self._tested = self._called
+        self._changed()
 
     def trip(self, on: bool = True) -> None:
         """Let current leak to earth, or reset the device."""

@@ -109,7 +109,7 @@ def test_only_what_needs_a_person_outlives_the_process() -> None:
     for name in Name:
         book.set(name, True, 0)
     hardware = {Name.WELDED, Name.CURRENT_WHILE_OPEN, Name.RESIDUAL_CURRENT, Name.EMERGENCY_STOP}
-    assert set(book.stored) == {*hardware, Name.MEMORY_DAMAGED}
+    assert set(book.stored) == {*hardware, Name.RESIDUAL_TEST_FAILED, Name.MEMORY_DAMAGED}
     again = FaultBook(book.stored, 5_000)
     assert again.opening and names(again) == list(book.stored)
     again.acknowledged(6_000)

@@ -40,6 +40,7 @@ CHARGING = View(
     rest_until_ms=NOW + 5_000,
     fault=False,
     phases_move=False,
+    trying=False,
 )
 CLOSING = CHARGING._replace(closed=False, ordered=False, rest_until_ms=NOW)
 OVER = Lease(1, 16_000, True, True, until_ms=NOW)
@@ -66,6 +67,7 @@ DENIED = {
     "DIODE_NOT_SEEN": CHARGING._replace(diode_seen=False),
     "LOCK_NOT_CONFIRMED": CHARGING._replace(locked=False),
     "C_UNCONFIRMED": CHARGING._replace(c_ms=NOW - 499),
+    "SELF_TEST": CHARGING._replace(trying=True),
     "RELAY_REST": CLOSING._replace(rest_until_ms=NOW + 1),
 }
 MORE_DENIED = [
@@ -178,6 +180,7 @@ VIEWS = st.builds(
     fell=st.booleans(),
     rest_until_ms=NEAR,
     fault=st.booleans(),
+    trying=st.booleans(),
 )
 
 
@@ -185,7 +188,7 @@ VIEWS = st.builds(
 def test_whatever_is_seen_a_fresh_closing_needs_everything(v: View) -> None:
     if reason_to_open(v) is not None or v.ordered:
         return
-    assert v.level.trouble is None and not v.fault and v.diode_seen and v.pwm and v.limit_ma >= 6_000
+    assert v.level.trouble is None and not v.fault and not v.trying and v.diode_seen and v.pwm and v.limit_ma >= 6_000
     assert v.level.cp is Cp.C or (v.level.cp is Cp.D and v.allow_d)
     assert v.lease is LEASE and v.locked is not False
     assert v.c_ms is not None and NOW - v.c_ms >= 500 and v.rest_until_ms <= NOW

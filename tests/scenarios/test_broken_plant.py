@@ -416,3 +416,18 @@ def test_a_weld_behind_a_feedback_that_broke_open(box: Wallbox) -> None:
     box.power_cut()
     box.advance(30)
     assert box.held() and box.statuses()[-1] == "Faulted"
+
+
+@pytest.mark.parametrize("name", ["rcd-deaf", "rcd-slow", "rcd-stuck"])
+def test_a_residual_current_device_that_fails_its_test_after_a_charge(box: Wallbox, name: str) -> None:
+    box.advance(5)
+    box.fault(name)
+    box.charge(10)
+    box.finish()
+    box.until(lambda: box.statuses()[-1] == "Faulted", within=10)
+    told = [(m.errorCode, m.vendorErrorCode) for m in box.csms.all("StatusNotification") if m.status == "Faulted"]
+    assert told[0] == ("InternalError", "RESIDUAL_TEST_FAILED")
+    box.plug_in()
+    box.swipe()
+    box.advance(20)
+    assert not box.bay().contactor.main and len(box.csms.charges) == 1
