@@ -133,6 +133,13 @@ WIRING = {
 }
 WIRED = ("emergency-stop", "earth-lost", "enclosure-open", "grid-dim", "switched-off")
 UNSEEN = {
+    **dict.fromkeys(
+        [
+            f"input-{name}-gone"
+            for name in ("emergency-stop", "earth-lost", "enclosure-open", "switched-off", "grid-dim")
+        ],
+        "no step looks at the contacts",
+    ),
     "meter-backwards": "a register that falls by 1 kWh is lower than before, and there is no before",
     "meter-zero": "a new meter says 0 kWh too",
     "meter-negative": "no power flows while the board is walked through",
