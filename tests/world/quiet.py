@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hal.iec61851 import FAR_MS
+from hal.metered import Metered
 from hal.outlet import OutletLoop
 from hal.sim.commands import _broken
 
@@ -43,14 +44,18 @@ def quiet_until(world: Wallbox) -> int:
 def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     """When time next changes something at an outlet whose lease and readings are kept fresh."""
     metered = loop._judge._metered
-    astray = metered is not None and any(
-        timer._since_ms is not None for timer in (metered._over_current, metered._open_current)
-    )
+    astray = metered is not None and _counts(metered)
     if loop.due_ms <= now_ms + CALM_MS or astray or loop._judge.book.faults:  # readings may end a fault
         return now_ms
     judged = loop._judge.deadlines(now_ms)
     of_readings = [loop._judge.heat.due_ms(now_ms), *([] if metered is None else metered.deadlines())]
     moments = [loop._pilot.due_ms, *judged[: len(judged) - len(of_readings)]]
-    moments += [*loop._bolt.deadlines(now_ms), *loop._senses.deadlines()]
+    moments += [*loop._bolt.deadlines(now_ms), *loop._senses.deadlines(), *loop._trial.deadlines(now_ms)]
     moments += [] if loop.ordered else [loop._rest_until_ms]
     return min((moment for moment in moments if moment > now_ms), default=FAR_MS)
+
+
+def _counts(metered: Metered) -> bool:
+    """Whether a reading may soon make a fault."""
+    timers = (metered._over_current, metered._open_current, *metered._voltages._lasts.values())
+    return any(timer._since_ms is not None for timer in timers)
