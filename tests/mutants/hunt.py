@@ -71,7 +71,7 @@ class _NoShrinking:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection(self) -> None:
-        settings.register_profile("mutants", settings.get_profile("same"), phases=[Phase.explicit, Phase.generate])
+        settings.register_profile("mutants", settings(phases=[Phase.explicit, Phase.generate]))
         settings.load_profile("mutants")
 
 
