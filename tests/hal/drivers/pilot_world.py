@@ -134,13 +134,18 @@ class SpiBus:
 
 
 class AtOnce:
-    """Stands for the thread: what is asked for is done at once, in the line's own time."""
+    """Stands for the thread: what is asked for is done at once, in the line's own time, and never twice at a time."""
 
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self._work = work
+        self._busy = self._wanted = False
 
     def ask(self) -> None:
-        self._work()
+        self._wanted = True
+        while self._wanted and not self._busy:
+            self._wanted, self._busy = False, True
+            self._work()
+            self._busy = False
 
     def close(self) -> None:
         """Nothing to end."""
