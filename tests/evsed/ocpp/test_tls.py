@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,10 +20,13 @@ from types import SimpleNamespace
 import pytest
 from websockets.asyncio.server import serve
 
-from evsed.core.central_systems import DialFailed
+from evsed.core.central_systems import DialFailed, Target
+from evsed.core.credentials import InstallRoot, RemoveRoots, RootUse
+from evsed.core.errands import Outcome
 from evsed.core.events import LinkUp
 from evsed.core.security_events import SecurityKind, SecurityNoticed
-from evsed.ocpp.transport import CentralSettings
+from evsed.dialling import Dialling
+from evsed.site import load
 from tests.evsed.ocpp import pki
 from tests.evsed.ocpp.test_transport import OCPP16, Station, central, url_of
 
@@ -122,15 +126,30 @@ def test_a_certificate_that_is_not_good_is_refused(made: SimpleNamespace, name: 
     asyncio.run(run())
 
 
-def test_a_root_that_was_taken_out_counts_no_more(made: SimpleNamespace) -> None:
+def test_a_root_that_was_deleted_counts_no_more(made: SimpleNamespace, tmp_path: Path) -> None:
+    """From ca_file into the store, out of it as DeleteCertificate does, and in again as InstallCertificate does."""
+    site = tmp_path / "site.toml"
+
     async def run() -> None:
         async with serve(central, "127.0.0.1", 0, ssl=server_side(made.good), subprotocols=OCPP16) as server:
-            station = Station(url_of(server, "wss", "localhost"), ca_file=str(made.root.alone), tries=2)
-            assert isinstance(await station.next(), LinkUp)
-            settings = CentralSettings(url_of(server, "wss", "localhost"), "CP", None, str(made.other.alone))
-            station.link.connect_to(settings, hang_up=True)
+            url = url_of(server, "wss", "localhost")
+            box = '[station]\nidentity = "CP"\n[board]\nname = "sim"\n[limits]\nmax_ma = 16000\n'
+            named = f'[central]\nurl = "{url}"\nca_file = "{made.root.alone}"\n'
+            site.write_text(box + named)
+            dialling = Dialling(load(site), tmp_path, lambda: round(time.time() * 1_000))
+            station = Station(url, ca_file=str(made.root.alone), tries=3)
+            station.link.connect_to(dialling.settings(Target(0, url, 2)), hang_up=False)
+            assert isinstance(up := await station.next(), LinkUp)
+            (root,) = dialling.held().roots
+            assert root.id in up.chain, "by this the core knows that it is in use"
+            assert dialling.store().perform(RemoveRoots("job", (root.id,))).outcome is Outcome.DONE
+            station.link.connect_to(dialling.settings(Target(0, url, 2)), hang_up=True)
             await station.next()
             assert (await learns(station))[0] == UNTRUSTED
+            pem = made.root.alone.read_text()
+            assert dialling.store().perform(InstallRoot("job", RootUse.CENTRAL, pem)).outcome is Outcome.DONE
+            station.link.connect_to(dialling.settings(Target(0, url, 2)), hang_up=False)
+            assert isinstance(await station.next(), LinkUp)
             await station.ends()
 
     asyncio.run(run())
