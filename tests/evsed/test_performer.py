@@ -36,6 +36,7 @@ from evsed.core.reports import HeartbeatDue
 from evsed.core.words import Now, Verdict
 from evsed.performer import STORE_RETRY_MS, Performer
 from evsed.quarantine import CRASHES, FORGET_MS, Quarantine
+from evsed.store.database import StoreFailed
 from evsed.store.journal import FLUSH_MS
 from tests.world.life import DiskJournal
 
@@ -72,7 +73,7 @@ class Life:
 
     def start(self) -> None:
         self.journal = DiskJournal(self.folder)
-        self.journal.full = lambda: self.full
+        self.journal.refuses = lambda: StoreFailed("the disk is full", full=True) if self.full else None
         self.performer = Performer(self, self.journal, Quarantine(self.folder), self)  # type: ignore[arg-type]
 
     def restart(self) -> Recovered:

@@ -93,7 +93,7 @@ class Box:
         sources = Sources(lambda: "boot", lambda: self.mono_ms, lambda: 0, lambda: False)
         self.clock = SystemClock(False, sources)
         self.journal = DiskJournal(folder)
-        self.journal.full = lambda: self.full
+        self.journal.refuses = lambda: StoreFailed("the disk is full", full=True) if self.full else None
         station = Station(
             self.journal.load(),
             self.clock.now(),
