@@ -116,7 +116,8 @@ class ReferencePi(Box):
         for bay in self.bays.values():
             channel = {12: 0, 18: 0, 13: 1, 19: 1}[bay.pwm]
             if (self.kernel.chip / f"pwm{channel}").exists():
-                bay.line.drive(self.kernel.state(channel))
+                period, duty, *rest = self.kernel.state(channel)  # the comparator inverts
+                bay.line.drive((period, period - duty, *rest))  # type: ignore[arg-type]
 
     def _ioctl(self, fd: int, request: int, argument: Any) -> int:
         return self._devices[os.readlink(f"/proc/self/fd/{fd}")].bus.ioctl(fd, request, argument)

@@ -16,6 +16,7 @@ from hal.make_safe import make_safe
 from hal.sim.circuit import Load
 from tests.hal.reference_pi import ReferencePi
 
+ROOT = Path(__file__).resolve().parents[2]
 BOARDS = ("pi-reference", "pi-socket", "pi-two")
 A, B, C = Load(), Load(2_740.0), Load(882.0)
 TAKEN = {2, 3, 8, 9, 10, 11}  # I²C and the first SPI bus
@@ -50,6 +51,16 @@ def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
     used = [pin for table in tables for pin in pins(table)]
     second_bus = {16, 19, 20, 21} if name == "pi-two" else set()
     assert len(used) == len(set(used)) and not {f"GPIO{n}" for n in TAKEN | second_bus} & set(used)
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_builders_page_names_every_pin(name: str) -> None:
+    page = (ROOT / "docs/builder.md").read_text()
+    board = load(name)
+    for outlet in board.outlet:
+        for role in outlet.__struct_fields__:
+            for pin in pins(getattr(outlet, role)):
+                assert f" {pin.removeprefix('GPIO')} (" in page, pin
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -133,7 +144,7 @@ def test_made_safe_everything_is_low_and_the_pilot_at_12_v(pi: ReferencePi) -> N
     charging(pi)
     assert make_safe(pi.board) == []
     assert not any(pi.bank.high(bay.coil) or pi.bank.high(bay.enable) for bay in pi.bays.values())
-    assert pi.kernel.state(0)[:2] == (1_000_000, 1_000_000)
+    assert pi.kernel.state(0)[:2] == (1_000_000, 0)  # the comparator inverts
 
 
 @socket
