@@ -372,6 +372,8 @@ class OutletLoop:
         if outlet == last:
             return False
         self.outlet = outlet
+        if last is None or last.limits[0].owner is not outlet.limits[0].owner:
+            log.info("= outlet %d limited by %s: %d mA", self.evse, *outlet.limits[0])
         if last is None or last.closed is not outlet.closed:
             log.info("= outlet %d contactor is %s", self.evse, "closed" if outlet.closed else "open")
         return True

@@ -225,6 +225,29 @@ class GpiodPhases(_Switching, PhaseRelay):
         super().__init__(Switch([coil], [seen]))
 
 
+class BuzzerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A buzzer that sounds by itself while its line is active."""
+
+    line: OutName
+
+
+class GpiodBuzzer:
+    """A `Buzzer`."""
+
+    Config = BuzzerConfig
+
+    def __init__(self, config: BuzzerConfig) -> None:
+        self._line = GpiodOut(as_out(config.line), "buzzer")
+
+    def sound(self, on: bool) -> None:
+        """Be loud, or silent."""
+        self._line.set(on)
+
+    def close(self) -> None:
+        """Silent, and give the line back."""
+        self._line.close()
+
+
 def _several(names: Any) -> tuple[Any, ...]:
     return names if isinstance(names, tuple) else (names,)
 
@@ -236,4 +259,5 @@ PARTS = {
     "residual": GpiodResidual,
     "input": GpiodInput,
     "phases": GpiodPhases,
+    "buzzer": GpiodBuzzer,
 }

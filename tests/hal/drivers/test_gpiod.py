@@ -307,3 +307,12 @@ def test_a_table_that_cannot_be_obeyed(role: str, options: Any, sentence: str) -
 
 def test_a_pin_that_is_pulled_up_at_boot_may_be_an_active_low_coil() -> None:
     convert(ONE | {"coil": {"line": "GPIO6", "active_low": True}}, PARTS["contactor"].Config)
+
+
+def test_a_buzzer_sounds_and_is_silent_when_it_is_given_back(bank: Bank, build: Callable[..., Any]) -> None:
+    buzzer = build("buzzer", {"line": "GPIO26"})
+    assert not bank.high("GPIO26")
+    buzzer.sound(True)
+    assert bank.high("GPIO26")
+    buzzer.close()
+    assert not bank.high("GPIO26")
