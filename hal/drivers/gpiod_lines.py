@@ -106,8 +106,9 @@ class GpiodIn(_Line):
 
     def was(self, made: bool) -> bool:
         """Whether it is so, or was since the last call. Raises PartFailed."""
-        # Any edge tells of both levels. Its kind does not: the kernel looks at the line only after the interrupt.
-        return bool(self._events()) or self.made() is made
+        # Two edges are a way there and back. One is the change that the level tells of too, or told a moment ago. Their
+        # kinds tell nothing: the kernel looks at the line only after the interrupt.
+        return len(self._events()) > 1 or self.made() is made
 
     def _events(self) -> list[gpiod.EdgeEvent]:
         try:

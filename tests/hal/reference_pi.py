@@ -48,8 +48,9 @@ class Outlet:
         self.coil, self.mirror = text["contactor"]["coil"], text["contactor"]["feedback"]
         self.enable = text["enable"]["line"]
         self.fault = text["residual"]["fault"]["line"]
+        self.test = text["residual"].get("test")
         self.lock = text.get("lock")
-        self.leaking = self.welded = self.closed = False
+        self.leaking = self.welded = self.closed = self.deaf = False
         self.edge_ms, self.level = -GATE_MS, False
         self.travel_ms = 0
 
@@ -140,10 +141,11 @@ class ReferencePi(Box):
         """The relays, the contactor, the bolt."""
         if (level := self.bank.high(bay.enable)) != bay.level:
             bay.level, bay.edge_ms = level, self.clock.ms
+        tested = bay.test is not None and self.bank.high(bay.test) and not bay.deaf
         fed = self.clock.ms - bay.edge_ms < GATE_MS
-        bay.closed = (bay.welded and bay.closed) or (self.bank.high(bay.coil) and fed and not bay.leaking)
+        bay.closed = (bay.welded and bay.closed) or (self.bank.high(bay.coil) and fed and not (bay.leaking or tested))
         self.bank.pull(bay.mirror, bay.closed)
-        self.bank.pull(bay.fault, bay.leaking)
+        self.bank.pull(bay.fault, bay.leaking or tested)
         if bay.lock:
             lock, unlock = self.bank.high(bay.lock["lock"]), self.bank.high(bay.lock["unlock"])
             bay.travel_ms = min(max(bay.travel_ms + 10 * lock - 10 * unlock, 0), 200)

@@ -109,6 +109,15 @@ def test_a_leak_opens_in_hardware_and_is_told(pi: ReferencePi) -> None:
 
 
 @cable
+@pytest.mark.parametrize("deaf", [False, True])
+def test_the_residual_current_device_is_tried_over_its_pin(pi: ReferencePi, deaf: bool) -> None:
+    pi.bays[1].deaf = deaf
+    pi.run(3_000)
+    assert True in pi.bank.line("GPIO26").levels and not pi.bank.high("GPIO26")
+    assert pi.faults() == (["RESIDUAL_TEST_FAILED"] if deaf else [])
+
+
+@cable
 def test_a_weld_is_told(pi: ReferencePi) -> None:
     charging(pi)
     pi.bays[1].welded = True

@@ -111,13 +111,18 @@ class TestResidual(ResidualContract):
         for active in (True, False, True):
             rig.part.test(active)
             rig.run(100)
-            rig.part.tripped()
             assert rig.part.tripped() is active
 
     def test_a_trip_that_is_over_is_told_once(self, rig: Any) -> None:
         rig.leak(True)
         rig.leak(False)
         assert [rig.part.tripped() for _ in range(2)] == [True, False]
+
+    def test_the_end_of_a_trip_is_not_told_as_another(self, rig: Any) -> None:
+        rig.leak(True)
+        assert [rig.part.tripped() for _ in range(2)] == [True, True]
+        rig.leak(False)
+        assert [rig.part.tripped() for _ in range(2)] == [False, False]
 
 
 class TestInput(InputContract):
