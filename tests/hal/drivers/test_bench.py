@@ -49,6 +49,7 @@ class Bench:
 @pytest.fixture
 def board() -> Iterator[Board]:
     board = assemble(load(BOARD))
+    board.advance(monotonic_ms())
     yield board
     make_safe(board)
     board.close()
