@@ -63,7 +63,7 @@ def classify(high: float, low: float, pwm: bool, previous: Level) -> Level:
         return UNKNOWN
     if not pwm or cp is Cp.E or cp is Cp.F:  # a short behind the diode leaves only the low plateau: E all the same
         return PLAIN[cp]
-    if -13.0 <= low <= -11.0 or (-11.0 < low <= -10.0 and previous.diode):
+    if -13.0 <= low <= (-10.0 if previous.diode else -11.0):
         return PROVEN[cp]
     if cp is not Cp.A and abs(high + low) <= 1.2:
         return NO_DIODE[cp]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hal import iec61851
 from hal.contract import Cp
 from hal.iec61851 import (
     NO_DIODE,
@@ -25,6 +26,23 @@ from hal.iec61851 import (
     offered_ma,
 )
 
+FIGURES = {  # of IEC 61851-1 and of ours, as they are written nowhere else
+    "X1": 1000.0,
+    "F": 0.0,
+    "FAR_MS": 2**62,
+    "MAX_MA": 80_000,
+    "SIMPLIFIED_MA": 10_000,
+    "CONFIRM_MS": 500,
+    "SHORT_C_MS": 100,
+    "DUTY_SPACING_MS": 5_000,
+    "STOP_WAIT_MS": 6_000,
+    "FAULT_F_MS": 300,
+    "WAKE_AFTER_MS": 30_000,
+    "WAKE_F_MS": 4_000,
+    "WAKE_X1_MS": 750,
+    "PWM_V": -3.0,
+    "SETTLE_MS": 15,
+}
 STEP_MV = 2
 EDGES_MV = (-13_000, -11_000, -10_000, -2_000, -1_000, 2_000, 4_000, 5_000, 7_000, 8_000, 10_000, 11_000, 13_000)
 # IEC 61851-1 Table A.4 in mV: [from, to) → what it is, by what it was; None = out of band.
@@ -42,6 +60,11 @@ TABLE = (
     (-13_000, -10_999, dict.fromkeys(Cp, Cp.F)),
 )
 VOLTS = {Cp.A: 12.0, Cp.B: 9.0, Cp.C: 6.0, Cp.D: 3.0, Cp.E: 0.0, Cp.F: -12.0}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure(name: str) -> None:
+    assert getattr(iec61851, name) == FIGURES[name]
 
 
 def by_table(mv: int, was: Cp) -> Cp | None:
@@ -80,6 +103,24 @@ def test_c_is_seen_with_every_resistor_that_the_norm_tries(r3: float) -> None:
 def test_what_is_no_number_is_out_of_band(low: float) -> None:
     assert classify(low, -12.0, True, PLAIN[Cp.C]) == UNKNOWN
     assert classify(6.0, low, True, PLAIN[Cp.C]) == OUT_OF_BAND[Cp.C]
+
+
+@pytest.mark.parametrize(("low", "mirrors"), [(-4.81, True), (-4.795, False), (-7.19, True), (-7.205, False)])
+def test_the_plateaus_mirror_each_other_within_1200_mv(low: float, mirrors: bool) -> None:
+    assert classify(6.0, low, True, PLAIN[Cp.C]) == (NO_DIODE if mirrors else OUT_OF_BAND)[Cp.C]
+
+
+def test_1200_mv_are_still_a_mirror() -> None:
+    assert 2.0 - 0.8 == 1.2  # the difference as a float has it
+    assert classify(2.0, -0.8, True, PLAIN[Cp.D]) == NO_DIODE[Cp.D]
+
+
+def test_what_cannot_be_told_from_a_mirror_at_a_is_out_of_band() -> None:
+    assert classify(12.5, -13.1, True, PLAIN[Cp.A]) == OUT_OF_BAND[Cp.A]
+
+
+def test_at_f_nobody_asks_for_a_diode() -> None:
+    assert classify(-12.0, -12.0, True, PLAIN[Cp.F]) == PLAIN[Cp.F]
 
 
 @pytest.mark.parametrize("cp", [Cp.B, Cp.C, Cp.D])
@@ -142,11 +183,25 @@ def test_a_duty_never_offers_more_than_was_allowed(ma: int) -> None:
     ("permille", "ma"),
     [
         *[(0, 0), (29, 0), (50, 0), (75, 0), (79.9, 0), (80, 6_000), (99, 6_000), (100, 6_000), (266.6667, 16_000)],
-        *[(850, 51_000), (860, 55_000), (960, 80_000), (965, 80_000), (970, 80_000), (971, 0), (1000, 0)],
+        *[
+            (850, 51_000),
+            (850.5, 52_625),
+            (860, 55_000),
+            (960, 80_000),
+            (965, 80_000),
+            (970, 80_000),
+            (971, 0),
+            (1000, 0),
+        ],
     ],
 )
 def test_what_a_car_reads(permille: float, ma: int) -> None:
     assert ev_reads(permille) == ma
+
+
+@pytest.mark.parametrize(("permille", "ma"), [(99.9, 0), (100, 6_000), (960, 80_000), (960.5, 0), (961, 0)])
+def test_what_we_never_drive_is_no_offer_of_ours(permille: float, ma: int) -> None:
+    assert offered_ma(permille) == ma
 
 
 def test_x1_and_f_offer_nothing() -> None:
@@ -158,6 +213,7 @@ def test_x1_and_f_offer_nothing() -> None:
     [
         *[(None, None), (0.0, 0), (59.9, 0), (60, 63_000), (100, 63_000), (140, 63_000), (141, 32_000)],
         *[(164, 32_000), (220, 32_000), (308, 32_000), (309, 20_000), (680, 20_000), (936, 20_000), (937, 13_000)],
+        *[(59.995, 0), (140.005, 32_000), (308.005, 20_000), (936.005, 13_000), (4_500.005, 0)],
         *[(1_500, 13_000), (2_460, 13_000), (4_500, 13_000), (4_501, 0), (math.inf, 0), (math.nan, 0)],
     ],
 )

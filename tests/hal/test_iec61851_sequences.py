@@ -8,10 +8,17 @@ from hypothesis import strategies as st
 
 from hal.contract import Cp
 from hal.iec61851 import (
+    DISOBEYED,
     FAR_MS,
+    NOWHERE,
+    OUT_OF_BAND,
     PLAIN,
+    PROVEN,
+    UNKNOWN,
     X1,
+    Band,
     F,
+    Level,
     Phase,
     PilotState,
     Rules,
@@ -238,6 +245,39 @@ def test_the_sample_that_spans_a_change_of_drive_proves_nothing() -> None:
     assert look(line.s, 9.0, 9.0, line.now_ms + 20).trouble is Trouble.BAND
 
 
+def test_a_line_begins_unseen_with_x1_and_no_wish() -> None:
+    begun = (UNKNOWN, 0, X1, False, 0, 0, None, False, None, Phase.STEADY, 0, False, False, 0, 0, Wish(0, False), 0)
+    assert tuple(PilotState()) == begun
+
+
+AT_X1 = PilotState(level=PLAIN[Cp.B])
+AT_PWM = PilotState(level=PROVEN[Cp.B], permille=266.0, pwm=True)
+AT_F = PilotState(level=PLAIN[Cp.F], permille=F)
+
+
+@pytest.mark.parametrize(
+    ("s", "high", "low", "now_ms", "seen"),
+    [
+        (AT_F, 2.0, 2.0, 15, PLAIN[Cp.F]),
+        (AT_F, 1.995, 1.995, 15, PLAIN[Cp.F]),
+        (AT_F, 2.005, 2.005, 15, DISOBEYED[Cp.E]),
+        (AT_F, 9.0, 9.0, 14, PLAIN[Cp.F]),
+        (AT_PWM, -12.0, -12.0, 15, DISOBEYED[Cp.F]),
+        (AT_X1, -12.0, -12.0, 15, DISOBEYED[Cp.F]),
+        (AT_X1, -12.0, -12.0, 14, PLAIN[Cp.F]),
+        (AT_X1, 9.0, -12.0, 15, DISOBEYED[Cp.B]),
+        (AT_X1, 9.0, -12.0, 14, PLAIN[Cp.B]),
+        (AT_X1, 9.0, -3.0, 15, DISOBEYED[Cp.B]),
+        (AT_X1, 9.0, -2.995, 15, PLAIN[Cp.B]),
+        (AT_X1, 13.5, -12.0, 15, UNKNOWN),  # what is out of band says nothing about who drives
+        (AT_PWM, 9.0, 9.0, 15, OUT_OF_BAND[Cp.B]),
+        (AT_PWM, 9.0, 9.0, 14, PLAIN[Cp.B]),
+    ],
+)
+def test_what_a_sample_means_under_a_drive(s: PilotState, high: float, low: float, now_ms: int, seen: Level) -> None:
+    assert look(s, high, low, now_ms) == seen
+
+
 # --- deadlines -------------------------------------------------------------------------------------------------
 
 SCRIPT = st.lists(
@@ -275,6 +315,32 @@ def test_inside_the_steady_band_a_sample_changes_nothing(
     band = steady_band(line.s, line.now_ms)
     if band.high_from < high < band.high_to and band.low_from < low < band.low_to:
         assert look(line.s, high, low, line.now_ms) is line.s.level
+
+
+@pytest.mark.parametrize(
+    ("s", "band"),
+    [
+        (AT_X1._replace(level=PLAIN[Cp.A]), Band(10.0, 13.0, 10.0, 14.0)),
+        (AT_X1, Band(7.0, 10.0, 7.0, 14.0)),
+        (AT_X1._replace(level=PLAIN[Cp.C]), Band(4.0, 8.0, 5.0, 14.0)),
+        (AT_X1._replace(level=PROVEN[Cp.B]), NOWHERE),
+        (AT_PWM._replace(level=PROVEN[Cp.A]), Band(10.0, 13.0, -13.0, -10.0)),
+        (AT_PWM, Band(7.0, 10.0, -13.0, -10.0)),
+        (AT_PWM._replace(level=PROVEN[Cp.C]), Band(4.0, 8.0, -13.0, -10.0)),
+        (AT_PWM._replace(level=PLAIN[Cp.B]), NOWHERE),
+        (AT_PWM._replace(level=PROVEN[Cp.D]), NOWHERE),
+        (AT_X1._replace(level=PLAIN[Cp.E]), NOWHERE),
+        (AT_X1._replace(level=OUT_OF_BAND[Cp.B]), NOWHERE),
+        (AT_F, Band(-14.0, 2.0, -14.0, 14.0)),
+        (AT_F._replace(level=PLAIN[Cp.B]), NOWHERE),
+        (AT_F._replace(level=DISOBEYED[Cp.E]), NOWHERE),
+        (AT_X1._replace(level=PLAIN[Cp.F]), NOWHERE),
+    ],
+)
+def test_the_band_of_each_state(s: PilotState, band: Band) -> None:
+    assert steady_band(s, 15) == band
+    assert steady_band(s, 14) == (band if s.permille == F else NOWHERE)
+    assert NOWHERE == (0.0, 0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("cp", [Cp.A, Cp.B, Cp.C])
