@@ -92,7 +92,7 @@ def differences(before: Outlet | None, after: Outlet) -> Iterator[events.Event]:
 
 
 def _faults(_: Outlet | None, after: Outlet) -> events.Event:
-    notes = (FaultNote(f.name, f.opens, f.latched, f.code16, f.text) for f in after.faults)
+    notes = (FaultNote(f.name, f.opens, f.latched, f.code16, f.text, f.mrec) for f in after.faults)
     return events.FaultsChanged(after.evse, tuple(notes))
 
 

@@ -111,6 +111,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One present or latched fault; the catalogue of hal/faults.py gives the texts.
 
     `opens` tells whether it keeps the contactor open; one that doesn't is a warning.
+    `mrec` is its code in the list of ChargeX, "" where there is none.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     code16: str
     text: str
     since_ms: Ms
+    mrec: str = ""
 
 
 class MeterReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

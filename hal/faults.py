@@ -61,56 +61,80 @@ class Clears(StrEnum):
 
 
 class Kind(NamedTuple):
-    """One row of the catalogue. `hold_ms` keeps a cause that comes and goes from pumping the line."""
+    """One row of the catalogue. `hold_ms` keeps a cause that comes and goes from pumping the line.
+
+    `mrec` is its number among the minimum required error codes of ChargeX, "" where that list has no such fault.
+    """
 
     opens: bool
     clears: Clears
     code16: str
     text: str
     hold_ms: int = 0
+    mrec: str = ""
 
 
 _HOLD_MS = 30_000
 
 CATALOGUE = {
     Name.PILOT_FAULT: Kind(
-        True, Clears.BY_ITSELF, "EVCommunicationError", "pilot voltage outside every band", _HOLD_MS
+        True, Clears.BY_ITSELF, "EVCommunicationError", "pilot voltage outside every band", _HOLD_MS, mrec="CX014"
     ),
-    Name.PILOT_DRIVER: Kind(True, Clears.BY_ITSELF, "InternalError", "pilot line does not follow its driver", _HOLD_MS),
-    Name.DIODE_MISSING: Kind(True, Clears.UNPLUGGED, "EVCommunicationError", "the car's pilot circuit has no diode"),
-    Name.CP_SHORT: Kind(True, Clears.BY_ITSELF, "EVCommunicationError", "pilot shorted to earth (state E)", _HOLD_MS),
+    Name.PILOT_DRIVER: Kind(
+        True, Clears.BY_ITSELF, "InternalError", "pilot line does not follow its driver", _HOLD_MS, mrec="CX014"
+    ),
+    Name.DIODE_MISSING: Kind(
+        True, Clears.UNPLUGGED, "EVCommunicationError", "the car's pilot circuit has no diode", mrec="CX014"
+    ),
+    Name.CP_SHORT: Kind(
+        True, Clears.BY_ITSELF, "EVCommunicationError", "pilot shorted to earth (state E)", _HOLD_MS, mrec="CX014"
+    ),
     Name.D_REFUSED: Kind(
         True, Clears.BY_ITSELF, "OtherError", "the car asks for ventilation (state D), which is not allowed", _HOLD_MS
     ),
-    Name.WELDED: Kind(True, Clears.SERVICE, "PowerSwitchFailure", "contactor stays closed though it was opened"),
-    Name.FAIL_TO_CLOSE: Kind(True, Clears.UNPLUGGED, "PowerSwitchFailure", "contactor is open though it was closed"),
-    Name.RESIDUAL_CURRENT: Kind(True, Clears.ACKNOWLEDGED, "GroundFailure", "residual current detected"),
+    Name.WELDED: Kind(
+        True, Clears.SERVICE, "PowerSwitchFailure", "contactor stays closed though it was opened", mrec="CX017"
+    ),
+    Name.FAIL_TO_CLOSE: Kind(
+        True, Clears.UNPLUGGED, "PowerSwitchFailure", "contactor is open though it was closed", mrec="CX017"
+    ),
+    Name.RESIDUAL_CURRENT: Kind(True, Clears.ACKNOWLEDGED, "GroundFailure", "residual current detected", mrec="CX002"),
     Name.PHASES_FAILED: Kind(
         True, Clears.UNPLUGGED, "PowerSwitchFailure", "the choice of phases does not follow its order"
     ),
     Name.RESIDUAL_TEST_FAILED: Kind(
         True, Clears.ACKNOWLEDGED, "InternalError", "the residual current device failed its test"
     ),
-    Name.LOCK_FAILED: Kind(True, Clears.BY_ITSELF, "ConnectorLockFailure", "the plug lock does not follow its order"),
+    Name.LOCK_FAILED: Kind(
+        True, Clears.BY_ITSELF, "ConnectorLockFailure", "the plug lock does not follow its order", mrec="CX001"
+    ),
     Name.PROXIMITY_INVALID: Kind(
-        True, Clears.BY_ITSELF, "OtherError", "no cable has the resistance that the plug shows"
+        True, Clears.BY_ITSELF, "OtherError", "no cable has the resistance that the plug shows", mrec="CX023"
     ),
-    Name.OVER_CURRENT: Kind(True, Clears.UNPLUGGED, "OverCurrentFailure", "the car draws more than it was offered"),
+    Name.OVER_CURRENT: Kind(
+        True, Clears.UNPLUGGED, "OverCurrentFailure", "the car draws more than it was offered", mrec="CX004"
+    ),
     Name.CURRENT_WHILE_OPEN: Kind(
-        True, Clears.SERVICE, "PowerSwitchFailure", "current flows though the contactor says that it is open"
+        True,
+        Clears.SERVICE,
+        "PowerSwitchFailure",
+        "current flows though the contactor says that it is open",
+        mrec="CX017",
     ),
-    Name.EMERGENCY_STOP: Kind(True, Clears.ACKNOWLEDGED, "OtherError", "the emergency stop was pressed"),
-    Name.EARTH_LOST: Kind(True, Clears.BY_ITSELF, "GroundFailure", "the protective earth is lost", _HOLD_MS),
+    Name.EMERGENCY_STOP: Kind(True, Clears.ACKNOWLEDGED, "OtherError", "the emergency stop was pressed", mrec="CX008"),
+    Name.EARTH_LOST: Kind(
+        True, Clears.BY_ITSELF, "GroundFailure", "the protective earth is lost", _HOLD_MS, mrec="CX002"
+    ),
     Name.ENCLOSURE_OPEN: Kind(False, Clears.BY_ITSELF, "OtherError", "the enclosure is open"),
     Name.INPUT_FAILED: Kind(
         False, Clears.BY_ITSELF, "InternalError", "an input cannot be read and counts as what is safe"
     ),
-    Name.OVER_TEMPERATURE: Kind(True, Clears.BY_ITSELF, "HighTemperature", "too hot to charge"),
+    Name.OVER_TEMPERATURE: Kind(True, Clears.BY_ITSELF, "HighTemperature", "too hot to charge", mrec="CX003"),
     Name.THERMOMETER_SILENT: Kind(True, Clears.BY_ITSELF, "InternalError", "a thermometer gives no valid answer"),
-    Name.OVER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "OverVoltage", "the supply voltage is too high"),
-    Name.UNDER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the supply voltage is too low"),
-    Name.PHASE_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "a phase of the supply is gone"),
-    Name.MAINS_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the meter sees no mains voltage"),
+    Name.OVER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "OverVoltage", "the supply voltage is too high", mrec="CX005"),
+    Name.UNDER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the supply voltage is too low", mrec="CX006"),
+    Name.PHASE_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "a phase of the supply is gone", mrec="CX006"),
+    Name.MAINS_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the meter sees no mains voltage", mrec="CX015"),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.READER_SILENT: Kind(False, Clears.BY_ITSELF, "ReaderFailure", "the card reader does not answer", _HOLD_MS),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
@@ -217,4 +241,4 @@ def _fault(name: Name, now_ms: int, detail: str) -> Fault:
     kind = CATALOGUE[name]
     text = f"{kind.text}: {detail}" if detail else kind.text
     latched = kind.clears is not Clears.BY_ITSELF
-    return Fault(name.value, kind.opens, latched, kind.code16, text[:LONGEST_TEXT], now_ms)
+    return Fault(name.value, kind.opens, latched, kind.code16, text[:LONGEST_TEXT], now_ms, kind.mrec)

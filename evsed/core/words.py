@@ -189,13 +189,16 @@ class MeterReading(Struct, frozen=True):
 
 
 class FaultNote(Struct, frozen=True):
-    """A fault as hal names it, with the words that reports need. `opens` false = a warning."""
+    """A fault as hal names it, with the words that reports need. `opens` false = a warning. `mrec` is its code in the
+    industry's list, if it has one.
+    """
 
     name: str
     opens: bool
     latched: bool
     code16: str
     text: str
+    mrec: str = ""
 
 
 class Nameplate(Struct, frozen=True):

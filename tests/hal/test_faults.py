@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from hal.contract import Cp
@@ -35,6 +37,11 @@ def test_every_fault_is_in_the_catalogue_with_a_code_and_a_text_of_its_own() -> 
     assert {kind.code16 for kind in CATALOGUE.values()} <= CODES_16
     assert len({kind.text for kind in CATALOGUE.values()}) == len(CATALOGUE)
     assert all(len(kind.text) <= 80 for kind in CATALOGUE.values())
+
+
+def test_codes_of_chargex_are_written_as_its_list_has_them() -> None:
+    codes = {kind.mrec for kind in CATALOGUE.values()} - {""}
+    assert all(re.fullmatch(r"CX0(0[1-9]|1[0-9]|2[0-6])", code) for code in codes) and len(codes) >= 10
 
 
 def test_only_silence_of_things_that_measure_or_remember_and_an_open_door_are_mere_warnings() -> None:

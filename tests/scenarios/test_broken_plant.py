@@ -102,21 +102,22 @@ def test_a_card_reader_that_is_gone_is_told_and_charges_go_on(box: Wallbox) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "ours"),
+    ("name", "code", "mrec", "ours"),
     [
-        ("grid-high", "OverVoltage", "OVER_VOLTAGE"),
-        ("grid-low", "UnderVoltage", "UNDER_VOLTAGE"),
-        ("phase-lost", "UnderVoltage", "PHASE_LOST"),
-        ("grid-lost", "UnderVoltage", "MAINS_LOST"),
+        ("grid-high", "OverVoltage", "CX005", "OVER_VOLTAGE"),
+        ("grid-low", "UnderVoltage", "CX006", "UNDER_VOLTAGE"),
+        ("phase-lost", "UnderVoltage", "CX006", "PHASE_LOST"),
+        ("grid-lost", "UnderVoltage", "CX015", "MAINS_LOST"),
     ],
 )
-def test_a_supply_that_is_out_of_order(box: Wallbox, name: str, code: str, ours: str) -> None:
+def test_a_supply_that_is_out_of_order(box: Wallbox, name: str, code: str, mrec: str, ours: str) -> None:
     box.charge(20)
     box.fault(name)
     assert 3_000 <= ms_until_open(box) <= 5_100  # 3 s by readings, one each second
     box.advance(1)
     told = box.csms.last("StatusNotification")
-    assert (told.status, told.errorCode, told.vendorErrorCode) == ("Faulted", code, ours)
+    assert (told.status, told.errorCode, told.vendorErrorCode) == ("Faulted", code, mrec)
+    assert told.info.startswith(f"{ours}: ")
     box.clear(name)
     mended = box.ms
     box.until(lambda: box.statuses()[-1] == "Charging", within=75)
@@ -408,7 +409,8 @@ def test_a_weld_behind_a_feedback_that_broke_open(box: Wallbox) -> None:
     box.fault("aux-open")
     box.until(lambda: box.statuses()[-1] == "Faulted", within=8)  # before it would be closed anew
     told = box.csms.last("StatusNotification")
-    assert (told.errorCode, told.vendorErrorCode) == ("PowerSwitchFailure", "CURRENT_WHILE_OPEN")
+    assert (told.errorCode, told.vendorErrorCode) == ("PowerSwitchFailure", "CX017")
+    assert told.info.startswith("CURRENT_WHILE_OPEN: ")
     box.swipe()
     box.advance(60)
     assert box.csms.charges[1].stop is not None

@@ -28,7 +28,7 @@ def test_a_hot_box_charges_with_half_then_stops_and_comes_back(make: Make) -> No
     world.order("warm", "72")
     world.advance(5)
     last = world.csms.last("StatusNotification")
-    assert (last.status, last.errorCode, last.vendorErrorCode) == ("Faulted", "HighTemperature", "OVER_TEMPERATURE")
+    assert (last.status, last.errorCode, last.vendorErrorCode) == ("Faulted", "HighTemperature", "CX003")
     assert sentence(world).startswith("Fault OVER_TEMPERATURE: too hot to charge: enclosure, 72 °C; the charge goes on")
     world.order("warm", "40")
     world.until(lambda: world.outlet().closed)

@@ -12,7 +12,7 @@ def test_an_emergency_stop_is_told_and_needs_a_person(box: Wallbox) -> None:
     box.order("input", "emergency-stop", "on")
     box.advance(5)
     last = box.csms.last("StatusNotification")
-    assert (last.status, last.errorCode, last.vendorErrorCode) == ("Faulted", "OtherError", "EMERGENCY_STOP")
+    assert (last.status, last.errorCode, last.vendorErrorCode) == ("Faulted", "OtherError", "CX008")
     box.order("input", "emergency-stop", "off")
     box.advance(60)
     assert not box.outlet().closed and "pull the button out again" in sentence(box)

@@ -13,6 +13,7 @@ NO_ERROR = "NoError"
 OTHER_ERROR = "OtherError"
 EV_COMMUNICATION = "EVCommunicationError"
 LONGEST_INFO = 50
+CHARGEX = "https://chargex.inl.gov"  # vendorId beside a code of its list of minimum required error codes
 
 # OCPP 1.6 §7.6
 ERROR_CODES = frozenset(
@@ -48,9 +49,9 @@ def encode_status(report: StatusChanged, lookups: Lookups) -> Payload:
         "errorCode": NO_ERROR if fault is None else _error_code(fault, report.status),
     }
     if fault is not None:
-        payload["vendorId"] = lookups.nameplate.vendor
-        payload["vendorErrorCode"] = fault.name[:LONGEST_INFO]
-    info = report.info or (fault.text if fault else "")
+        payload["vendorId"] = CHARGEX if fault.mrec else lookups.nameplate.vendor
+        payload["vendorErrorCode"] = (fault.mrec or fault.name)[:LONGEST_INFO]
+    info = report.info or (_text(fault) if fault else "")
     if info:
         payload["info"] = info[:LONGEST_INFO]
     wall_ms = lookups.date(report.at)
@@ -62,6 +63,11 @@ def encode_status(report: StatusChanged, lookups: Lookups) -> Payload:
 def decode_change_availability(payload: Payload, ref: Ref, lookups: Lookups) -> AvailabilityRequested:
     """OCPP 1.6 §5.2."""
     return AvailabilityRequested(ref, payload["connectorId"], payload["type"] == "Operative")
+
+
+def _text(fault: FaultNote) -> str:
+    """What is wrong; with our own name where the list of ChargeX has only one code for several faults."""
+    return f"{fault.name}: {fault.text}" if fault.mrec else fault.text
 
 
 def _error_code(fault: FaultNote, status: Status) -> str:

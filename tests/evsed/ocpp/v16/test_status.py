@@ -34,6 +34,13 @@ def test_a_fault_that_opens_is_an_error() -> None:
     assert (payload["vendorErrorCode"], payload["vendorId"]) == ("WELDED", "Hearth & Home")
 
 
+def test_a_fault_of_the_list_of_chargex_is_told_by_its_code_and_by_our_name() -> None:
+    weld = FaultNote("WELDED", True, True, "PowerSwitchFailure", "contactor does not open", "CX017")
+    payload = Peers().sends(StatusChanged(1, Status.FAULTED, at(), weld))
+    assert (payload["vendorErrorCode"], payload["vendorId"]) == ("CX017", "https://chargex.inl.gov")
+    assert payload["info"] == "WELDED: contactor does not open"
+
+
 def test_a_warning_goes_with_any_status() -> None:
     payload = Peers().sends(StatusChanged(1, Status.CHARGING, at(), WARM))
     assert (payload["status"], payload["errorCode"]) == ("Charging", "HighTemperature")
