@@ -104,6 +104,10 @@ ALLOWED = [
 ]
 
 
+def test_every_reason_has_a_view_and_every_view_a_reason() -> None:
+    assert DENIED.keys() == {reason.name for reason in Reason}
+
+
 @pytest.mark.parametrize("name", [reason.name for reason in Reason])
 def test_reason(name: str) -> None:
     assert reason_to_open(DENIED[name]) is Reason[name]
