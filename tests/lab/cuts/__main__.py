@@ -118,7 +118,7 @@ def _of_the_folder(operation: Operation) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record, cut, break, count; 1 when anything went wrong, 2 when nothing can be recorded here."""
     parser = argparse.ArgumentParser(prog="./evse cuts", description="Every cut of a day, replayed.")
-    parser.add_argument("--dice", type=int, default=8, help="draws of what a disk may have made of a cut (8)")
+    parser.add_argument("--dice", type=int, default=20, help="draws of what a disk may have made of a cut (20)")
     parser.add_argument("--every", type=int, default=1, help="cut only after each so many-th operation (1)")
     parser.add_argument("--worlds", type=int, default=40, help="whole worlds with failing disks and damaged files (40)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")

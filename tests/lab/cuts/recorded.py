@@ -79,6 +79,11 @@ def live(state: Path, elsewhere: Path) -> None:
         world.advance(1)
     day.charge(world, 25)
     world.power_cut(5)
+    for asked in settings(world):
+        world.csms.call(*asked)
+        world.advance(1)
+    day.charge(world, 70)
+    day.charge(world, 70)
     world.lose_line()
     day.begin(world)
     world.kill_evsed(restart_s=0.5)

@@ -2,6 +2,7 @@
 
     ./evse lab --seeds 20 --days 1     twenty lives of a day
     ./evse lab --seed 7                the life of one seed, as it was
+    ./evse lab --year                  one long life, see year.py
     ./evse lab --story FILE            a story of a file like tests/lab/lives/stories.jsonl
 
 A life that goes wrong is told by its seed, its shortest story in words, and the line with which to live it again.
@@ -20,10 +21,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tests.lab.lives import year
 from tests.lab.lives.acts import DAY_MS, Act, told
 from tests.lab.lives.draw import Character, character, story
 from tests.lab.lives.invariants import Violation
-from tests.lab.lives.life import lived, until_of
+from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
 
 STORIES = Path(__file__).parent / "stories.jsonl"
@@ -102,6 +104,16 @@ def lives(options: argparse.Namespace) -> Iterator[tuple[Told, Character]]:
             yield life, character(life.seed)
 
 
+def a_year() -> int:
+    """The long life, with its figures."""
+    with folder() as state:
+        figures, wrong = year.lived(state / "year", days=365, sessions=1_000, reconnects=10_000)
+    for line in (*figures.lines(), *wrong):
+        print(line)
+    print(f"1 lives, {figures.days} days, {len(wrong)} violations")
+    return 1 if wrong else 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Live, tell, count; 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="./evse lab", description="Random lives of the virtual wallbox, judged.")
@@ -109,11 +121,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--days", type=int, default=1, help="how many days each lasts (1)")
     parser.add_argument("--seed", type=int, help="only the life of this seed")
+    parser.add_argument(
+        "--year", action="store_true", help="one life of a year: 1,000 sessions, 10,000 reconnects, 72 h offline"
+    )
     parser.add_argument("--story", help="the stories of this file, a line each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")
     parser.add_argument("--as-it-was", dest="shrink", action="store_false", help="do not look for the shortest story")
     options = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
+    if options.year:
+        return a_year()
     done, days, violations = 0, 0.0, 0
     for life, made in lives(options):
         done, days, violations = done + 1, days + life.days, violations + len(life.violations)

@@ -33,7 +33,6 @@ NOISE = (
 KEYS = {
     "MeterValueSampleInterval": ("0", "10", "30", "60", "900"),
     "ClockAlignedDataInterval": ("0", "60", "900"),
-    "HeartbeatInterval": ("30", "300", "3600"),
     "ConnectionTimeOut": ("15", "60"),
     "StopTransactionOnInvalidId": ("true", "false"),
     "StopTransactionOnEVSideDisconnect": ("true", "false"),

@@ -57,7 +57,7 @@ def character(seed: int) -> Character:
 def story(seed: int, days: int) -> list[Act]:
     """All that will happen."""
     chance, made = Random(f"story {seed}"), character(seed)
-    haunts = {kind: chance.choice((0, 0, 1, 3, 8)) for kind in KINDS}
+    haunts = {kind: chance.choice((0, 0, 1, 3, 8, 25)) for kind in KINDS}
     acts: list[Act] = []
     for day in range(days):
         for evse in range(1, made.evses + 1):

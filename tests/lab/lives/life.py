@@ -240,11 +240,11 @@ WELL_AGAIN: tuple[tuple[str, Payload], ...] = (
 
 def lived(seed: int, made: Character, acts: Sequence[Act], until_ms: int) -> tuple[list[Violation], list[str]]:
     """A whole life in a folder of its own: what was wrong, and the log."""
-    with _folder() as folder:
-        life = Life(folder / "one", seed, made)
+    with folder() as state:
+        life = Life(state / "one", seed, made)
         found = _whole(life, acts, until_ms)
         if not found and _is_about_clocks(acts):
-            twin = Life(folder / "twin", seed, made)
+            twin = Life(state / "twin", seed, made)
             found = _whole(twin, [act for act in acts if act.name not in CLOCKS], until_ms) or timeless(life, twin)
         return found, life.world.lines
 
@@ -267,10 +267,11 @@ def _is_about_clocks(acts: Sequence[Act]) -> bool:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def folder() -> Iterator[Path]:
+    """In memory where the machine has such."""
     memory = Path("/dev/shm")
-    with TemporaryDirectory(prefix="evsed-lab-", dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
+    with TemporaryDirectory(prefix="evsed-lab-", dir=memory if memory.is_dir() else None) as made:
+        yield Path(made)
 
 
 def until_of(acts: Sequence[Act], days: int) -> int:
