@@ -15,6 +15,7 @@ from hal.iec61851 import FAR_MS
 from hal.metered import Metered
 from hal.outlet import OutletLoop
 from hal.sim.commands import _broken
+from hal.tick import WINDOW_MS
 
 if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
@@ -28,6 +29,8 @@ def quiet_until(world: Wallbox) -> int:
     if evsed is None or tick is None or evsed.inbox or evsed.restart is not None:
         return world.ms
     # The round begins with the reading; hal has nothing to look at before.
+    if tick._change_ms <= world.mono_ms or world.mono_ms < tick._changed_ms + WINDOW_MS:  # it has not seen all of it
+        return world.ms
     if min(world._tick_at_ms, evsed.renew_ms + world._since_ms) < world._meter_at_ms:
         return world.ms
     if world.ms < world._lively_ms + CALM_MS or any(any(_broken(bay)) for bay in world.plant.bays.values()):

@@ -101,3 +101,16 @@ def test_there_is_no_quiet_where_something_is_broken_or_was_just_touched(tmp_pat
     world.kill_evsed()
     assert quiet_until(world) == world.ms
     world.close()
+
+
+def test_there_is_no_quiet_while_hal_has_seen_half_of_an_edge(tmp_path: Path) -> None:
+    world = Wallbox(tmp_path)
+    world.advance(5)
+    world.charge(20)
+    world.order("car", "stop")
+    world.until(lambda: not world.bay().car.s2)
+    assert world.bay().contactor.main
+    world._lively_ms = 0
+    world._meter_at_ms = world._tick_at_ms  # the worst phase: the next round of routine comes with that tick
+    assert quiet_until(world) == world.ms
+    world.close()

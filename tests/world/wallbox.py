@@ -358,8 +358,10 @@ class Wallbox:
         """The plant catches up; the ticks that were left out would have fed the gates."""
         if self.tick is None:
             self.board.advance(self.ms)
-        while self.tick is not None and self.plant.skip(self.ms) < self.ms:
-            pass
+        while self.tick is not None and (came_ms := self.plant.skip(self.ms)) < self.ms:
+            if self._leapt and self.evsed is not None:  # sooner than it was announced: here the quiet ends
+                self.ms = self._meter_at_ms = came_ms
+                self.evsed.renew_ms = self.mono_ms
         if self.tick is not None:
             self.tick.feed(self.mono_ms)
 

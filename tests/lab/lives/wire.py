@@ -57,6 +57,7 @@ class Wire:
             return False
         if not self.delay_ms and not self._up:
             return True
+        self._world.watch.sent(frame)
         self._up.append(frame)
         self._world.later(self.delay_ms / 1_000, lambda: self._arrive(connection))
         return False
@@ -64,9 +65,7 @@ class Wire:
     def _arrive(self, connection: int) -> None:
         evsed = self._world.evsed
         if connection == self._now_connected() and self._up and not self._dead and evsed is not None:
-            frame = self._up.popleft()
-            self._world.watch.sent(frame)
-            self._world.csms.receive(frame)
+            self._world.csms.receive(self._up.popleft())
 
     def _post(self, frames: list[str]) -> list[str]:
         """What reaches the station now."""

@@ -69,13 +69,13 @@ def lived(
 ) -> tuple[Figures, list[str]]:
     """So long a life; what was measured, and what was wrong."""
     chance, figures = Random(days), Figures(days)
-    world = Wallbox(folder, presets=PRESETS, leaps=True, uptime_ms=WRAPS[0] - days * DAY_S * 125)
+    world = Wallbox(folder, presets=PRESETS, leaps=True, uptime_ms=max(0, WRAPS[0] - days * DAY_S * 125))
     start_wh, written = world.register(), _written()
     for number in range(days):
         _day(world, chance, figures, sessions * (number + 1) // days, reconnects * (number + 1) // days)
         if number == (days - 1) // 2:
             _outage(world, figures, offline_s)
-            world.uptime_ms = WRAPS[1] - days * DAY_S * 125
+            world.uptime_ms = max(0, WRAPS[1] - days * DAY_S * 125)
             world.power_cut(60)
         if number % max(1, days // 20) == 0:
             _measure(world, figures)
