@@ -84,7 +84,8 @@ class Walk:
         assert csms.unbooked == []
         assert len(charges) == begun, "each start that became durable is booked once"
         assert all(charge.stop is not None for charge in charges)
-        assert sum(charge.energy_wh for charge in charges) == world.register() - START_WH, "a Wh is lost or sold twice"
+        counted = sum(world.register(evse) - START_WH for evse in world.plant.bays)
+        assert sum(charge.energy_wh for charge in charges) == counted, "a Wh is lost or sold twice"
 
 
 def conclude(world: Wallbox) -> None:
