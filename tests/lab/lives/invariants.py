@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,6 +62,7 @@ class Eyes(Watch):
         self._too_much_ms: dict[int, int] = {}
         self.cap_ma: int | None = None
         self.edges: list[tuple[int, int]] = []
+        self.learn: Callable[[], None] = lambda: None
 
     def see(self, invariant: str, text: str) -> None:
         """Something that must never be."""
@@ -68,6 +70,7 @@ class Eyes(Watch):
 
     def look(self) -> None:
         super().look()
+        self.learn()
         world = self._world
         self._hal_gone_ms = None if world.tick is not None else self._hal_gone_ms or world.ms
         self._evsed_gone_ms = None if world.evsed is not None else self._evsed_gone_ms or world.ms

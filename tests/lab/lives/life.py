@@ -61,6 +61,7 @@ class Life:
         self.world.csms._now_ms = lambda: NEW_YEAR_2027 + self.world.ms + self.csms_offset_ms
         self._tries: dict[str, int] = {}
         self._asked: list[tuple[Question, int]] = []
+        self._eyes.learn = self._learn
 
     # --- what the acts need ----------------------------------------------------------------------------------
 
@@ -142,7 +143,6 @@ class Life:
         self.world.csms.judges_stamps = not any(act.name in ("ntp", "central-clock", "slow") for act in acts)
         for act in acts:
             self.world.advance(max(0, born_ms + act.at_ms - self.world.ms) / 1_000)
-            self._learn()
             DEEDS[act.name].do(self, *act.args)
         self.world.advance(max(0, born_ms + until_ms - self.world.ms) / 1_000)
         self._learn()

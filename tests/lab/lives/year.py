@@ -109,6 +109,8 @@ def _outage(world: Wallbox, figures: Figures, seconds: int) -> None:
     world.advance(seconds)
     assert world.evsed is not None
     figures.queued = len(world.evsed.station.box.outbox)
+    world.order("car", "drive")  # it was full long ago
+    world.until(lambda: world.bay().car.s2)
     day.end(world)
     world.order("car", "drive")
     world.find_line()
