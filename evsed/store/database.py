@@ -33,7 +33,7 @@ _PRAGMAS = (
     "synchronous = FULL",
     "wal_autocheckpoint = 1000",  # 1 MiB, some hours of charging
     "journal_size_limit = 2097152",
-    "secure_delete = OFF",  # Debian's default rewrites every page that is given back
+    "secure_delete = ON",  # of a key or a card that was forgotten nothing stays; a charge writes 0.1 % more for it
     "cell_size_check = ON",
     "trusted_schema = OFF",
 )

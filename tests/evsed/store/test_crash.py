@@ -158,9 +158,16 @@ def test_a_log_cut_at_any_byte_leaves_a_prefix_with_all_that_was_on_the_disk_bef
     every = [(at, b"") for at in range(sizes[0], len(content) + 1)] if LONG else []
     for offset, tail in torn + every:
         laid = lay({"journal.db": base, "journal.db-wal": content[:offset] + tail}, folder / "cut")
-        done = sum(size <= offset for size in sizes) - 1
+        good = offset + same(content[offset:], tail)  # zeros may stand where zeros belong
+        done = sum(size <= good for size in sizes) - 1
         assert held(laid) == may_be[done], (offset, len(tail))
         shutil.rmtree(laid)
+
+
+def same(one: bytes, other: bytes) -> int:
+    """How many bytes they begin with that are the same."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
 def cuts(first: int, last: int) -> list[int]:

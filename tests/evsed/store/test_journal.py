@@ -289,6 +289,19 @@ def test_the_file_is_for_its_owner_only(folder: Path) -> None:
         os.umask(old)
 
 
+def test_of_what_was_forgotten_nothing_stays_in_the_file(folder: Path) -> None:
+    """Keys and cards, also where a record fills pages of its own."""
+    secrets = [Setting("A", name, f"canary-{name} " * size) for name, size in (("small", 1), ("large", 500))]
+    journal = Journal(folder)
+    journal.commit(Persist(tuple(Put(secret) for secret in secrets)))
+    journal.close()
+    assert b"canary-large" in (folder / "journal.db").read_bytes()
+    journal = Journal(folder)
+    journal.commit(Persist(tuple(Drop(Setting, secret.key) for secret in secrets)))
+    journal.close()
+    assert [path.name for path in folder.iterdir() if b"canary" in path.read_bytes()] == []
+
+
 def test_a_second_evsed_on_the_same_folder_is_told_so(folder: Path) -> None:
     journal = Journal(folder)
     with pytest.raises(StoreRefused, match="is in use by another evsed; give each its own state folder"):
