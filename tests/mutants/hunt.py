@@ -1,7 +1,8 @@
 """Run the nearest tests over one mutant, in a forked child that has never imported the module before.
 
 The child imports the mutated source instead of the file and stops at the first test that fails. Only the parent's
-imports are shared, so nothing of one mutant lives on in the next.
+imports are shared, so nothing of one mutant lives on in the next. A child that ended without a verdict of pytest, as
+on a machine that runs out of memory or disk, is asked once more; the second time its last words are told.
 """
 
 from __future__ import annotations
@@ -13,19 +14,24 @@ import importlib.util
 import os
 import resource
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import pytest
 from hypothesis import Phase, settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SURVIVED, KILLED, INTERRUPTED = 0, 1, 2  # pytest's own codes; a module that cannot be imported interrupts it
+FAILED = 70  # not one of pytest's
 MOST_CPU_S = 60  # a mutant may loop for ever
-_MEASURED_BY_PYTEST = {SURVIVED, KILLED, INTERRUPTED}
+TRIES = 2
+_VERDICTS = {SURVIVED, KILLED, INTERRUPTED}
 
 
 class Target(NamedTuple):
@@ -81,24 +87,41 @@ def is_killed(target: Target, source: str) -> bool:
 
 
 def _run(target: Target, source: str, tests: Sequence[str]) -> bool:
+    with tempfile.TemporaryFile("w+") as said:
+        for _ in range(TRIES):
+            code = _end_of(partial(_child, target, source, tests, said))
+            if code < 0 or code in _VERDICTS:  # below 0: a mutant that looped until its time was up
+                return code != SURVIVED
+        said.seek(0)
+        last = "".join(said.readlines()[-20:])
+    raise RuntimeError(f"pytest ended with {code} over {' '.join(tests)}:\n{last}")
+
+
+def _end_of(job: Callable[[], int]) -> int:
+    """The exit code of a forked child that does the job; one that fails says so, and ends with a code of its own."""
     child = os.fork()
     if child == 0:
         try:
-            os._exit(_child(target, source, tests))
+            os._exit(job())
         finally:
-            os._exit(KILLED)
+            os._exit(FAILED)
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0 and code not in _MEASURED_BY_PYTEST:
-        raise RuntimeError(f"pytest ended with {code} over {' '.join(tests)}")
-    return code != SURVIVED
+    return os.waitstatus_to_exitcode(status)
 
 
-def _child(target: Target, source: str, tests: Iterable[str]) -> int:
+def _child(target: Target, source: str, tests: Iterable[str], said: TextIO) -> int:
     assert not any(name.partition(".")[0] == "hal" for name in sys.modules), "the parent knows the module already"
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
     sys.meta_path.insert(0, _Instead(target, source))
     sys.dont_write_bytecode = True
     arguments = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *(str(ROOT / test) for test in tests)]
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        return int(pytest.main(arguments, plugins=[_NoShrinking()]))
+    said.truncate(0)
+    said.seek(0)
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            return int(pytest.main(arguments, plugins=[_NoShrinking()]))
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            said.flush()

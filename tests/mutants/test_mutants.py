@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.mutants.equivalents import equivalents
-from tests.mutants.hunt import ROOT, TARGETS
+from tests.mutants.hunt import ROOT, TARGETS, is_killed
 from tests.mutants.mutate import mutants
 
 SOURCE = '''
@@ -76,3 +76,12 @@ def hunt(*words: str) -> subprocess.CompletedProcess[str]:
 def test_a_mutant_that_a_test_notices_is_killed() -> None:
     ran = hunt("guard", "--only", "if v.fault: → if False", "--jobs", "1")
     assert (ran.returncode, ran.stdout) == (0, "killed 1 of 1\n"), ran.stderr
+
+
+def test_a_child_that_gives_no_verdict_is_asked_once_more_and_then_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = iter([3, 0, 3, 70, 1, 0])
+    monkeypatch.setattr("tests.mutants.hunt._end_of", lambda job: next(codes))
+    assert not is_killed(TARGETS["guard"]._replace(far=()), "")
+    with pytest.raises(RuntimeError, match=r"pytest ended with 70 over tests/hal/test_guard.py"):
+        is_killed(TARGETS["guard"], "")
+    assert is_killed(TARGETS["guard"], "") and next(codes) == 0
