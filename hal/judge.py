@@ -97,6 +97,12 @@ class Judge:
         """Whether the meter sees that the plug is live, whatever the contactor says."""
         return self._metered is not None and self._metered.flows(now_ms)
 
+    def phases(self, broken: bool, now_ms: int) -> None:
+        """What chooses the phases does not follow, by its feedback or by the meter."""
+        astray = self._metered is not None and self._metered.astray
+        detail = "current flows on a phase that is not chosen" if astray else ""
+        self.book.set(Name.PHASES_FAILED, broken or astray, now_ms, detail)
+
     def contacts(self, inputs: Inputs, now_ms: int) -> None:
         """What the contacts of the board say."""
         for means, name in FAULT_OF.items():

@@ -3,6 +3,7 @@
 Rules this file upholds:
 - Only a new reading counts, at its own date. Over a silence of the meter nothing has lasted.
 - What flows though coil and feedback say "open" is a fault of its own: then the feedback lies, and the plug stays held.
+- The same holds for a phase that is not chosen: what flows there has come through a relay whose feedback lies.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from hal.contract import Voltage
 from hal.faults import FaultBook, Name, over_current_ma
 from hal.lasting import Lasting
 from hal.senses import Inputs
-from hal.voltages import Voltages
+from hal.voltages import ALL, Voltages
 
 OVER_CURRENT_MS = 7_000  # the car has 5 s to follow the pilot
 FLOWS_MA = 500  # less may be the meter's own noise
@@ -31,6 +32,8 @@ class Metered:
         self._current_ma = 0
         self._over_current = Lasting(OVER_CURRENT_MS)
         self._open_current = Lasting(OPEN_CURRENT_MS)
+        self._wrong_phase = Lasting(OPEN_CURRENT_MS)
+        self.astray = False  # current flows on a phase that is not chosen
 
     def judge(self, inputs: Inputs, ordered: bool, last_offer_ma: int, now_ms: int) -> None:
         """Look at the newest reading, if it is new, and at its age."""
@@ -41,12 +44,16 @@ class Metered:
             if reading.at_ms - self._heard_ms >= self._silent_ms:
                 self._over_current.lasts(False, now_ms)
                 self._open_current.lasts(False, now_ms)
+                self._wrong_phase.lasts(False, now_ms)
                 self._voltages.forget()
             self._heard_ms = self._reading_ms = reading.at_ms
             self._current_ma = max(reading.current_ma, default=0)
             self._currents(inputs.closed, ordered, last_offer_ma, reading.at_ms, now_ms)
             contactor_open = not inputs.closed and not ordered
-            self._voltages.judge(reading.voltage_mv, contactor_open, reading.at_ms, now_ms)
+            chosen = 1 if inputs.three is False else ALL
+            self._voltages.judge(reading.voltage_mv, contactor_open, reading.at_ms, now_ms, chosen)
+            elsewhere_ma = max(reading.current_ma[chosen:], default=0)
+            self.astray = self._wrong_phase.lasts(elsewhere_ma >= FLOWS_MA, reading.at_ms)
         self._book.set(Name.METER_SILENT, now_ms >= self._heard_ms + self._silent_ms, now_ms, inputs.silence)
 
     def flows(self, now_ms: int) -> bool:

@@ -17,7 +17,7 @@ from hal.bolt import Bolt
 from hal.ceilings import Ceilings
 from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Voltage
 from hal.drivers.protocols import PartFailed
-from hal.faults import FaultBook, Name
+from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
 from hal.iec61851 import (
     FAR_MS,
@@ -153,7 +153,7 @@ class OutletLoop:
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.warmth(inputs, now_ms)
         judge.contacts(inputs, now_ms)
-        book.set(Name.PHASES_FAILED, self._phases.broken(now_ms), now_ms)
+        judge.phases(self._phases.broken(now_ms), now_ms)
         judge.settle(level, now_ms)
         if book.faults != before:
             self._trace_faults(before)

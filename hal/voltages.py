@@ -3,7 +3,7 @@
 Rules this file upholds:
 - Only a new reading counts, at its own date; a silent meter neither opens nor gives free.
 - A phase is expected once it was seen live while the contactor was open: neither a meter behind the contactor nor one
-  for three phases on a single one is a broken supply.
+  for three phases on a single one is a broken supply. Where one phase is chosen, the others may be dark at the meter.
 - What opened is over only after all voltages were good for the time that the installer set, a car there or not.
 
 No software can stand in for a device that opens the protective conductor where a PEN may break: this only stops a
@@ -18,6 +18,7 @@ from hal.lasting import Lasting
 
 LIVE_MV = 100_000  # less may be induced on a wire that leads nowhere
 DARK_MV = 50_000
+ALL = 3
 FAULTS = (Name.OVER_VOLTAGE, Name.UNDER_VOLTAGE, Name.PHASE_LOST, Name.MAINS_LOST)
 
 
@@ -29,12 +30,18 @@ class Voltages:
         self._lasts = {name: Lasting(rules.trip_s * 1_000) for name in FAULTS}
         self._good = Lasting(rules.back_s * 1_000)
         self._expected: set[int] = set()
+        self._chosen = ALL
 
-    def judge(self, voltage_mv: tuple[int, ...], contactor_open: bool, at_ms: int, now_ms: int) -> None:
-        """Look at a new reading of that date."""
+    def judge(
+        self, voltage_mv: tuple[int, ...], contactor_open: bool, at_ms: int, now_ms: int, chosen: int = ALL
+    ) -> None:
+        """Look at a new reading of that date; `chosen` is how many phases are through to the car."""
+        if chosen != self._chosen:
+            self._chosen = chosen
+            self.forget()
         if contactor_open:
             self._expected |= {phase for phase, mv in enumerate(voltage_mv) if mv >= LIVE_MV}
-        expected = [mv for phase, mv in enumerate(voltage_mv) if phase in self._expected]
+        expected = [mv for phase, mv in enumerate(voltage_mv[:chosen]) if phase in self._expected]
         there = self._there(expected, voltage_mv)
         back = self._good.lasts(self._is_good(expected, voltage_mv), at_ms)
         for name in FAULTS:
@@ -44,7 +51,7 @@ class Voltages:
                 self._book.set(name, False, now_ms)
 
     def forget(self) -> None:
-        """The meter was silent: nothing has lasted."""
+        """The meter was silent, or other phases are chosen: nothing has lasted."""
         for lasting in (*self._lasts.values(), self._good):
             lasting.lasts(False, 0)
 

@@ -87,6 +87,8 @@ class Bay:
         through = self.car.phases if self.phases.closed else 1
         l1, l2, l3 = (drawn_ma if phase < through and mv else 0 for phase, mv in enumerate(idle_mv))
         volts = voltages_mv(now_us, (l1, l2, l3), self.grid_faults)
+        if self.phases.before_meter and not self.phases.closed:
+            volts = (volts[0], 0, 0)
         self._flow = self._flow._replace(voltage_mv=volts, current_ma=(l1, l2, l3))
         power = self._power_uw()
         minute, taper = (self, "minute"), (self, "taper")

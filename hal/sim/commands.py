@@ -211,7 +211,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     table |= {f"meter-{fault}": partial(bay.meter.fault, fault) for fault in MeterFault}
     table |= {f"{place}-thermometer-gone": one.vanish for place, one in bay.thermometers.items()}
     table |= {f"input-{name}-gone": one.vanish for name, one in bay.inputs.items()}
-    table["phases-stuck"] = bay.phases.jam
+    table["phases-stuck"], table["phases-welded"] = bay.phases.jam, bay.phases.weld
     if bay.lock is not None:
         table["lock-stuck"] = bay.lock.jam
     if (proximity := bay.proximity) is not None:
@@ -272,7 +272,8 @@ def _broken(bay: Bay) -> Iterable[str]:
     switches = {"residual": bay.residual.leaks, "gate-stuck": bay.gate.stuck, "reader-gone": bay.reader.gone}
     switches |= {f"{place}-thermometer-gone": one.gone for place, one in bay.thermometers.items()}
     switches |= {f"input-{name}-gone": one.gone for name, one in bay.inputs.items()}
-    switches["phases-stuck"] = bay.phases.stuck
+    switches["phases-stuck"] = bay.phases.stuck and not bay.phases.lying
+    switches["phases-welded"] = bay.phases.lying
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
     yield from (name for name, on in switches.items() if on)
 

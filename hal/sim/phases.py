@@ -10,13 +10,16 @@ TRAVEL_MS = 40
 
 
 class SimPhases:
-    """A `Phases`. `sparks` counts how often it moved under load, which no car should live through."""
+    """A `Phases`. `sparks` counts how often it moved under load, which no car should live through.
+
+    `before_meter`: it stands between the mains and the meter, which then sees only the phases that are through.
+    """
 
     def __init__(self, agenda: Agenda, changed: Callable[[], None], live: Callable[[], bool]) -> None:
         self._agenda, self._changed, self._live = agenda, changed, live
         self._key = (self, "travel")
         self._ordered = self.closed = True
-        self.stuck = False
+        self.stuck = self.lying = self.before_meter = False
         self.sparks = 0
 
     def use(self, three: bool) -> None:
@@ -28,7 +31,12 @@ class SimPhases:
 
     def three(self) -> bool:
         """Whether three phases are through."""
-        return self.closed
+        return self._ordered if self.lying else self.closed
+
+    def weld(self, on: bool = True) -> None:
+        """Let its contacts stick while its feedback says what was ordered, or free them."""
+        self.lying = on
+        self.jam(on)
 
     def jam(self, on: bool = True) -> None:
         """Let it stick where it is, or free it."""

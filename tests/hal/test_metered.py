@@ -23,10 +23,18 @@ class Eye:
         self.metered = Metered(Timing(), Voltage(), self.book, 0)
         self._reading: MeterReading | None = None
 
-    def see(self, now_ms: int, *ma: int, closed: bool = False, ordered: bool = False, at_ms: int | None = None) -> None:
+    def see(
+        self,
+        now_ms: int,
+        *ma: int,
+        closed: bool = False,
+        ordered: bool = False,
+        at_ms: int | None = None,
+        three: bool | None = None,
+    ) -> None:
         if ma:
             self._reading = MeterReading(now_ms if at_ms is None else at_ms, 1_000, 0, ma)
-        inputs = SOUND._replace(closed=closed, reading=self._reading)
+        inputs = SOUND._replace(closed=closed, reading=self._reading, three=three)
         self.metered.judge(inputs, ordered, OFFER_MA, now_ms)
 
     def has(self, name: Name) -> bool:
@@ -108,3 +116,30 @@ def test_a_current_is_believed_for_three_seconds(age_ms: int, flows: bool) -> No
     eye.see(1_000, 16_000, closed=True, ordered=True)
     assert eye.metered.flows(1_000 + age_ms) is flows
     assert 4_001 in eye.metered.deadlines() and 11_000 in eye.metered.deadlines()
+
+
+@pytest.mark.parametrize(
+    ("three", "ma", "lasts_ms", "astray"),
+    [
+        (False, (6_000, 0, 500), 5_000, True),
+        (False, (6_000, 500, 0), 4_999, False),
+        (False, (6_000, 499, 499), 9_000, False),
+        (True, (6_000, 6_000, 6_000), 9_000, False),
+        (None, (6_000, 6_000, 6_000), 9_000, False),
+        (False, (6_000,), 9_000, False),
+    ],
+)
+def test_what_flows_on_a_phase_that_is_not_chosen_came_through_a_lying_relay(
+    three: bool | None, ma: tuple[int, ...], lasts_ms: int, astray: bool
+) -> None:
+    eye = Eye()
+    eye.see(1_000, *ma, closed=True, ordered=True, three=three)
+    eye.see(1_000 + lasts_ms, *ma, closed=True, ordered=True, three=three)
+    assert eye.metered.astray is astray
+
+
+def test_over_a_silence_no_current_has_gone_astray() -> None:
+    eye = Eye()
+    eye.see(1_000, 6_000, 6_000, 0, closed=True, ordered=True, three=False)
+    eye.see(11_000, 6_000, 6_000, 0, closed=True, ordered=True, three=False)
+    assert not eye.metered.astray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hal.contract import Cp, Lease, Limits
+from hal.contract import Cp, Lease, Limits, MeterReading
 from hal.phases import BETWEEN_MS, MOST_MOVES, WAIT_MS, Move, PhaseState, Scene, step
 from tests.hal.box import Box
 
@@ -14,9 +14,18 @@ SWITCHING = Limits(max_ma=32_000, switch_phases=True)
 class Switched(Box):
     """A box whose leases name a number of phases."""
 
-    def __init__(self, limits: Limits = SWITCHING) -> None:
+    def __init__(self, limits: Limits = SWITCHING, metered: tuple[int, ...] = ()) -> None:
         self.wanted: int | None = None
-        super().__init__(limits=limits)
+        self._metered, self._listen_ms = metered, 0
+        super().__init__(limits=limits, metered=metered)
+
+    def feel(self) -> None:
+        """The bus asks the meter each second."""
+        super().feel()
+        if self._metered and self.now_ms >= self._listen_ms:
+            self._listen_ms = self.now_ms + 1_000
+            flow = self.plant.bays[1].flow()
+            self.mailbox.put_meter(1, MeterReading(self.now_ms, 1_000, 0, flow.current_ma, flow.voltage_mv))
 
     def renew(self) -> None:
         self._leases = {evse: self.asked(lease) for evse, lease in self._leases.items()}
@@ -161,3 +170,48 @@ def test_the_next_deadline_is_never_late() -> None:
             seldom = step(seldom, scene._replace(three=told), now_ms)
         assert (often.move, often.three) == (seldom.move, seldom.three), now_ms
     assert often.move is Move.STEADY and often.three is False
+
+
+@pytest.mark.parametrize("before_meter", [False, True])
+def test_one_chosen_phase_is_no_broken_supply_wherever_the_meter_sits(before_meter: bool) -> None:
+    box = Switched(metered=(1,))
+    box.plant.bays[1].phases.before_meter = before_meter
+    box.run(2_000)
+    box.ask(1)
+    box.run(2_000)
+    box.charge(16_000)
+    assert box.run(10_000).closed and box.outlet().phases == 1
+    box.say("unplug --force")
+    box.ask(3)
+    box.run(10_000)
+    assert box.outlet().phases == 3 and not any(snapshot.outlets[0].faults for snapshot in box.snapshots)
+    box.charge(16_000)
+    box.say("fault phase-lost")
+    box.run(5_000)
+    assert box.faults() == ["PHASE_LOST"] and not box.tick.loaded
+
+
+def test_a_phase_that_is_lost_while_it_is_not_chosen_is_missed_once_it_is() -> None:
+    box = Switched(metered=(1,))
+    box.run(2_000)
+    box.ask(1)
+    box.run(2_000)
+    box.charge(16_000)
+    box.say("fault phase-lost")
+    assert box.run(10_000).closed and box.faults() == []
+    box.say("unplug --force")
+    box.ask(3)
+    box.run(10_000)
+    assert box.faults() == ["PHASE_LOST"]
+
+
+def test_a_relay_whose_feedback_lies_is_told_by_the_meter() -> None:
+    box = Switched(metered=(1,))
+    box.say("fault phases-welded")
+    box.ask(1)
+    box.run(2_000)
+    box.charge(16_000)
+    assert box.outlet().phases == 1
+    box.run(10_000)
+    assert box.faults() == ["PHASES_FAILED"] and not box.tick.loaded
+    assert "not chosen" in box.outlet().faults[0].text

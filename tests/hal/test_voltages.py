@@ -21,9 +21,9 @@ class Supply:
         self.at_ms = 0
         self.read(*(first or GOOD), contactor_open=contactor_open)
 
-    def read(self, *mv: int, after_ms: int = 1_000, contactor_open: bool = True) -> None:
+    def read(self, *mv: int, after_ms: int = 1_000, contactor_open: bool = True, chosen: int = 3) -> None:
         self.at_ms += after_ms
-        self.voltages.judge(mv, contactor_open, self.at_ms, self.at_ms + 20)
+        self.voltages.judge(mv, contactor_open, self.at_ms, self.at_ms + 20, chosen)
 
     def lasts(self, ms: int, *mv: int) -> list[str]:
         """So for a while; the faults that are there then."""
@@ -126,3 +126,30 @@ def test_a_meter_without_voltages_says_nothing_of_them() -> None:
     for _ in range(100):
         supply.read()
     assert not supply.book.faults
+
+
+@pytest.mark.parametrize(
+    ("mv", "fault"), [((230_000, 0, 0), None), ((0, 0, 0), "MAINS_LOST"), ((90_000, 0, 0), "UNDER_VOLTAGE")]
+)
+def test_of_one_chosen_phase_only_that_one_is_expected(mv: tuple[int, ...], fault: str | None) -> None:
+    supply = Supply()
+    supply.read(*mv, chosen=1)
+    supply.read(*mv, after_ms=4_000, chosen=1)
+    assert [found.name for found in supply.book.faults] == ([fault] if fault else [])
+
+
+def test_too_high_is_too_high_on_a_phase_that_is_not_chosen() -> None:
+    supply = Supply()
+    for after_ms in (1_000, 4_000):
+        supply.read(230_000, 230_000, 261_000, after_ms=after_ms, chosen=1)
+    assert supply.book.holds(Name.OVER_VOLTAGE)
+
+
+def test_another_choice_begins_every_count_anew() -> None:
+    supply = Supply()
+    supply.read(230_000, 0, 0, chosen=1)
+    supply.read(230_000, 0, 0, after_ms=9_000)  # three are chosen again, and this meter has not noticed yet
+    supply.read(230_000, 0, 0, after_ms=3_999)
+    assert supply.book.faults == ()
+    supply.read(230_000, 0, 0, after_ms=1)
+    assert supply.book.holds(Name.PHASE_LOST)

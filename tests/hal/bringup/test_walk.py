@@ -146,6 +146,7 @@ UNSEEN = {
     "meter-stuck": "nothing moves at rest",
     "plug-thermometer-gone": "the box itself tells of a thermometer that is silent",
     "phases-stuck": "phases are not switched where nobody charges",
+    "phases-welded": "phases are not switched where nobody charges",
     **{f"input-{means}-gone": "the box itself tells of a contact that can't be read" for means in WIRED},
 }
 
