@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from tests.bench import backlog, daemons, meters, pilot, virtual
+from tests.bench import backlog, daemons, dead_man, meters, parts, pilot, virtual
 from tests.bench.figures import Figure, document, table
 
 
@@ -19,12 +19,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter measurements")
     options = parser.parse_args()
     quick = options.quick
-    parts: dict[str, Callable[[], list[Figure]]] = {
+    measures: dict[str, Callable[[], list[Figure]]] = {
         "messages": virtual.messages,
         "starts": lambda: daemons.starts(3 if quick else daemons.STARTS),
         "a quiet minute": lambda: daemons.quiet(10 if quick else daemons.IDLE_S),
         "ticks": lambda: daemons.ticks(5 if quick else 30),
         "the pilot's buses": lambda: pilot.figures(quick),
+        "the parts of a tick": lambda: parts.costs(50 if quick else 2_000),
+        "a dead control loop": lambda: dead_man.figures(2 if quick else 20),
         "meters": lambda: meters.polls(50 if quick else 300),
         "stacked profiles": lambda: backlog.composite(5 if quick else 50),
         "a storm of stations": backlog.storm,
@@ -34,9 +36,9 @@ def main() -> int:
         "openings": lambda: daemons.openings(400 if quick else 10_000),
     }
     figures: list[Figure] = []
-    for name, part in parts.items():
+    for name, measure in measures.items():
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        figures += part()
+        figures += measure()
     print(document(figures) if options.json else table(figures))
     missed = [figure.key for figure in figures if figure.most is not None and figure.typical > figure.most]
     if missed:
