@@ -7,7 +7,7 @@ nothing of it goes on but the journal.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,16 +18,18 @@ from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send, Shine
 from evsed.core.errands import Errand, ProgramStarted
 from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
+from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
 from evsed.edges import HalView
+from evsed.ocpp.causes import concerns, why_not_connected
 from evsed.ocpp.exchange import Exchange, Output
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.performer import Performer
 from evsed.quarantine import Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
-from evsed.supervisor import LOCAL
+from evsed.supervisor import LOCAL, STUCK_MS
 from hal.contract import RENEW_MS
 from tests.world.depot import Clerk
 
@@ -98,13 +100,20 @@ class WatchedStation(Station):
         return effects
 
 
-def at_once(steps: Coroutine[Any, Any, None]) -> None:
-    """Do what would wait only for the disk; here the disk does not wait."""
+class _Pause:
+    """What a turn awaits while a slow disk works."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+def is_over(steps: Coroutine[Any, Any, None]) -> bool:
+    """Go on with a turn; whether it came to its end, or waits for the disk."""
     try:
         steps.send(None)
     except StopIteration:
-        return
-    raise AssertionError("it waits")
+        return True
+    return False
 
 
 class Evsed:
@@ -141,6 +150,8 @@ class Evsed:
         self.shines: dict[int, Shine] = {}
         self.renew_ms = 0
         self.connected = False
+        self._waiting: Coroutine[Any, Any, None] | None = None  # a turn, for a slow disk
+        self._since_ms = self._kept_ms = 0
         self.redial_ms = world.mono_ms
         self.station.decided = lambda effects: world.watch.decided(effects, self.demands)
         self.inbox.append(ProgramStarted(self.clerk.installer.on_trial()))
@@ -167,16 +178,30 @@ class Evsed:
         if self.connected:
             self._out(self.exchange.tick(now_ms))
         self.inbox.extend(self.clerk.ended(now_ms))
-        if self._performer_due_ms() <= now_ms:
+        if self.waits:
+            self._go_on(now_ms)
+        elif self._performer_due_ms() <= now_ms:
             self.inbox.append(DeadlineReached())
-        while self.inbox and self.restart is None:
-            at_once(self.performer.turn(self.inbox.popleft()))
+        while self.inbox and self.restart is None and not self.waits:
+            self._waiting, self._since_ms = self.performer.turn(self.inbox.popleft()), now_ms
+            self._go_on(now_ms)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a turn waits for a slow disk."""
+        return self._waiting is not None
+
+    def _go_on(self, now_ms: int) -> None:
+        if self._waiting is not None and now_ms >= self._kept_ms and is_over(self._waiting):
+            self._waiting = None
 
     def renew(self, again: bool = False) -> None:
         """Every lease again, when it is time; or `again` between two such times."""
         due = self.world.mono_ms >= self.renew_ms
         if due:
             self.renew_ms = self.world.mono_ms + RENEW_MS
+        if self.waits and self.world.mono_ms - self._since_ms > STUCK_MS:
+            return
         for demand in self.demands.values() if due or again else ():
             self.world.grant(demand)
 
@@ -194,12 +219,17 @@ class Evsed:
         return min((self._performer_due_ms(), *(at for at in times if at is not None)))
 
     def _performer_due_ms(self) -> int:
+        if self.waits:
+            return self._kept_ms
         due_ms = self.performer.due_ms()
         return NEVER_MS if due_ms is None else due_ms
 
     # --- the hands of the performer --------------------------------------------------------------------------
 
     async def disk(self, work: Callable[[], None]) -> None:
+        if self.world.disk_ms:
+            self._kept_ms = self.world.mono_ms + self.world.disk_ms
+            await _Pause()
         work()
 
     def deliver(self, event: Event) -> None:
@@ -256,11 +286,17 @@ class Evsed:
             self.world.dialled.append(self.target)
             if why_not := self.world.admits(self.target):
                 self.redial_ms = self.world.mono_ms + REDIAL_MS
-                self.inbox.append(DialFailed(why_not == "refused"))
+                self._failed(why_not)
                 return
             self.connected = True
             self.world.csms.connected()
             self._out(self.exchange.opened(self.world.mono_ms, self.world.chain()))
+
+    def _failed(self, why: str | Exception) -> None:
+        """As the transport says it; a real exception is judged by evsed."""
+        found = concerns(why) if isinstance(why, Exception) else ()
+        self.inbox.extend(SecurityNoticed(kind, why_not_connected(why)) for kind in found if isinstance(why, Exception))
+        self.inbox.append(DialFailed(why == "refused" or SecurityKind.REFUSED_BY_CENTRAL in found))
 
     def hang_up(self, why: str) -> None:
         """The connection is gone."""

@@ -94,10 +94,11 @@ class Wallbox:
         self._leaps, self._leapt = leaps, False
         self.systems = systems
         self.dialled: list[Target] = []
-        self.admits: Callable[[Target], str] = lambda target: ""
+        self.admits: Callable[[Target], str | Exception] = lambda target: ""
         self.chain: Callable[[], tuple[str, ...]] = tuple
         self.ntp_offset_ms: int | None = None  # what the machine's clock is beside the truth, once NTP has set it
         self.disk_full = self.disk_broken = False
+        self.disk_ms = 0  # how long each commit takes
         self.torn: float | None = None  # how much of the next write gets to the disk before the power goes
         self.uptime_ms = uptime_ms  # how long the machine runs when the daemons start
         self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS - uptime_ms, 1
@@ -186,6 +187,17 @@ class Wallbox:
         self.tick = tick
         tick.run_once(self.mono_ms)
         self.touched()
+
+    def stall_evsed(self, seconds: float) -> None:
+        """It stands still, as under SIGSTOP: nothing is decided and no lease renewed; then it hears of all at once."""
+        self.note("* evsed stands still")
+        evsed, self.evsed = self.evsed, None
+        assert evsed is not None
+        self.advance(seconds)
+        if self.evsed is None:  # nobody started another one meanwhile
+            self.evsed = evsed
+            if self.tick is not None:
+                self._publish(self.tick.snapshot(self.mono_ms))
 
     def start_evsed(self) -> None:
         """A new life, of the program that the slots choose. It comes to know hal by the next snapshot."""
@@ -329,7 +341,7 @@ class Wallbox:
     def _now_due(self) -> None:
         try:
             self._all_due()
-        except Cut:
+        except (Cut, MemoryError):
             self.struck()
         except Exception as crash:
             self.watch.breach(f"a crash: {crash!r}")
@@ -391,7 +403,7 @@ class Wallbox:
         """Both sides of the link, until neither has anything to say at this moment."""
         while self.evsed is not None and self.evsed.restart is None:
             self.evsed.listen()
-            if not self.evsed.inbox:
+            if not self.evsed.inbox or self.evsed.waits:
                 return
             self.evsed.turn()
 
