@@ -25,6 +25,7 @@ OPEN_PATIENCE_MS = 15_000
 """The 6 s rule, the contactor's own time and some more; then the end is written even if the feedback says closed."""
 READING_PATIENCE_MS = 3_000
 FIRST_READING_PATIENCE_MS = 30_000
+OVERSLEPT_MS = 500
 """After a power cut, and while hal is silent: what the meter counted belongs to the transaction that ends (I6)."""
 NOTE_MS = 60_000
 """How often the register of a running transaction is noted (with the next batch of the journal)."""
@@ -42,6 +43,7 @@ class Charging:
         self._ending_ms: int | None = None
         self._sample_at_ms: int | None = None
         self._note_at_ms = 0
+        self._patient = True
 
     @property
     def ending(self) -> StopReason | None:
@@ -147,8 +149,14 @@ class Charging:
             self._sample_due(turn)
             return None
         if self._ending_ms is None:
-            self._ending_ms = turn.now.mono_ms
+            self._ending_ms, self._patient = turn.now.mono_ms, True
+        self._wake(turn.now.mono_ms)
         return self._finish(self.tx, turn) if self._at_rest(turn.now.mono_ms) else None
+
+    def _wake(self, now_ms: int) -> None:
+        """Who overslept the end of the patience has not yet heard what hal said meanwhile: once, it begins anew."""
+        if self._patient and now_ms > self._rest_by_ms() + OVERSLEPT_MS:
+            self._patient, self._ending_ms = False, now_ms
 
     def next_deadline(self, now_ms: int) -> int | None:
         """When settle must run again without an event."""

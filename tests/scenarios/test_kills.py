@@ -186,6 +186,15 @@ def flushing(world: Wallbox) -> None:
     assert day.owes(world) >= 2
 
 
+@pytest.mark.parametrize("seconds", [2, 4, 9])
+def test_an_evsed_that_overslept_the_last_reading_waits_for_it(box: Wallbox, seconds: float) -> None:
+    opened(box)
+    box.stall_evsed(seconds)
+    box.advance(5)
+    day.conclude(box)
+    day.books(box, 1_234_567)
+
+
 def light_is(world: Wallbox, status: Status) -> bool:
     return day.light(world) is status
 
