@@ -1,0 +1,290 @@
+"""What breaks in the machine itself: power, processes, memory, disk, journal, clocks (rows 1 to 7 and 27)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from random import Random
+
+from hal.sim.power import GATE_MS
+from tests.lab.lives import acts
+from tests.matrix.cell import Cell, Fault
+from tests.world.wallbox import RESTART_S
+
+Rows = dict[str, Fault]
+HOUR_S, YEAR_S = 3_600, 365 * 86_400
+STRIKES = (1, 2, 3, 4, 5, 6, 8, 11)
+TORN = (0, 30, 70, 100)
+
+
+def each(*deeds: Callable[[Cell], object]) -> Callable[[Cell], object]:
+    """One after the other, at the same moment."""
+
+    def do(cell: Cell) -> None:
+        for deed in deeds:
+            deed(cell)
+
+    return do
+
+
+def again(deed: Callable[[Cell], object], every_s: float, times: int) -> Callable[[Cell], object]:
+    """Over and over."""
+
+    def do(cell: Cell) -> None:
+        for number in range(times):
+            cell.world.later(number * every_s, lambda: deed(cell))
+
+    return do
+
+
+# --- 1: the power goes -------------------------------------------------------------------------------------------
+
+
+def power_cuts() -> Rows:
+    """At each moment of evsed's work that follows, and in the middle of writes."""
+    rows = {"now": Fault(lambda cell: acts.power_off(cell, 5)), "twice": Fault(again(_off_2_s, 4, 2))}
+    for moments in STRIKES:
+        rows[f"{moments} moments later"] = Fault(partial(acts.strike, what="power", moments=moments))
+    for percent in TORN:
+        rows[f"in a write, {percent} % of it there"] = Fault(partial(acts.tear, percent=percent))
+    return rows
+
+
+def _off_2_s(cell: Cell) -> None:
+    acts.power_off(cell, 2)
+
+
+# --- 2, 27: processes are killed ---------------------------------------------------------------------------------
+
+
+def gate_drops(cell: Cell) -> None:
+    """I2: without evse-hal the gate opens in hardware."""
+    cell.world.later((GATE_MS + 15) / 1_000, lambda: _is_open(cell))
+
+
+def _is_open(cell: Cell) -> None:
+    if cell.world.tick is None:
+        cell.must("I2", not cell.closed(), "closed half a second after evse-hal was killed")
+
+
+def kills() -> Rows:
+    """Each process, soon back or late, and at each moment of evsed's work that follows."""
+    rows = {
+        "evsed": Fault(lambda cell: acts.kill_evsed(cell, RESTART_S), keeps=True),
+        "evsed for 8 s": Fault(lambda cell: acts.kill_evsed(cell, 8), keeps=True),
+        "evsed for 90 s": Fault(lambda cell: acts.kill_evsed(cell, 90), after_s=120),
+        "hal": Fault(each(lambda cell: acts.kill_hal(cell, RESTART_S), gate_drops)),
+        "hal for 20 s": Fault(each(lambda cell: acts.kill_hal(cell, 20), gate_drops), after_s=40),
+        "both": Fault(each(lambda cell: acts.kill_hal(cell, 3), lambda cell: acts.kill_evsed(cell, 2))),
+    }
+    for what in ("evsed", "hal"):
+        for moments in STRIKES[:5]:
+            rows[f"{what}, {moments} moments later"] = Fault(partial(acts.strike, what=what, moments=moments))
+    return rows
+
+
+def crash_loops() -> Rows:
+    """A service that is started again and again, and a processor that is too hot to be in time."""
+    evsed = again(lambda cell: acts.kill_evsed(cell, RESTART_S), 2, 10)
+    hal = again(lambda cell: acts.kill_hal(cell, RESTART_S), 2, 8)
+    slow = again(lambda cell: acts.stall_hal(cell, 0.3), 1, 15)
+    return {
+        "evsed ten times": Fault(evsed, before_s=22, keeps=True),
+        "hal eight times": Fault(each(hal, gate_drops), before_s=20, after_s=40),
+        "ticks 0.3 s late": Fault(slow, before_s=18),
+        "watchdog ends a hanging evsed, three times": Fault(again(_hangs_10_s, 13, 3), before_s=45),
+    }
+
+
+def _hangs_10_s(cell: Cell) -> None:
+    """WatchdogSec of its unit ends it."""
+    if cell.world.evsed is not None:
+        cell.world.stall_evsed(10)
+        acts.kill_evsed(cell, RESTART_S)
+
+
+# --- 3: a loop stands still --------------------------------------------------------------------------------------
+
+
+def stalls() -> Rows:
+    """The tick, or evsed; the watchdogs of the units end what stands for longer."""
+    rows = {f"hal for {s} s": Fault(partial(acts.stall_hal, seconds=s)) for s in (0.2, 0.5, 1.9)}
+    rows["hal for ever"] = Fault(_hal_hangs, after_s=40)
+    for seconds in (0.5, 2, 9):
+        rows[f"evsed for {seconds} s"] = Fault(partial(_stall_evsed, seconds=seconds), keeps=True)
+    return rows
+
+
+def _hal_hangs(cell: Cell) -> None:
+    """WatchdogSec of its unit ends it."""
+    acts.stall_hal(cell, 2)
+    acts.kill_hal(cell, RESTART_S)
+
+
+def _stall_evsed(cell: Cell, seconds: float) -> None:
+    if cell.world.evsed is not None:
+        cell.world.stall_evsed(seconds)
+
+
+# --- 4: memory, descriptors --------------------------------------------------------------------------------------
+
+
+def shortages() -> Rows:
+    """No memory at the nth moment ends evsed by an exception in mid-work; without a descriptor nothing is dialled."""
+    rows = {f"no memory, {n} moments later": Fault(partial(_starve, moments=n)) for n in STRIKES[:6]}
+    rows["no memory for evse-hal"] = Fault(each(lambda cell: acts.kill_hal(cell, RESTART_S), gate_drops))
+    rows["no memory for the journal"] = Fault(partial(acts.disk, how="broken"), keeps=True)
+    rows["no descriptor"] = Fault(_no_descriptor, keeps=True)
+    return rows
+
+
+def _starve(cell: Cell, moments: int) -> None:
+    world = cell.world
+    at = len(world.moments) + moments
+
+    def strikes(moment: int) -> bool:
+        if moment >= at:
+            world.strikes = lambda moment: False
+            raise MemoryError
+        return False
+
+    world.strikes = strikes
+    world.struck = lambda: acts.kill_evsed(cell, RESTART_S)
+
+
+def _no_descriptor(cell: Cell) -> None:
+    cell.world.drop_line("no descriptor")
+    cell.world.admits = lambda target: OSError(24, "Too many open files")
+
+
+# --- 5: the disk -------------------------------------------------------------------------------------------------
+
+
+def disks() -> Rows:
+    """Full or broken, for a moment or for long, from the nth write on; and one that takes seconds for a commit."""
+    rows = {}
+    for how in ("full", "broken"):
+        rows[how] = Fault(partial(acts.disk, how=how), keeps=True)
+        rows[f"{how} for 3 minutes"] = Fault(partial(acts.disk, how=how), keeps=True, before_s=90, after_s=90)
+        rows[f"{how} for 1 s"] = Fault(partial(_disk_for, how=how, seconds=1), keeps=True)
+        for nth in (1, 2, 3):
+            rows[f"{how} from write {nth + 1} on"] = Fault(partial(_disk_from, how=how, nth=nth), after_s=40)
+    for seconds in (1, 5):
+        rows[f"{seconds} s for each commit"] = Fault(partial(_slow, seconds=seconds), keeps=True, after_s=60)
+    return rows
+
+
+def _disk_for(cell: Cell, how: str, seconds: float) -> None:
+    acts.disk(cell, how)
+    cell.world.later(seconds, lambda: acts.disk(cell, "sound"))
+
+
+def _disk_from(cell: Cell, how: str, nth: int) -> None:
+    world = cell.world
+    left = [nth]
+
+    def strikes(moment: int) -> bool:
+        left[0] -= world.moments[moment - 1] == "committed"
+        if left[0] == 0:
+            acts.disk(cell, how)
+        return False
+
+    world.strikes = strikes
+
+
+def _slow(cell: Cell, seconds: float) -> None:
+    cell.world.disk_ms = round(seconds * 1_000)
+    cell.undos.append(lambda: setattr(cell.world, "disk_ms", 0))
+
+
+# --- 6: what is on the disk is damaged ---------------------------------------------------------------------------
+
+
+def damages() -> Rows:
+    """The power goes, and the journal is not what it was."""
+    return {name: Fault(partial(_damage, harm=harm), judge=_told_of_damage) for name, harm in HARMS.items()}
+
+
+def _damage(cell: Cell, harm: Callable[[Path, Random], None]) -> None:
+    cell.forgets = True
+    acts.power_off(cell, 5)
+    harm(cell.world.folder / "journal.db", Random(harm.__name__))
+
+
+def _flip(path: Path, chance: Random) -> None:
+    image = bytearray(path.read_bytes())
+    for _ in range(64):
+        image[chance.randrange(len(image))] ^= 1 << chance.randrange(8)
+    path.write_bytes(image)
+
+
+def _zero_pages(path: Path, chance: Random) -> None:
+    image = bytearray(path.read_bytes())
+    at = chance.randrange(1, len(image) // 1_024) * 1_024
+    image[at : at + 2_048] = bytes(2_048)
+    path.write_bytes(image)
+
+
+def _truncate(path: Path, chance: Random) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _no_header(path: Path, chance: Random) -> None:
+    path.write_bytes(bytes(1_024) + path.read_bytes()[1_024:])
+
+
+def _stale_log(path: Path, chance: Random) -> None:
+    path.with_name("journal.db-wal").write_bytes(chance.randbytes(8_192))
+
+
+def _gone(path: Path, chance: Random) -> None:
+    path.unlink()
+    path.with_name("journal.db-wal").unlink(missing_ok=True)
+
+
+HARMS = {
+    "bits": _flip,
+    "pages of zeros": _zero_pages,
+    "half a file": _truncate,
+    "no header": _no_header,
+    "a foreign log": _stale_log,
+    "no file": _gone,
+}
+
+
+def _told_of_damage(cell: Cell) -> None:
+    """I8: what was set aside is kept and reported."""
+    if list(cell.world.folder.glob("journal.quarantine-*.db")):
+        cell.must("I8", "SecurityLogWasCleared" in cell.events(), "a journal was set aside and nobody was told")
+
+
+# --- 7: clocks ---------------------------------------------------------------------------------------------------
+
+
+def clocks() -> Rows:
+    """The machine's clock, the central system's, and both at odds."""
+    rows = {}
+    for name, seconds in (("1 h", HOUR_S), ("10 years", 10 * YEAR_S), ("30 s", 30)):
+        for sign, word in ((1, "ahead"), (-1, "behind")):
+            rows[f"NTP {name} {word}"] = Fault(partial(acts.ntp, offset_s=sign * seconds))
+    for sign, word in ((1, "ahead"), (-1, "behind")):
+        rows[f"central system 1 h {word}"] = Fault(partial(acts.central_clock, offset_s=sign * HOUR_S))
+    rows["at odds"] = Fault(each(partial(acts.ntp, offset_s=HOUR_S), partial(acts.central_clock, offset_s=-HOUR_S)))
+    rows["back and forth"] = Fault(_to_and_fro)
+    rows["1970, after a power cut without a network"] = Fault(_long_ago, clocks=False)
+    return {name: fault._replace(stamps=False, clocks="1970" not in name) for name, fault in rows.items()}
+
+
+def _to_and_fro(cell: Cell) -> None:
+    for number, offset_s in enumerate(_steps()):
+        cell.world.later(number, partial(acts.ntp, cell, offset_s))
+
+
+def _steps() -> Iterator[int]:
+    yield from (0, 7_200, -7_200, 60, -60, 0)
+
+
+def _long_ago(cell: Cell) -> None:
+    cell.world.lose_line()
+    acts.power_off(cell, 5)
