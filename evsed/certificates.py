@@ -108,7 +108,7 @@ class CertificateStore:
             for _, read, issuer in self._roots(use)
         )
         own = (
-            Own(path.stem, read.title, read.since_ms, read.until_ms)
+            Own(path.stem, read.title, read.since_ms, read.until_ms, f"{read.serial:X}")
             for path in self._files(OWN)
             if (read := _own(path)) is not None
         )

@@ -21,6 +21,7 @@ from evsed import __version__
 from evsed.ctl_link import READING_S, Control, Trouble
 from evsed.ctl_text import (
     Paint,
+    certificates_text,
     in_colours,
     plainly,
     printable,
@@ -113,6 +114,12 @@ def _transactions(args: argparse.Namespace) -> None:
     with Control(args.control_socket, READING_S) as evsed:
         transactions = evsed.ask("transactions", limit=args.limit)["transactions"]
     _print_json(transactions) if args.json else print(transactions_text(transactions, _width()))
+
+
+def _certificates(args: argparse.Namespace) -> None:
+    with Control(args.control_socket, READING_S) as evsed:
+        certificates = evsed.ask("status")["status"]["certificates"]
+    _print_json(certificates) if args.json else print(certificates_text(certificates))
 
 
 def _security_log(args: argparse.Namespace) -> None:
@@ -275,6 +282,8 @@ def _reading_words(word: Word) -> None:
     transactions = word("transactions", _transactions, "the newest charges")
     transactions.add_argument("--json", action="store_true", help="as JSON")
     transactions.add_argument("--limit", type=_natural, default=20, metavar="N", help="how many (default 20)")
+    certificates = word("certificates", _certificates, "the roots that are trusted and the station's own certificates")
+    certificates.add_argument("--json", action="store_true", help="as JSON")
     security = word("security-log", _security_log, "the newest security events")
     security.add_argument("--json", action="store_true", help="as JSON")
     security.add_argument("--limit", type=_natural, default=50, metavar="N", help="how many (default 50)")

@@ -80,6 +80,10 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
         yield "tick", f"{tick['overruns']} of {tick['ticks']} late, {worst}"
     dropped = {"datagrams dropped by evse-hal": hal["dropped"], "garbled datagrams of evse-hal": hal["garbled"]}
     yield "counted", _counted(dropped | status["link"]["counters"])
+    ending = [
+        f"{c['kind']} “{c['title']}” {c['warning']}" for c in status["certificates"] if c["in_use"] and c["warning"]
+    ]
+    yield "certificates", "; ".join(ending)
     yield "clock", "" if status["clock_trusted"] else "not known yet; records are dated once it is"
     yield "journal", status["store"]
 
@@ -115,6 +119,23 @@ def _counted(figures: dict[str, int]) -> str:
 def _unassigned(wh: int) -> str:
     """What flowed behind a silent meter, or in a circuit that is none of ours."""
     return f"{kilowatt_hours(wh)} counted since the last transaction" if wh else ""
+
+
+def certificates_text(certificates: Sequence[Document]) -> str:
+    """One line a certificate; the one in use is marked."""
+    if not certificates:
+        return "There are no certificates."
+    rows = [
+        (
+            c["kind"],
+            c["title"],
+            _day(c["until_ms"]),
+            c["serial"],
+            ", ".join(filter(None, (c["in_use"] * "in use", c["warning"]))),
+        )
+        for c in certificates
+    ]
+    return table(("KIND", "SUBJECT", "UNTIL", "SERIAL", "MORE"), rows)
 
 
 def security_text(events: Sequence[Document]) -> str:
@@ -173,6 +194,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )
+
+
+def _day(wall_ms: int | None) -> str:
+    return "unknown" if wall_ms is None else time.strftime("%Y-%m-%d", time.gmtime(wall_ms / 1_000))
 
 
 def _moment(wall_ms: int | None) -> str:

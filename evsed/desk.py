@@ -89,7 +89,7 @@ _refs = count(1)
 def status_document(station: status.StationStatus) -> Document:
     """The status as JSON shows it: the data classes, with the sentences that are made of them."""
     document: Document = msgspec.to_builtins(station)
-    document["link"]["sentence"] = why.link_sentence(station.link)
+    document["link"]["sentence"] = why.link_sentence(station)
     document["registration_sentence"] = why.registration_sentence(station)
     for shown, outlet in zip(document["outlets"], station.outlets, strict=True):
         shown["why"] = why.why(outlet, station)

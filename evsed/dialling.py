@@ -11,12 +11,13 @@ Rules this file upholds:
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evsed.core.central_systems import CentralSystem, Secret, Target
-from evsed.core.credentials import Held
+from evsed.core.credentials import NEVER_MS, Held, Own
 from evsed.core.networks import TLS_CERTIFICATE
 from evsed.locations import least_nearness
 from evsed.ocpp.transport import CentralSettings
@@ -96,15 +97,6 @@ class Dialling:
         return "" if self._store is None else self._store.trusted()
 
     def _system(self, one: Central) -> CentralSystem:
-        since_ms, until_ms = 0, None
-        if one.certificate is not None:
-            from evsed.x509 import NoCertificate, first
-
-            try:
-                read = first(Path(one.certificate).read_text("ascii", errors="replace"))
-                since_ms, until_ms = read.since_ms, read.until_ms
-            except NoCertificate as why:  # openssl has read it
-                log.warning("! %s: %s; when it ends is not known", one.certificate, why)
         return CentralSystem(
             url=one.url,
             basis=one.basis,
@@ -112,7 +104,32 @@ class Dialling:
             profile=one.profile,
             secure_url=one.secure_url,
             trusted=one.ca_file in self._beside,
-            certified=one.certificate is not None,
-            certified_from_ms=since_ms,
-            certified_until_ms=until_ms,
+            own=None if one.certificate is None else _brought(Path(one.certificate)),
         )
+
+
+def _brought(path: Path) -> Own:
+    """The certificate that the installer brought; TLS has taken it, so that there is one."""
+    from evsed.x509 import NoCertificate, first
+
+    try:
+        read = first(path.read_text("ascii", errors="replace"))
+    except NoCertificate as why:
+        told = _told_by_openssl(path)
+        if told.until_ms == NEVER_MS:
+            log.warning("! %s: %s; when it ends is not known", path, why)
+        return told
+    return Own("", read.title, read.since_ms, read.until_ms, f"{read.serial:X}")
+
+
+def _told_by_openssl(path: Path) -> Own:
+    """Of one in a form that we don't read: openssl reads more of them."""
+    from evsed.openssl import NoOpenssl, openssl
+
+    try:
+        said = openssl("x509", "-in", str(path), "-noout", "-startdate", "-enddate", "-serial") or ""
+        told = dict(line.split("=", 1) for line in said.splitlines())
+        since_s, until_s = (ssl.cert_time_to_seconds(told[word]) for word in ("notBefore", "notAfter"))
+    except (NoOpenssl, KeyError, ValueError):
+        return Own("", path.name, 0, NEVER_MS)
+    return Own("", path.name, since_s * 1_000, until_s * 1_000, told.get("serial", "").lstrip("0"))

@@ -106,6 +106,8 @@ def test_from_one_root_to_the_next_and_to_a_certificate_of_its_own(
     killed(box, central)
     assert central.shown[-1] == serial
 
+    told = [line.split()[:2] for line in box.evsectl("certificates").stdout.splitlines()]
+    assert told == [["KIND", "SUBJECT"], ["station", IDENTITY], ["central", "root"]]
     central.present(made.of_old)  # its root is gone
     central.hang_up()
     told = box.wait("the refusal", lambda status: "is not trusted" in status["link"]["error"])

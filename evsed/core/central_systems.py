@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from evsed.core.credentials import Own
+
 
 class Secret(Struct, frozen=True):
     """Bytes that no log, sentence or repr shows."""
@@ -20,8 +22,8 @@ class CentralSystem(Struct, frozen=True):
 
     `profile` is the security profile: 0 = as the url says and without a key, 1 = key, 2 = TLS and key, 3 = TLS and the
     station's certificate. `secure_url` is dialled with profiles 2 and 3, if it isn't simply wss:// for ws://.
-    `trusted`: the installer gave root certificates for it that count beside those of the store; `certified`: and a
-    certificate of the station, good from `certified_from_ms` until `certified_until_ms` as far as is known.
+    `trusted`: the installer gave root certificates for it that count beside those of the store; `own`: and this
+    certificate of the station.
     """
 
     url: str
@@ -30,9 +32,7 @@ class CentralSystem(Struct, frozen=True):
     profile: int = 0
     secure_url: str | None = None
     trusted: bool = False
-    certified: bool = False
-    certified_from_ms: int = 0
-    certified_until_ms: int | None = None
+    own: Own | None = None
 
 
 class Agreed(Struct, frozen=True):

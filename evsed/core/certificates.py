@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evsed.core.credentials import (
+    NEVER_MS,
     CertificateErrand,
     ChainSent,
     Held,
@@ -109,6 +110,10 @@ class Certificates:
     def unlinked(self) -> None:
         """Nothing relies on any root now."""
         self._chain = frozenset()
+
+    def relies_on(self, root: Root) -> bool:
+        """Whether the present connection does."""
+        return root.use is RootUse.CENTRAL and root.id in self._chain
 
     def ask(self, task: Task, turn: Turn) -> None:
         """To be done in its turn."""
@@ -216,10 +221,10 @@ class Certificates:
         networks, now = station.networks, turn.now
         if networks.profile != TLS_CERTIFICATE or now.wall_ms is None or not station.box.online:
             return
-        lasting = max(networks.certificates(), key=lambda own: own.until_ms, default=None)
-        if lasting is None:
-            return
-        waits_ms = lasting.until_ms - _lead_ms(lasting) - now.wall_ms
+        known = (own for own in networks.certificates() if own.until_ms != NEVER_MS)
+        lasting = max(known, key=lambda own: own.until_ms, default=None)
+        # One whose end can't be read may end at any moment.
+        waits_ms = 0 if lasting is None else lasting.until_ms - _lead_ms(lasting) - now.wall_ms
         at_ms = max(now.mono_ms + waits_ms, self._renew_from_ms)
         if at_ms > now.mono_ms:
             self._due_ms = at_ms
@@ -248,7 +253,7 @@ class Certificates:
 
     def _remove(self, task: RootUnwanted, job: str, station: Station, turn: Turn) -> CertificateErrand | None:
         meant = [root for root in self.held.roots if any(task.called.means(name) for name in root.hashes)]
-        if any(root.use is RootUse.CENTRAL and root.id in self._chain for root in meant):
+        if any(self.relies_on(root) for root in meant):
             turn.log("! a root certificate is not deleted: the connection relies on it")
             self._answer(task, Verdict.FAILED, turn)
         elif not meant:

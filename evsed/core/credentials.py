@@ -13,6 +13,8 @@ from msgspec import Struct
 Ref = str
 MOST_CHAIN = 10_000
 """Characters of a chain, by the whitepaper (§7.3)."""
+NEVER_MS = 1 << 62
+"""The end of a certificate whose end can't be read."""
 
 
 class RootUse(StrEnum):
@@ -50,12 +52,13 @@ class Root(Struct, frozen=True):
 
 
 class Own(Struct, frozen=True):
-    """A certificate of the station, with its key, under this name."""
+    """A certificate of the station, with its key, under this name; the installer's has none. Serial: hexadecimal."""
 
     name: str
     title: str
     since_ms: int
     until_ms: int
+    serial: str = ""
 
 
 class Held(Struct, frozen=True):

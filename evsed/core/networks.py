@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from evsed.core.station import Station
 
 TRIES = 3
-NEVER_MS = 1 << 62
 GRACE_MS = 3_000
 """A central system that changes how we connect may still have something to say, such as Reset (TC_083)."""
 BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
@@ -93,13 +92,14 @@ class Networks:
 
     def certificates(self) -> tuple[Own, ...]:
         """Those of ours that count now, the newest first (A02.FR.09); all where none does, or no time is known."""
-        known, system = self._own, self._systems[self.current]
-        if system.certified:
-            until_ms = NEVER_MS if system.certified_until_ms is None else system.certified_until_ms
-            known = (*known, Own("", "", system.certified_from_ms, until_ms))
-        now_ms = self._wall_ms
-        valid = [own for own in known if now_ms is None or own.since_ms <= now_ms < own.until_ms]
-        return tuple(sorted(valid or known, key=lambda own: own.since_ms, reverse=True))
+        known, now_ms = self.known_certificates(), self._wall_ms
+        return tuple(own for own in known if now_ms is None or own.since_ms <= now_ms < own.until_ms) or known
+
+    def known_certificates(self) -> tuple[Own, ...]:
+        """All of ours, the newest first."""
+        brought = self._systems[self.current].own if self._systems else None
+        known = self._own if brought is None else (*self._own, brought)
+        return tuple(sorted(known, key=lambda own: own.since_ms, reverse=True))
 
     def needed(self) -> tuple[str, ...]:
         """Certificates of ours without which we could be stranded: the last one that was taken, and the present one."""

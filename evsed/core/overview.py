@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from evsed.core.figures import duration, time_of_day
+from evsed.core.lapsing import certificate_notes
 from evsed.core.metering import fresh
 from evsed.core.outlet import Outlet
 from evsed.core.reservations import rest_ms
@@ -53,6 +54,7 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
         tick=around.tick,
         store=station.store_trouble,
         restarting=station.resetting.kind is not None,
+        certificates=certificate_notes(station, now),
         outlets=tuple(_outlet(outlet, around, now) for outlet in station.outlets.values()),
     )
 

@@ -101,8 +101,9 @@ class HalStatus(Struct, frozen=True, kw_only=True):
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """The connection to the central system; `for_s` is how long it has been as it is. `counters` are what went wrong
-    since evsed began, by name; what never did is not in it.
+    """The connection to the central system; `for_s` is how long it has been as it is. `distrusted`: the last attempt
+    failed since its certificate was not trusted. `counters` are what went wrong since evsed began, by name; what never
+    did is not in it.
     """
 
     configured: bool = False
@@ -110,6 +111,7 @@ class LinkStatus(Struct, frozen=True, kw_only=True):
     for_s: int = 0
     next_try_s: int | None = None
     error: str = ""
+    distrusted: bool = False
     counters: dict[str, int] = {}
 
 
@@ -119,6 +121,28 @@ class TickStatus(Struct, frozen=True, kw_only=True):
     ticks: int
     overruns: int
     late_max_us: int
+
+
+class CertificateKind(StrEnum):
+    """What a certificate is for."""
+
+    OWN = "station"
+    CENTRAL = "central root"
+    MANUFACTURER = "manufacturer root"
+
+
+class CertificateNote(Struct, frozen=True, kw_only=True):
+    """One certificate of the box. `serial` is hexadecimal, `until_ms` None where its end can't be read; `in_use`: the
+    present connection relies on it, or it is what the station shows. `warning` tells of an end that is near or over.
+    """
+
+    kind: CertificateKind
+    title: str
+    serial: str
+    until_ms: int | None
+    in_use: bool = False
+    ended: bool = False
+    warning: str = ""
 
 
 class StationStatus(Struct, frozen=True, kw_only=True):
@@ -137,6 +161,7 @@ class StationStatus(Struct, frozen=True, kw_only=True):
     tick: TickStatus | None = None
     store: str = ""
     restarting: bool = False
+    certificates: tuple[CertificateNote, ...] = ()
     outlets: tuple[OutletStatus, ...] = ()
 
 

@@ -15,21 +15,24 @@ from msgspec import Struct
 
 from evsed.core import advice
 from evsed.core.figures import amps, duration, kilowatt_hours
+from evsed.core.lapsing import hindrances
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
 from evsed.core.metering import PHASES
-from evsed.core.status import DARK_MV, DRAWS_MA, METER_SILENT, SLACK_MA, Access, LinkStatus, OutletStatus, StationStatus
+from evsed.core.status import DARK_MV, DRAWS_MA, METER_SILENT, SLACK_MA, Access, OutletStatus, StationStatus
 from evsed.core.words import FaultNote, Refused, Registration, Status
 
 SIMPLIFIED_MA = 10_000  # IEC 61851-1 A.2.3: what evse-hal offers a car that came without state B
 
 
-def link_sentence(link: LinkStatus) -> str:
+def link_sentence(station: StationStatus) -> str:
     """How the connection stands, in one sentence."""
+    link = station.link
     if not link.configured:
         return "No central system is configured; the box works on its own."
     if link.connected:
         return f"Connected for {duration(link.for_s)}."
-    cause = f": {_clause(link.error)}" if link.error else ""
+    causes = [_clause(link.error), *map(_clause, hindrances(station))]
+    cause = f": {'; '.join(filter(None, causes))}" if any(causes) else ""
     again = "" if link.next_try_s is None else f"; next try in {duration(link.next_try_s)}"
     return f"Offline for {duration(link.for_s)}{cause}{again}."
 

@@ -110,6 +110,7 @@ class Link:
         self._since_ms = clock_ms()
         self._next_try_ms: int | None = None
         self._error = ""
+        self._distrusted = False
         self._repeats = 0
         self._closing = self._anew = False
         self._farewell: asyncio.Task[None] | None = None
@@ -125,6 +126,7 @@ class Link:
             except NO_CONNECTION as error:
                 why, asked_s = why_not_connected(error), asked_wait_s(error)
                 found = concerns(error)
+                self._distrusted = SecurityKind.CENTRAL_CERTIFICATE in found
                 for kind in found:
                     self._deliver(SecurityNoticed(kind, why))
                 self._deliver(DialFailed(SecurityKind.REFUSED_BY_CENTRAL in found))
@@ -171,6 +173,7 @@ class Link:
             for_s=(now_ms - self._since_ms) // 1_000,
             next_try_s=None if self._next_try_ms is None else max(0, self._next_try_ms - now_ms) // 1_000,
             error=self._error,
+            distrusted=self._distrusted,
             counters=dict(self._exchange.counters),
         )
 
@@ -213,7 +216,7 @@ class Link:
 
     async def _talk(self, connection: ClientConnection) -> str:
         self._since_ms = self._clock_ms()
-        self._error, self._repeats = "", 0
+        self._error, self._distrusted, self._repeats = "", False, 0
         self._log(f"= connected to {_shown(self._url)}")
         self._open = Conversation(
             connection,

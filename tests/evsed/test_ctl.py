@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from evsed import __version__, ctl, ctl_text
 from evsed.core import events
-from evsed.core.status import HalStatus, LinkStatus
+from evsed.core.status import CertificateKind, CertificateNote, HalStatus, LinkStatus
 from evsed.core.words import FaultNote, StopReason, Token, Verdict
 from hal.contract import SimAnswer, SimOrder, Snapshot, TickFigures, decode_request, encode
 from tests.evsed.desk_world import CHARGING, STATION, STUCK, TRIPPED, WARNING, World, serving
@@ -259,6 +259,60 @@ def test_transactions_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_transactions_as_json_and_limited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "transactions", "--json", "--limit", "1") == 0
     assert [t["id"] for t in json.loads(capsys.readouterr().out)] == ["t2"]
+
+
+CERTIFICATES = """\
+KIND               SUBJECT   UNTIL       SERIAL  MORE
+station            SN1       2027-01-26  AB      in use, ends in 12 d
+central root       Old root  2026-01-15  1F      ended 1 d ago
+manufacturer root  Maker     unknown     2       its end can't be read
+"""
+
+
+def certified_world() -> World:
+    world = World()
+    own = CertificateNote(
+        kind=CertificateKind.OWN,
+        title="SN1",
+        serial="AB",
+        until_ms=1_800_999_999_000,
+        in_use=True,
+        warning="ends in 12 d",
+    )
+    root = CertificateNote(
+        kind=CertificateKind.CENTRAL, title="Old root", serial="1F", until_ms=1_768_500_000_000, warning="ended 1 d ago"
+    )
+    maker = CertificateNote(
+        kind=CertificateKind.MANUFACTURER, title="Maker", serial="2", until_ms=None, warning="its end can't be read"
+    )
+    world.state = replace(STATION, certificates=(own, root, maker))
+    return world
+
+
+def test_certificates_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, certified_world(), "certificates") == 0
+    assert capsys.readouterr().out == CERTIFICATES
+    assert run(tmp_path, certified_world(), "certificates", "--json") == 0
+    own, *_ = json.loads(capsys.readouterr().out)
+    assert own == {
+        "kind": "station",
+        "title": "SN1",
+        "serial": "AB",
+        "until_ms": 1_800_999_999_000,
+        "in_use": True,
+        "ended": False,
+        "warning": "ends in 12 d",
+    }
+
+
+def test_a_box_without_certificates_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, World(), "certificates") == 0
+    assert capsys.readouterr().out == "There are no certificates.\n"
+
+
+def test_status_tells_of_one_in_use_that_ends_soon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, certified_world(), "status") == 0
+    assert "  certificates    station “SN1” ends in 12 d\n" in capsys.readouterr().out
 
 
 def test_the_security_log_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,13 @@ from evsed.core.central_systems import CentralSystem
 from evsed.x509 import one
 from tests.evsed.ocpp import pki
 from tests.scenarios.conftest import Make
-from tests.scenarios.test_cert_security import OLD, events
+from tests.scenarios.test_cert_security import BROUGHT, OLD, events
 from tests.world.csms import Payload, Question
 from tests.world.wallbox import Wallbox
 
 CENTRAL, MAKER = "CentralSystemRootCertificate", "ManufacturerRootCertificate"
 CPO = "A CPO"
-CERTIFIED = CentralSystem("wss://csms/ocpp", "written", OLD, 3, trusted=True, certified=True)
+CERTIFIED = CentralSystem("wss://csms/ocpp", "written", OLD, 3, trusted=True, own=BROUGHT)
 
 
 @pytest.fixture(scope="module")

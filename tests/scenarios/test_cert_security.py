@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from evsed.core.central_systems import CentralSystem, Secret, Target
+from evsed.core.credentials import Own
 from tests.scenarios.conftest import Make
 from tests.world.csms import Question
 from tests.world.wallbox import Wallbox
@@ -14,6 +15,7 @@ from tests.world.wallbox import Wallbox
 OLD = Secret(b"the old password")
 NEW_TEXT = "4F43415F4F4354545F61646D696E5F74657374"
 NEW = Secret(b"OCA_OCTT_admin_test")
+BROUGHT = Own("", "brought by the installer", 0, 4_000_000_000_000)
 PLAIN = CentralSystem("ws://csms/ocpp", "written", OLD, 1, trusted=True)
 TLS = CentralSystem("wss://csms/ocpp", "written", OLD, 2, trusted=True)
 
@@ -88,7 +90,7 @@ def test_tc_086_with_tls_the_key_goes_too(make: Make) -> None:
 
 
 def test_tc_087_with_profile_3_the_certificate_is_shown_and_no_key(make: Make) -> None:
-    world = make(systems=(CentralSystem("wss://csms/ocpp", "written", OLD, 2, trusted=True, certified=True),))
+    world = make(systems=(CentralSystem("wss://csms/ocpp", "written", OLD, 2, trusted=True, own=BROUGHT),))
     world.advance(5)
     assert change(world, "SecurityProfile", 3).status == "Accepted"
     world.advance(10)

@@ -6,8 +6,10 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from evsed.core.central_systems import CentralSystem
+from evsed.core.credentials import NEVER_MS, Own
 from evsed.x509 import one
 from tests.evsed.ocpp import pki
 from tests.scenarios import test_cert_certificates as cert
@@ -225,6 +227,21 @@ def test_ours_is_renewed_before_it_ends(make: Make, root: pki.Certificate, monke
     assert send(world, signed(world, world.csms.last("SignCertificate").csr, root)).status == "Accepted"
     world.advance(600)
     assert requests(world) == 2
+
+
+def test_one_whose_end_can_not_be_read_does_not_keep_ours_from_being_renewed(
+    make: Make, root: pki.Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unread = replace(cert.CERTIFIED, own=Own("", "in a form of its own", 0, NEVER_MS))
+    world = make(systems=(unread,), presets={"SecurityCtrlr.OrganizationName": CPO})
+    world.advance(30)
+    assert requests(world) == 1
+    install(world, CENTRAL, root)
+    lived = (wall_ms(world) / 1_000 - time.time()) / DAY_S
+    monkeypatch.setattr(pki, "NOW", (stamp(-0.5), stamp(lived + 400)))
+    assert send(world, signed(world, world.csms.last("SignCertificate").csr, root)).status == "Accepted"
+    world.advance(600)
+    assert requests(world) == 1
 
 
 def wall_ms(world: Wallbox) -> int:

@@ -355,7 +355,7 @@ def test_any_combination_gives_exactly_one_sentence(outlet: OutletStatus, statio
 
 @given(st.builds(LinkStatus, error=text, for_s=st.integers(0, 10**7), next_try_s=st.none() | st.integers(0, 999)))
 def test_the_connection_is_told_in_one_sentence(link: LinkStatus) -> None:
-    assert is_one_sentence(link_sentence(link))
+    assert is_one_sentence(link_sentence(replace(STATION, link=link)))
 
 
 @pytest.mark.parametrize(
@@ -398,4 +398,4 @@ def is_one_sentence(said: str) -> bool:
     ],
 )
 def test_how_the_connection_stands(link: LinkStatus, sentence: str) -> None:
-    assert link_sentence(link) == sentence
+    assert link_sentence(replace(STATION, link=link)) == sentence
