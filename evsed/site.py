@@ -140,6 +140,7 @@ def _site(table: Tables, folder: Path) -> Site:
         board=table.board,
         limits=table.limits,
         voltage=table.voltage,
+        retry=table.retry,
         meter=table.meter,
         station=table.station,
         access=_access(table.access, alone=table.central is None),

@@ -123,6 +123,7 @@ class _Hal:
             clock_ms(),
             metered=metered,
             voltage=site.voltage,
+            retry=site.retry,
         )
         lamps = {evse: Lamp(parts, partial(self._tick.seen, evse)) for evse, parts in board.signals().items()}
         self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers(), lamps)

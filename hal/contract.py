@@ -258,6 +258,19 @@ class Voltage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     back_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 60
 
 
+class Retry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retry]` of site.toml: how often, for one car, a charge is tried again by itself after it was cut off.
+
+    After residual current never, unless the installer says so: where nobody is near to acknowledge a false alarm, and
+    the rules of the place allow it.
+    """
+
+    over_current: Annotated[int, msgspec.Meta(ge=0, le=3)] = 3
+    over_current_s: Annotated[int, msgspec.Meta(ge=60, le=3_600)] = 300
+    residual_current: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
+    residual_current_s: Annotated[int, msgspec.Meta(ge=300, le=3_600)] = 900
+
+
 class MeterChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[meter]]` of site.toml: which model counts for which outlet, on which serial line.
 
@@ -278,6 +291,7 @@ class Installation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     board: BoardChoice
     limits: Limits = Limits()
     voltage: Voltage = Voltage()
+    retry: Retry = Retry()
     meter: tuple[MeterChoice, ...] = ()
 
 

@@ -16,7 +16,7 @@ import logging
 from typing import NamedTuple
 
 from hal.boards import OutletBoard
-from hal.contract import MIN_MA, Ceiling, Cp, Lease, Limits, MeterReading, Outlet, Owner, TagSeen, Voltage
+from hal.contract import MIN_MA, Ceiling, Cp, Lease, Limits, MeterReading, Outlet, Owner, Retry, TagSeen, Voltage
 from hal.controller import Seen
 from hal.faults import FaultBook, Name
 from hal.guard import Reason
@@ -24,6 +24,7 @@ from hal.iec61851 import FAR_MS, STOP_WAIT_MS
 from hal.lasting import Lasting
 from hal.lease import Permit
 from hal.metered import Metered
+from hal.retries import Retries
 from hal.senses import FaultMemory, Inputs, Readings
 
 STALE_MS = 3_000  # a silent neighbour on the line may hold it for one or two seconds
@@ -59,6 +60,7 @@ class ExternalLoop:
         board: OutletBoard,
         limits: Limits,
         voltage: Voltage,
+        retry: Retry,
         readings: Readings,
         memory: FaultMemory,
         metered: bool,
@@ -76,6 +78,7 @@ class ExternalLoop:
         self._book = FaultBook(memory.recall(evse), now_ms)
         self._stored = self._book.stored
         self._metered = Metered(board.timing, voltage, self._book, now_ms) if metered else None
+        self._retries = Retries(retry, self._book)
         self._disobeys, self._welded = Lasting(OBEYS_MS), Lasting(OPENS_MS)
         self._news: News | None = None
         self._seen, self._heard_ms = NOWHERE, now_ms
@@ -179,6 +182,7 @@ class ExternalLoop:
         if fresh and seen.cp is Cp.A:
             book.unplugged(now_ms)
         book.passed(now_ms)
+        self._retries.settle(fresh and seen.cp is Cp.A, self._wanted_ma > 0, now_ms)
         self._remember(before)
 
     def _remember(self, before: tuple[object, ...]) -> None:
@@ -249,6 +253,7 @@ class ExternalLoop:
             self._heard_ms + STALE_MS,
             self.permit.due_ms(lease, now_ms),
             self._book.due_ms,
+            self._retries.due_ms(),
             self._changed_ms + CHANGE_MS,
             self._disobeys.due_ms(now_ms),
             self._welded.due_ms(now_ms),

@@ -188,6 +188,17 @@ class FaultBook:
         """Whether a fault is there, present or latched."""
         return name in self._entries
 
+    def gone_ms(self, name: Name) -> int | None:
+        """When the cause of a fault that is still kept went away; None = it is there, or nothing is kept."""
+        entry = self._entries.get(name)
+        return None if entry is None or entry.present else entry.gone_ms
+
+    def forgive(self, name: Name) -> None:
+        """End a fault whose cause has gone, however it is latched."""
+        if self.gone_ms(name) is not None:
+            del self._entries[name]
+            self._derive()
+
     def set(self, name: Name, present: bool, now_ms: int, detail: str = "") -> None:
         """The cause of `name` is there, or not. `detail` of the first raising stays in the text."""
         entry = self._entries.get(name)

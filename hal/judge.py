@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from hal.boards import OutletBoard
 from hal.contacts import Means
-from hal.contract import PLUGGED, Cp, Voltage
+from hal.contract import PLUGGED, Cp, Retry, Voltage
 from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
 from hal.heat import Heat
 from hal.iec61851 import Level
 from hal.lasting import Lasting
 from hal.metered import Metered
+from hal.retries import Retries
 from hal.senses import Inputs
 
 BAD_PLUG_MS = 300
@@ -31,7 +32,9 @@ FAULT_OF = {
 class Judge:
     """Keeps the fault book of one outlet, and what its cable carries."""
 
-    def __init__(self, board: OutletBoard, voltage: Voltage, book: FaultBook, metered: bool, now_ms: int) -> None:
+    def __init__(
+        self, board: OutletBoard, voltage: Voltage, retry: Retry, book: FaultBook, metered: bool, now_ms: int
+    ) -> None:
         self._board = board
         self._metered = Metered(board.timing, voltage, book, now_ms) if metered else None
         self._welded = Lasting(board.timing.feedback_ms)
@@ -41,6 +44,7 @@ class Judge:
         self._falls = 0
         self._bolt = Lasting(board.timing.lock_ms)
         self._bad_plug = Lasting(BAD_PLUG_MS)
+        self._retries = Retries(retry, book)
         self.book = book
         self.heat = Heat(board.spots, now_ms)
         self.cable_ma: int | None = None
@@ -116,15 +120,16 @@ class Judge:
         self.book.set(Name.OVER_TEMPERATURE, hot is not None, now_ms, hot or "")
         self.book.set(Name.THERMOMETER_SILENT, silent is not None, now_ms, silent or "")
 
-    def settle(self, level: Level, now_ms: int) -> None:
+    def settle(self, level: Level, ordered: bool, now_ms: int) -> None:
         """After all causes are known: forget what is over."""
         if level.cp is Cp.A:
             self.book.unplugged(now_ms)
         self.book.passed(now_ms)
+        self._retries.settle(level.cp is Cp.A, ordered, now_ms)
 
     def deadlines(self, now_ms: int) -> list[int]:
         """When time alone next makes or ends a fault; those that are past count no more."""
         timers = (self._welded, self._not_closing, self._falling, self._bolt, self._bad_plug)
         moments = [timer.due_ms(now_ms) for timer in timers]
-        moments += [self.book.due_ms, self.heat.due_ms(now_ms)]
+        moments += [self._retries.due_ms(), self.book.due_ms, self.heat.due_ms(now_ms)]
         return [*moments, *(self._metered.deadlines() if self._metered is not None else ())]

@@ -1,7 +1,8 @@
 """Options of evse-hal, each with its environment variable, and the site and board that they name.
 
-Rules this file upholds: hal reads `[board]`, `[limits]`, `[voltage]` and `[[meter]]` of site.toml and no other table;
-what cannot be obeyed is one sentence: a `SettingsError`, or the end of the process with 2 where it is an option.
+Rules this file upholds: hal reads `[board]`, `[limits]`, `[voltage]`, `[retry]` and `[[meter]]` of site.toml and no
+other table; what cannot be obeyed is one sentence: a `SettingsError`, or the end of the process with 2 where it is an
+option.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def installation(options: argparse.Namespace) -> Installation:
         tables = read_toml(path)
         if options.board:
             tables["board"] = {"name": options.board}
-        site = as_struct(path, tables, Installation, only=("board", "limits", "voltage", "meter"))
+        site = as_struct(path, tables, Installation, only=("board", "limits", "voltage", "retry", "meter"))
         if (wrong := objection(site)) is not None:
             raise SettingsError(f"{path}: {wrong}")
         return site

@@ -15,7 +15,7 @@ import logging
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
 from hal.ceilings import Ceilings
-from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Voltage
+from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Retry, Voltage
 from hal.drivers.protocols import PartFailed
 from hal.faults import FaultBook
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
@@ -51,6 +51,7 @@ class OutletLoop:
         board: OutletBoard,
         limits: Limits,
         voltage: Voltage,
+        retry: Retry,
         readings: Readings,
         memory: FaultMemory,
         metered: bool,
@@ -64,7 +65,7 @@ class OutletLoop:
         self._board, self._parts, self._memory = board, board.parts, memory
         self._rules = Rules(board.allow_d, board.wake_up)
         self._senses = Senses(evse, board, readings, memory, now_ms)
-        self._judge = Judge(board, voltage, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
+        self._judge = Judge(board, voltage, retry, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
         self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._judge.heat)
         self._stored = self._judge.book.stored
         self._bolt = Bolt()
@@ -154,7 +155,7 @@ class OutletLoop:
         judge.warmth(inputs, now_ms)
         judge.contacts(inputs, now_ms)
         judge.phases(self._phases.broken(now_ms), now_ms)
-        judge.settle(level, now_ms)
+        judge.settle(level, self.ordered, now_ms)
         if book.faults != before:
             self._trace_faults(before)
         if book.stored != self._stored:

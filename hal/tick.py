@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from hal.boards import Board, OutletBoard
-from hal.contract import Lease, Limits, Outlet, Snapshot, TickFigures, Voltage
+from hal.contract import Lease, Limits, Outlet, Retry, Snapshot, TickFigures, Voltage
 from hal.iec61851 import FAR_MS
 from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
@@ -37,6 +37,7 @@ PUBLISH_MS = 1_000
 WINDOW_MS = 30  # a detector has seen a change in full when it was read twice afterwards
 REST_TICKS = 5
 USUAL = Voltage()
+RETRY = Retry()
 _TICK_NS = TICK_MS * 1_000_000
 _WATCHDOG_NS = 500_000_000
 
@@ -54,10 +55,11 @@ class Tick:
         now_ms: int,
         metered: Collection[int] = (),
         voltage: Voltage = USUAL,
+        retry: Retry = RETRY,
     ) -> None:
         self._board, self._publish = board, publish
         self._loops = {
-            evse: _kind_of_loop(outlet)(evse, outlet, limits, voltage, readings, memory, evse in metered, now_ms)
+            evse: _kind_of_loop(outlet)(evse, outlet, limits, voltage, retry, readings, memory, evse in metered, now_ms)
             for evse, outlet in board.outlets.items()
         }
         self._all = tuple(self._loops.values())

@@ -23,6 +23,7 @@ Where the list of minimum required error codes of ChargeX has the fault, `vendor
 `{CHARGEX}`, and `info` begins with our name.
 Else `vendorErrorCode` is our name and `vendorId` the vendor of `site.toml`.
 OCPP 2.x gets the text.
+OVER_CURRENT and RESIDUAL_CURRENT end by themselves too, as often and as late as `[retry]` of `site.toml` says.
 With Faulted, EVCommunicationError is sent as OtherError, since it may not go with that status.
 
 | name | kind | text | ends | errorCode | ChargeX | what to do |

@@ -22,7 +22,8 @@ FAULTS = {
     "'evsectl clear-faults --evse {evse}', which tries it again",
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
-    "OVER_CURRENT": "unplug the car and try again; if it comes back, the car takes more than it is offered",
+    "OVER_CURRENT": "unplug the car and try again, or wait: as often as site.toml says, the box tries it by itself; if "
+    "it comes back, the car takes more than it is offered",
     "CURRENT_WHILE_OPEN": "switch the supply off and have contactor and feedback contact replaced, then run "
     "'evse-hal --service-clear' and start evse-hal again",
     "EMERGENCY_STOP": "see that nobody is in danger, pull the button out again, then run 'evsectl clear-faults --evse "

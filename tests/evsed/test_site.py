@@ -202,7 +202,8 @@ KEY = CENTRAL + "password = "
         (FREE + "[limit]", ": limit is not known; did you mean limits?"),
         (
             FREE + "[xyzzy]",
-            ": xyzzy is not known; known are board, limits, voltage, meter, station, central, access, variables.",
+            ": xyzzy is not known; known are board, limits, voltage, retry, meter, station, central, access, "
+            "variables.",
         ),
         (FREE + "[limits]\nmax_amp = 16", ": limits.max_amp is not known; did you mean max_ma?"),
         (FREE + "[limits]\nmax_ma = 5999", ": limits.max_ma must be a whole number from 6000 to 80000, not 5999."),

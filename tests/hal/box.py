@@ -9,7 +9,7 @@ import msgspec
 
 from hal.boards import Board, BoardFile, assemble, load, with_outlets
 from hal.bus import THERMOMETER_MS, Mailbox
-from hal.contract import Lease, Limits, MeterReading, Outlet, Snapshot
+from hal.contract import Lease, Limits, MeterReading, Outlet, Retry, Snapshot
 from hal.drivers.protocols import NoReading
 from hal.faults import Name
 from hal.heat import Warmth
@@ -18,6 +18,7 @@ from hal.tick import Tick
 
 START_MS = 1_000_000
 USUAL = Limits()
+RETRY = Retry()
 
 
 class Memory:
@@ -50,6 +51,7 @@ class Box:
         limits: Limits = USUAL,
         memory: Memory | None = None,
         metered: Iterable[int] = (),
+        retry: Retry = RETRY,
     ) -> None:
         file = board if board is not None else sim_board()
         self.board: Board = assemble(file) if isinstance(file, BoardFile) else file
@@ -60,7 +62,14 @@ class Box:
         self.snapshots: list[Snapshot] = []
         self.now_ms = START_MS
         self.tick = Tick(
-            self.board, limits, self.mailbox, self.snapshots.append, self.memory, self.now_ms, metered=tuple(metered)
+            self.board,
+            limits,
+            self.mailbox,
+            self.snapshots.append,
+            self.memory,
+            self.now_ms,
+            metered=tuple(metered),
+            retry=retry,
         )
         self._leases: dict[int, Lease] = {}
         self._renew_ms = self.now_ms

@@ -10,7 +10,7 @@ import pytest
 from hal.boards import BoardError, OutletBoard, Timing, check_parts, load
 from hal.boards.external import ExternalBoard
 from hal.bringup import __main__ as bringup
-from hal.contract import Cp, Lease, Limits, MeterReading, Outlet, Voltage
+from hal.contract import Cp, Lease, Limits, MeterReading, Outlet, Retry, Voltage
 from hal.controller import Keeper
 from hal.drivers.evse_din import DinConfig, EvseDin
 from hal.drivers.protocols import NoReading, Parts
@@ -64,7 +64,7 @@ class Bay:
         self.keeper = Keeper(EvseDin(CONFIG, self.din, lambda: self.now_ms), "controller")
         parts = Parts(None, None, None, None, None, None)  # type: ignore[arg-type]
         board = OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.keeper)
-        self.loop = ExternalLoop(1, board, LIMITS, Voltage(), self.desk, self.desk, metered, self.now_ms)
+        self.loop = ExternalLoop(1, board, LIMITS, Voltage(), Retry(), self.desk, self.desk, metered, self.now_ms)
         self.lease_ma: int | None = None
         self.closes = True
 
@@ -246,6 +246,11 @@ def test_what_the_meter_sees_is_held_against_the_offer() -> None:
         bay.charge() if bay.lease_ma is None else bay.passes(1)
     assert bay.fault() == ["OVER_CURRENT"]
     assert bay.din.set == 0
+    bay.desk.reading = MeterReading(bay.now_ms, 1_000, 0, (0,))
+    bay.passes(290)
+    assert "OVER_CURRENT" in bay.fault() and bay.din.set == 0
+    bay.passes(11)
+    assert "OVER_CURRENT" not in bay.fault() and bay.din.set > 0
 
 
 def test_no_two_looks_in_a_row_ask_for_the_same_count() -> None:

@@ -331,6 +331,18 @@ def test_a_car_that_draws_10_percent_too_much_is_let(box: Wallbox) -> None:
     box.finish()
 
 
+def test_a_car_that_drew_too_much_once_goes_on_after_the_pause(box: Wallbox) -> None:
+    box.charge(20)
+    box.order("car", "manners", "overdraws", "on")
+    box.until(lambda: not box.bay().contactor.main, within=10)
+    box.order("car", "manners", "overdraws", "off")
+    box.advance(290)
+    assert not box.bay().contactor.main
+    box.until(lambda: box.bay().contactor.main, within=20)
+    box.until(lambda: box.statuses()[-1] == "Charging", within=10)
+    box.finish()
+
+
 def test_a_car_that_draws_30_percent_too_much_is_cut_off_until_it_is_unplugged(box: Wallbox) -> None:
     """The meter sees it for 7 s: a car has 5 s to follow the pilot."""
     box.charge(20)

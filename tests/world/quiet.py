@@ -60,5 +60,6 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
 
 def _counts(metered: Metered) -> bool:
     """Whether a reading may soon make a fault."""
-    timers = (metered._over_current, metered._open_current, *metered._voltages._lasts.values())
+    currents = (metered._over_current, metered._open_current, metered._wrong_phase)
+    timers = (*currents, *metered._voltages._lasts.values())
     return any(timer._since_ms is not None for timer in timers)
