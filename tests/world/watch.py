@@ -4,7 +4,8 @@ Rules this file upholds:
 - The pilot offers no more than installer, board and cable allow.
 - The coil keeps the power contacts closed only while a transaction is open on the disk (I3, I5).
 - While a transaction is open on the disk no cable comes free (I5) and nobody hears Available, but of an earlier time.
-- Samples of a session bear its transaction; those that were asked for may be older than its number.
+- Samples of a session bear its transaction. Those that were asked for may be older than its number, and others may have
+  waited for the answer to an earlier call: they are of a time before it.
 - Down is free, up is journaled.
 """
 
@@ -135,7 +136,8 @@ class Watch:
             return
         if action == "StatusNotification" and payload["status"] == "Available" and _since(tx, payload):
             self.breach(f"Available on outlet {tx.evse} while {tx.id} is open")
-        if action == "MeterValues" and "transactionId" not in payload and not _asked_for(payload):
+        stray = action == "MeterValues" and "transactionId" not in payload
+        if stray and not _asked_for(payload) and not _older(tx, payload):
             self.breach(f"MeterValues without a transaction while {tx.id} is open on outlet {tx.evse}")
 
 
@@ -143,6 +145,12 @@ def _since(tx: Transaction, payload: Mapping[str, str]) -> bool:
     """Whether a status is told of a time at which the transaction was open."""
     stamp, began_ms = payload.get("timestamp"), tx.started.wall_ms
     return stamp is None or began_ms is None or wall_ms(stamp) >= began_ms
+
+
+def _older(tx: Transaction, payload: Mapping[str, Any]) -> bool:
+    """Whether all samples were taken before the transaction."""
+    began_ms = tx.started.wall_ms
+    return began_ms is None or all(wall_ms(sample["timestamp"]) <= began_ms for sample in payload["meterValue"])
 
 
 def _asked_for(payload: Mapping[str, Any]) -> bool:
