@@ -67,6 +67,12 @@ class ChainTooLong(ssl.SSLCertVerificationError):
     verify_message = "its chain of certificates is too long"
 
 
+class HungUpAfterTls(InvalidHandshake):
+    """The line ended when TLS stood for us, before a byte came. So does under TLS 1.3 who does not take our certificate
+    and resets the line on the heels of its alert, which is lost then; but others may, so that no refusal is made of it.
+    """
+
+
 def why_not_connected(error: BaseException) -> str:
     """Why an attempt failed."""
     if isinstance(error, InvalidStatus):
@@ -83,6 +89,8 @@ def why_not_connected(error: BaseException) -> str:
         return "it hung up before a connection was made: does it speak ws:// where the url says wss://, or the reverse?"
     if isinstance(error, OSError):
         return f"it can't be reached: {_unreached(error)}"
+    if isinstance(error, HungUpAfterTls):
+        return "it hung up right after TLS was agreed: it may not take the certificate of this box, or want one"
     if isinstance(error, NegotiationError):
         return f"it does not speak our version of OCPP: {_brief(error)}"
     return f"it does not open a WebSocket: {_brief(error)}"

@@ -29,7 +29,15 @@ from evsed.core.events import Event, Ref
 from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.status import LinkStatus
 from evsed.ocpp.backoff import Backoff
-from evsed.ocpp.causes import NO_CONNECTION, ChainTooLong, NoSubprotocol, asked_wait_s, concerns, why_not_connected
+from evsed.ocpp.causes import (
+    NO_CONNECTION,
+    ChainTooLong,
+    HungUpAfterTls,
+    NoSubprotocol,
+    asked_wait_s,
+    concerns,
+    why_not_connected,
+)
 from evsed.ocpp.conversation import Conversation, Sleep, rest
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
@@ -262,10 +270,18 @@ class _Connection(ClientConnection):
     """
 
     _alert: ssl.SSLError | None = None
+    _lost = False
+
+    _silent = True
+
+    def data_received(self, data: bytes) -> None:
+        """It said something."""
+        self._silent = False
+        super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The line is gone."""
-        self._alert = exc if isinstance(exc, ssl.SSLError) else None
+        self._alert, self._lost = exc if isinstance(exc, ssl.SSLError) else None, True
         super().connection_lost(exc)
 
     async def handshake(self, *args: Any, **kwargs: Any) -> None:
@@ -275,6 +291,8 @@ class _Connection(ClientConnection):
         except InvalidHandshake:
             if self._alert is not None:
                 raise self._alert from None
+            if self._lost and self._silent and self.transport.get_extra_info("ssl_object") is not None:
+                raise HungUpAfterTls from None
             raise
 
 

@@ -12,7 +12,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from evsed.core.security_events import SecurityKind
-from evsed.ocpp.causes import NO_CONNECTION, asked_wait_s, concerns, why_closed, why_not_connected
+from evsed.ocpp.causes import NO_CONNECTION, HungUpAfterTls, asked_wait_s, concerns, why_closed, why_not_connected
 
 
 def status(code: int, **headers: str) -> InvalidStatus:
@@ -55,6 +55,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (TimeoutError(), "it does not answer"),
         (NegotiationError("unsupported subprotocol: ocpp9"), "it does not speak our version of OCPP"),
         (InvalidMessage("did not receive a valid HTTP response"), "it does not open a WebSocket"),
+        (HungUpAfterTls(), "it hung up right after TLS was agreed"),
         (EOFError("stream ends"), "it does not open a WebSocket: stream ends"),
     ],
 )

@@ -10,6 +10,7 @@ import asyncio
 import shutil
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -228,3 +229,30 @@ def test_a_wrong_certificate_of_the_station_is_told(made: SimpleNamespace, suite
         await recovers(station, made)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "ended"])
+def test_who_hangs_up_right_after_tls_is_told_as_that(made: SimpleNamespace, reset: bool) -> None:
+    """Its alert, if there was one, is lost with the line. It is no refusal: nobody said so."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def run_server() -> None:
+        peer, _ = listening.accept()
+        with suppress(OSError), server_side(made.good).wrap_socket(peer, server_side=True) as line:
+            if reset:
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def run() -> None:
+        own = str(made.station.path)
+        url = f"wss://localhost:{listening.getsockname()[1]}"
+        station = Station(url, ca_file=str(made.root.alone), certificate=own)
+        assert await learns(station) == (set(), DialFailed(refused=False))
+        await station.gave_up()
+        assert station.link.status().error.startswith("it hung up right after TLS was agreed")
+        await station.ends()
+
+    thread = threading.Thread(target=run_server)
+    thread.start()
+    with listening:
+        asyncio.run(run())
+    thread.join()
