@@ -8,6 +8,7 @@ from pathlib import Path
 RESERVE = 32 * 1024 * 1024
 """Bytes that no file may take: many times what the journal and its log grow by while files come and go."""
 FULL = "the disk has no room for it"
+UNKNOWN_ROOM = "the disk does not say how much room it has"
 
 
 def room(folder: Path) -> int:

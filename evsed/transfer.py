@@ -33,7 +33,7 @@ from evsed.locations import (
     reachable,
     within,
 )
-from evsed.room import FULL, room
+from evsed.room import FULL, UNKNOWN_ROOM, room
 
 PROGRAM = ("prlimit", "curl")
 MOST_HOPS = 5
@@ -101,7 +101,7 @@ class Result(Struct, frozen=True):
 
 
 class _NoRoom(Exception):
-    """The disk is too full for what comes."""
+    """The disk is too full for what comes, or does not say; the text says which."""
 
 
 class _Exit(Struct, frozen=True):
@@ -112,8 +112,11 @@ class _Exit(Struct, frozen=True):
 
 async def fetch(source: str, path: Path, caps: Caps, trust: Trust) -> Result:
     """Bring a file here; half a file at `path` is gone on with."""
-    there = path.stat().st_size if path.exists() else 0
-    most = min(caps.size, there + max(0, room(path.parent)))
+    try:
+        there = path.stat().st_size if path.exists() else 0
+        most = min(caps.size, there + max(0, room(path.parent)))
+    except OSError as broken:
+        return Result(Outcome.FAILED, f"{UNKNOWN_ROOM}: {broken.strerror}")
     options = {"output": str(path), "max-filesize": str(most), "continue-at": "-"}
     result = await _transfer(source, None, options, path, Caps(most, caps.seconds), trust)
     if result.outcome is Outcome.HOPELESS and result.text.endswith(TOO_LARGE) and most < caps.size:
@@ -137,8 +140,8 @@ async def _transfer(
             return await _follow(at, options, path, caps, trust)
     except FileNotFoundError:
         return Result(Outcome.UNSUPPORTED, "curl or prlimit is missing; install them: apt install curl util-linux")
-    except _NoRoom:
-        return Result(Outcome.FAILED, FULL)
+    except _NoRoom as full:
+        return Result(Outcome.FAILED, str(full))
     except LocationRefused as refused:
         return Result(Outcome.HOPELESS, str(refused))
     except OSError as unknown:
@@ -212,11 +215,21 @@ async def _heard(child: asyncio.subprocess.Process, told: bytes, folder: Path | 
     talk = asyncio.ensure_future(child.communicate(told))
     try:
         while not (await asyncio.wait({talk}, timeout=LOOKED_AT_S))[0]:
-            if folder is not None and room(folder) < 0:
-                raise _NoRoom
+            if folder is not None:
+                _insist_on_room(folder)
         return talk.result()[0]
     finally:
         talk.cancel()
+
+
+def _insist_on_room(folder: Path) -> None:
+    """Raises _NoRoom."""
+    try:
+        left = room(folder)
+    except OSError as broken:
+        raise _NoRoom(f"{UNKNOWN_ROOM}: {broken.strerror}") from None
+    if left < 0:
+        raise _NoRoom(FULL)
 
 
 def _config(at: Location, addresses: list[str], options: Mapping[str, str], caps: Caps, trust: Trust) -> str:

@@ -184,6 +184,32 @@ def test_the_kernel_caps_what_no_server_announced(ftp: Ftp, tmp_path: Path) -> N
     assert not (tmp_path / "x").exists() or (tmp_path / "x").stat().st_size <= 5_000
 
 
+def test_a_disk_that_says_nothing_is_a_failure_before_anybody_is_asked(web: WebFiles, tmp_path: Path) -> None:
+    web.files["/fw"] = BODY
+    ended = fetch(f"{web.url}/fw", tmp_path / "gone" / "x")
+    assert ended == Result(Outcome.FAILED, "the disk does not say how much room it has: No such file or directory")
+    assert web.asked == []
+
+
+def test_a_disk_that_falls_silent_meanwhile_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.setattr(transfer, "LOOKED_AT_S", 0.05)
+
+    async def goes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        folder.rename(tmp_path / "elsewhere")
+        await reader.read()
+
+    async def story() -> Result:
+        async with await asyncio.start_server(goes, "127.0.0.1", 0) as server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/fw"
+            return await transfer.fetch(url, folder / "x", CAPS, HERE)
+
+    told = "the disk does not say how much room it has: No such file or directory"
+    assert asyncio.run(story()) == Result(Outcome.FAILED, told)
+
+
 def test_a_cancelled_transfer_leaves_no_child(web: WebFiles, tmp_path: Path) -> None:
     async def cancelled() -> str:
         server = await asyncio.start_server(lambda reader, writer: reader.read(), "127.0.0.1", 0)

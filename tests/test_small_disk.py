@@ -1,0 +1,65 @@
+"""The two real processes on a disk that is really small: files that find no room fail, and the journal goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evsed.room import RESERVE
+
+ROOT = Path(__file__).resolve().parents[1]
+MEGA = 1024 * 1024
+STORY = """
+import sys
+from pathlib import Path
+from tests.evsed.servers import WebFiles, serving
+from tests.peers.central import CentralSystem
+from tests.stand import Wallbox
+
+disk, size = Path(sys.argv[1]), int(sys.argv[2])
+with CentralSystem.of_package() as central, Wallbox(central.url, state=disk) as box, serving(WebFiles()) as web:
+    central.wait_for("BootNotification")
+
+    def ends(action, status):
+        central.wait(status, lambda: any(status in frame.values() for frame in central.frames(action)))
+
+    web.files["/fw"] = bytes(size)
+    central.ask("UpdateFirmware", location=f"{web.url}/fw", retrieveDate="2020-01-01T00:00:00Z", retries=0)
+    ends("FirmwareStatusNotification", "DownloadFailed")
+    print("image", (disk / "evsed/errands/image").exists())
+    (disk / "other").write_bytes(bytes(size))
+    central.ask("GetDiagnostics", location=f"{web.url}/logs", retries=0)
+    ends("DiagnosticsStatusNotification", "UploadFailed")
+    print("log", (disk / "evsed/errands/log").exists(), [verb for verb, _, _ in web.asked].count("PUT"))
+    box.sim("plug-in")
+    box.sim("swipe", "04A1B2C3")
+    central.wait_for("StartTransaction")
+    (disk / "other").unlink()
+    central.ask("GetDiagnostics", location=f"{web.url}/logs", retries=0)
+    ends("DiagnosticsStatusNotification", "Uploaded")
+    print("trouble", repr(box.status()["store"]), central.ledger.breaches)
+    print(*(line.split(" ", 2)[2] for line in box.evsed.log.splitlines() if "has no room" in line), sep="\\n")
+"""
+
+
+def test_files_that_find_no_room_fail_and_charges_begin(tmp_path: Path) -> None:
+    disk, size = RESERVE + 4 * MEGA, 5 * MEGA
+    mount = f'mount -t tmpfs -o size={disk} none "$1" && exec "$0" -c "$2" "$1" {size}'
+    ran = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, sys.executable, str(tmp_path), STORY],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    if "unshare" in ran.stderr or "mount:" in ran.stderr:
+        pytest.skip("no filesystem may be mounted here")
+    assert ran.returncode == 0, ran.stderr
+    image, log, trouble, *said = ran.stdout.splitlines()
+    assert (image, log, trouble) == ("image False", "log False 0", "trouble '' []")
+    assert len(said) == 2, said  # the image and the log
