@@ -1,7 +1,8 @@
 """Contacts with a meaning, and the limit that one of them sets. Pure but for the drivers that are asked.
 
 Rules this file upholds:
-- A contact that cannot be read says what is safe: pressed, lost, open, dimmed, switched off. A button says nothing.
+- A contact that cannot be read says what is safe: pressed, lost, open, dimmed, switched off, low. A button says
+  nothing.
 - A grid operator's limit holds for a while after its contact lets go, and then rises no faster than it may.
 - Bounce is the driver's to calm.
 """
@@ -30,6 +31,8 @@ class Means(StrEnum):
     ENCLOSURE_OPEN = "enclosure-open"
     GRID_DIM = "grid-dim"
     SWITCHED_OFF = "switched-off"
+    LOCK_POWER_LOW = "lock-power-low"
+    MAINS_FAILING = "mains-failing"
     BUTTON = "button"
 
 

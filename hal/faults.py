@@ -31,6 +31,7 @@ class Name(StrEnum):
     PHASES_FAILED = "PHASES_FAILED"
     RESIDUAL_TEST_FAILED = "RESIDUAL_TEST_FAILED"
     LOCK_FAILED = "LOCK_FAILED"
+    LOCK_POWER_LOW = "LOCK_POWER_LOW"
     PROXIMITY_INVALID = "PROXIMITY_INVALID"
     OVER_CURRENT = "OVER_CURRENT"
     CURRENT_WHILE_OPEN = "CURRENT_WHILE_OPEN"
@@ -44,6 +45,7 @@ class Name(StrEnum):
     UNDER_VOLTAGE = "UNDER_VOLTAGE"
     PHASE_LOST = "PHASE_LOST"
     MAINS_LOST = "MAINS_LOST"
+    MAINS_FAILING = "MAINS_FAILING"
     METER_SILENT = "METER_SILENT"
     READER_SILENT = "READER_SILENT"
     PART_FAILED = "PART_FAILED"
@@ -108,6 +110,9 @@ CATALOGUE = {
     Name.LOCK_FAILED: Kind(
         True, Clears.BY_ITSELF, "ConnectorLockFailure", "the plug lock does not follow its order", mrec="CX001"
     ),
+    Name.LOCK_POWER_LOW: Kind(
+        True, Clears.BY_ITSELF, "ConnectorLockFailure", "the supply of the plug lock is too low to move it", 5_000
+    ),
     Name.PROXIMITY_INVALID: Kind(
         True, Clears.BY_ITSELF, "OtherError", "no cable has the resistance that the plug shows", mrec="CX023"
     ),
@@ -135,6 +140,9 @@ CATALOGUE = {
     Name.UNDER_VOLTAGE: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the supply voltage is too low", mrec="CX006"),
     Name.PHASE_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "a phase of the supply is gone", mrec="CX006"),
     Name.MAINS_LOST: Kind(True, Clears.BY_ITSELF, "UnderVoltage", "the meter sees no mains voltage", mrec="CX015"),
+    Name.MAINS_FAILING: Kind(
+        True, Clears.BY_ITSELF, "UnderVoltage", "the power supply says that the mains fail", _HOLD_MS, mrec="CX015"
+    ),
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.READER_SILENT: Kind(False, Clears.BY_ITSELF, "ReaderFailure", "the card reader does not answer", _HOLD_MS),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),

@@ -68,7 +68,7 @@ class OutletLoop:
         self._judge = Judge(board, voltage, retry, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
         self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._judge.heat)
         self._stored = self._judge.book.stored
-        self._bolt = Bolt()
+        self._bolt = Bolt(board.unlock_on_mains_loss)
         self._phases = PhaseRelay(evse, board.parts.phases if limits.switch_phases else None)
         self._trial = Trial(getattr(board.parts.residual, "test", None), board.timing, now_ms)
         self._pilot = PilotState(level_ms=now_ms, drive_ms=now_ms)
@@ -250,7 +250,7 @@ class OutletLoop:
         if lock is None:
             return
         live = self.ordered or inputs.closed or self._judge.flows(now_ms)
-        locked = self._bolt.decide(self._pilot, inputs, live, now_ms)
+        locked = self._bolt.decide(self._pilot, inputs, self._judge.book, live, now_ms)
         if self._bolt.ordered is None and locked == inputs.locked:
             self._bolt.ordered = locked  # found where it belongs: no need to move it
         if locked is None or locked == self._bolt.ordered:

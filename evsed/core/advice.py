@@ -21,6 +21,7 @@ FAULTS = {
     "RESIDUAL_TEST_FAILED": "have the residual current device and its wiring checked, then run "
     "'evsectl clear-faults --evse {evse}', which tries it again",
     "LOCK_FAILED": "push the plug in fully; if that does not help, the bolt is stuck and needs a repair",
+    "LOCK_POWER_LOW": "wait until its buffer is charged; if it stays, have the supply of the plug lock checked",
     "PROXIMITY_INVALID": "push the plug in fully, or try another cable",
     "OVER_CURRENT": "unplug the car and try again, or wait: as often as site.toml says, the box tries it by itself; if "
     "it comes back, the car takes more than it is offered",
@@ -41,6 +42,7 @@ FAULTS = {
     "supply and its wiring checked",
     "PHASE_LOST": "check the fuses of this box; the charge goes on by itself a minute after all phases are back",
     "MAINS_LOST": "check the fuses of this box; the charge goes on by itself a minute after the mains are back",
+    "MAINS_FAILING": "check the fuses of this box; the charge goes on by itself half a minute after the mains are back",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "READER_SILENT": "check its plug and its table in the board file; meanwhile the central system or "

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 import msgspec
 
-from hal.boards.shared import InputFile, ThermometerFile, contacts, objections, spots
-from hal.contacts import Contact
+from hal.boards.shared import InputFile, ThermometerFile, contacts, objections, says, spots
+from hal.contacts import Contact, Means
 from hal.contract import Evse, MeterChoice
 from hal.drivers.protocols import Input, Parts, Reader, Thermometer
 from hal.heat import Spot
@@ -62,6 +62,7 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     socket: bool
     allow_d: bool = False
     wake_up: bool = False
+    unlock_on_mains_loss: bool = False  # the lock has a buffer, and an input says `mains-failing` while it lasts
     pilot: dict[str, Any] | None = None
     contactor: dict[str, Any] | None = None
     enable: dict[str, Any] | None = None
@@ -105,6 +106,7 @@ class OutletBoard:
     timing: Timing
     spots: tuple[Spot, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    unlock_on_mains_loss: bool = False
     controller: Keeper | None = None  # whom pilot and contactor belong to, where they are not ours
 
 
@@ -166,6 +168,11 @@ def _check(path: Path, board: BoardFile) -> None:
             if getattr(outlet, role) is not None and role not in NAMED[board.kind]:
                 may = ", ".join(NAMED[board.kind]) or "no drivers"
                 raise BoardError(f"{path}: outlet {outlet.evse}: {role}: a board of kind {board.kind} names {may}")
+        if outlet.unlock_on_mains_loss and not (outlet.socket and says(board, Means.MAINS_FAILING, outlet.evse)):
+            raise BoardError(
+                f"{path}: outlet {outlet.evse}: unlock_on_mains_loss: needs a socket and an [[input]] that means "
+                f"{Means.MAINS_FAILING}"
+            )
         if board.kind == "external" and (outlet.socket or outlet.wake_up):
             raise BoardError(f"{path}: outlet {outlet.evse}: socket and wake_up must be false with a controller")
     if board.kind == "external" and (board.thermometer or board.input):
@@ -234,6 +241,7 @@ def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts, inputs: Seq
         board.timing,
         spots(board, outlet.evse),
         () if inputs is None else contacts(board, inputs, outlet.evse),
+        outlet.unlock_on_mains_loss,
     )
 
 

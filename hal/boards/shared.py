@@ -84,6 +84,11 @@ def spots(shared: Shared, evse: int) -> tuple[Spot, ...]:
     )
 
 
+def says(shared: Shared, means: Means, evse: int) -> bool:
+    """Whether there is a contact of that meaning for an outlet."""
+    return any(one.means is means and evse in (one.evses or (evse,)) for one in shared.input)
+
+
 def contacts(shared: Shared, inputs: Sequence[Input], evse: int) -> tuple[Contact, ...]:
     """The contacts that count for an outlet; `inputs` are the parts, in the order of the board file."""
     return tuple(

@@ -79,6 +79,8 @@ _DO = {
     Means.ENCLOSURE_OPEN: ("Open the enclosure, or its contact.", "Close it."),
     Means.GRID_DIM: ("Let the grid operator's contact ask for less power.", "Let it go."),
     Means.SWITCHED_OFF: ("Turn the key switch off.", "Turn it on."),
+    Means.LOCK_POWER_LOW: ("Let the supply of the plug lock be too low.", "Let it be well again."),
+    Means.MAINS_FAILING: ("Let the power supply say that the mains fail.", "Let it say that they are back."),
     Means.BUTTON: ("Hold the button.", "Let it go."),
 }
 

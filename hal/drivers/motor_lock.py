@@ -4,7 +4,8 @@ Rules this file upholds:
 - A pulse ends by a timer of its own, whether or not the tick goes on.
 - Both directions are never driven together, and a turn-round stops first.
 - The feedback counts once it has stood still; on its way the bolt is not locked.
-- A bolt that did not arrive is driven again, `TRIES` times in all; in a minute there are at most `MOST_MOVES` pulses.
+- A bolt that did not arrive is driven again, `TRIES` times in a row, then after a pause, `ROUNDS` times in all; in a
+  minute there are at most `MOST_MOVES` pulses.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hal.lasting import Lasting
 
 LOCKED_MS, UNLOCKED_MS = 75, 50
 SETTLE_MS = 150
-TRIES = 3
+TRIES, ROUNDS, PAUSE_MS = 3, 4, 20_000
 MOST_MOVES, MOVES_WINDOW_MS = 10, 60_000
 
 After = Callable[[int, Callable[[], None]], Callable[[], object]]
@@ -109,7 +110,7 @@ class MotorLock:
             if self._weary():
                 raise PartFailed(f"lock: {MOST_MOVES} moves in a minute, its motor must rest")
             self._move(locked)
-            self._ordered, self._tries = locked, TRIES - 1
+            self._ordered, self._tries = locked, TRIES * ROUNDS - 1
 
     def locked(self) -> bool:
         """What the bolt's feedback says, once it has stood still; drives again a bolt that did not arrive."""
@@ -128,6 +129,8 @@ class MotorLock:
         elif not self._weary():
             self._move(self._ordered)
             self._tries -= 1
+            if self._tries % TRIES == 0:
+                self._due_ms += PAUSE_MS
 
     def _weary(self) -> bool:
         return len(self._moves) == MOST_MOVES and self._now_ms() - self._moves[0] < MOVES_WINDOW_MS

@@ -64,7 +64,19 @@ class Bay:
         """Break or repair the mains."""
         with self._agenda.lock:
             (self.grid_faults.add if on else self.grid_faults.discard)(name)
+            self._say("mains-failing", GridFault.LOST in self.grid_faults)
             self._refresh()
+
+    def weaken_lock(self, on: bool) -> None:
+        """Let the supply of the bolt's motor be too low, or mend it."""
+        if self.lock is not None:
+            self.lock.weak = on
+            self._say("lock-power-low", on)
+
+    def _say(self, means: str, on: bool) -> None:
+        """The world itself moves a contact, where there is such a one."""
+        if means in self.inputs:
+            self.inputs[means].on = on
 
     def fill(self, percent: int) -> None:
         """Let the battery be so full."""

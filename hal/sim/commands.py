@@ -213,7 +213,7 @@ def _faults(bay: Bay) -> dict[str, Callable[[bool], None]]:
     table |= {f"input-{name}-gone": one.vanish for name, one in bay.inputs.items()}
     table["phases-stuck"], table["phases-welded"] = bay.phases.jam, bay.phases.weld
     if bay.lock is not None:
-        table["lock-stuck"] = bay.lock.jam
+        table["lock-stuck"], table["lock-weak"] = bay.lock.jam, bay.weaken_lock
     if (proximity := bay.proximity) is not None:
         table |= {fault: partial(proximity.fault, fault) for fault in PpFault}
     return table
@@ -275,6 +275,7 @@ def _broken(bay: Bay) -> Iterable[str]:
     switches["phases-stuck"] = bay.phases.stuck and not bay.phases.lying
     switches["phases-welded"] = bay.phases.lying
     switches["lock-stuck"] = bay.lock is not None and bay.lock.stuck
+    switches["lock-weak"] = bay.lock is not None and bay.lock.weak
     yield from (name for name, on in switches.items() if on)
 
 

@@ -18,11 +18,11 @@ class SimLock:
         self._key = (self, "bolt")
         self._ordered = False
         self._locked = False
-        self.stuck = False
+        self.stuck = self.weak = False
 
     def order(self, locked: bool) -> None:
-        """Drive the bolt."""
-        if locked != self._ordered:
+        """Drive the bolt. While its supply is too low the motor only hums, and nobody drives it again later."""
+        if locked != self._ordered and not self.weak:
             with self._agenda.lock:
                 self._ordered = locked
                 self._travel()

@@ -104,6 +104,7 @@ WIRING = {
     "rcd-slow": ("residual-current device", "its test input"),
     "rcd-stuck": ("residual-current device", "its test input"),
     "lock-stuck": ("lock", "motor"),
+    "lock-weak": ("lock", "motor"),
     "pp-broken": ("proximity", "wire of PP"),
     "pp-short": ("proximity", "shorted to earth"),
     "input-emergency-stop-gone": ("contacts", "wiring and the supply of this part"),

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from hal.drivers import motor_lock
-from hal.drivers.motor_lock import MOST_MOVES, MOVES_WINDOW_MS, TRIES, Drive, MotorLock, after
+from hal.drivers.motor_lock import MOST_MOVES, MOVES_WINDOW_MS, PAUSE_MS, ROUNDS, TRIES, Drive, MotorLock, after
 from hal.drivers.protocols import PartFailed
 from tests.hal.drivers.line_worlds import BoltRig, Clock
 
@@ -84,6 +84,19 @@ def test_a_jammed_bolt_is_tried_again_a_few_times_and_no_more(rig: BoltRig) -> N
     rig.part.order(True)
     rig.run(10_000)
     assert rig.pulses == TRIES and rig.driven_ms <= TRIES * 600
+    rig.run(15_000)
+    assert rig.pulses == 2 * TRIES
+    rig.run(600_000)
+    assert rig.pulses == TRIES * ROUNDS and rig.driven_ms <= TRIES * ROUNDS * 600
+
+
+def test_a_bolt_that_comes_free_in_the_pause_is_moved_after_it(rig: BoltRig) -> None:
+    rig.jam(True)
+    rig.part.order(True)
+    rig.run(5_000)
+    rig.jam(False)
+    rig.run(PAUSE_MS)
+    assert rig.part.locked() is True and rig.pulses == TRIES + 1
 
 
 def test_a_bolt_that_comes_free_is_locked_by_a_later_try(rig: BoltRig) -> None:
