@@ -15,15 +15,17 @@ Rules this file upholds:
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import os
 import ssl
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import msgspec
 
 from evsed.core.credentials import (
     CertificateErrand,
@@ -70,6 +72,13 @@ class Unfit(Exception):
 
 class NotNow(Exception):
     """It can't be judged at present; the text says why."""
+
+
+class Adopted(msgspec.Struct, frozen=True):
+    """What the installer's files held when they were last put in."""
+
+    ids: list[str]
+    files: str
 
 
 class CertificateStore:
@@ -128,7 +137,7 @@ class CertificateStore:
         Returns those that are no roots of somebody but a whole collection: they count beside the store.
         """
         marker = self._folder(RootUse.CENTRAL) / ADOPTED
-        known = json.loads(marker.read_text()) if marker.exists() else {"ids": [], "files": ""}
+        held, before = _adopted(marker)
         found, beside, seen = {}, set(), sha256()
         for file in sorted(set(files)):
             text = Path(file).read_text("ascii", errors="replace")
@@ -141,11 +150,11 @@ class CertificateStore:
                 found.update({read.id: read for read in roots})
             else:
                 beside.add(file)
-        if known["files"] != seen.hexdigest():
-            self._drop(set(known["ids"]) - set(found), (RootUse.CENTRAL,))
+        if before != seen.hexdigest():
+            self._drop(held - set(found), (RootUse.CENTRAL,))
             for read in found.values():
                 self._add(RootUse.CENTRAL, read, b"")
-            _keep(marker, json.dumps({"ids": sorted(found), "files": seen.hexdigest()}))
+            _keep(marker, msgspec.json.encode(Adopted(sorted(found), seen.hexdigest())).decode())
         return frozenset(beside)
 
     # --- roots -----------------------------------------------------------------------------------------------
@@ -219,8 +228,13 @@ class CertificateStore:
 
     def _request(self) -> str | None:
         path = self._own / REQUEST
-        end = "-----END CERTIFICATE REQUEST-----\n"
-        return "".join(path.read_text().partition(end)[:2]) if path.exists() else None
+        text = path.read_text("ascii", errors="replace") if path.exists() else ""
+        request, end, _ = text.partition("-----END CERTIFICATE REQUEST-----\n")
+        if not end or not request.isascii():
+            if text:
+                log.warning("! %s can't be used: it is damaged", path)
+            return None
+        return request + end
 
     def _take(self, errand: TakeSigned) -> None:
         request, now_ms = self._request(), self._time()
@@ -310,9 +324,21 @@ def _own(path: Path) -> Certificate | None:
 
 
 def _noted(path: Path) -> bytes | None:
-    """The key in the line before a certificate."""
+    """The key in the line before a certificate; None where there is none that can be read."""
     head, _, _ = path.read_text("ascii", errors="replace").partition("-----BEGIN")
-    return unbase64(head.removeprefix(ISSUER_KEY)) if head.startswith(ISSUER_KEY) else None
+    with suppress(NoCertificate):
+        return unbase64(head.removeprefix(ISSUER_KEY)) if head.startswith(ISSUER_KEY) else None
+    return None
+
+
+def _adopted(marker: Path) -> tuple[set[str], str]:
+    """Which roots the installer's files held, and which files those were. A mark that can't be read counts as none:
+    what the files hold is then put in anew.
+    """
+    with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
+        mark = msgspec.json.decode(marker.read_bytes(), type=Adopted)
+        return set(mark.ids), mark.files
+    return set(), ""
 
 
 def _escaped(text: str) -> str:

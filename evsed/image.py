@@ -42,10 +42,18 @@ def unpack(image: Path, folder: Path, roots: Path, wall_ms: int, oldest: str) ->
     with image.open("rb", buffering=0) as file:  # its place in the file is that of openssl too
         try:
             _prove(file, roots, wall_ms)
-            with tarfile.open(fileobj=file, mode="r|gz") as archive:
-                _lay_down(archive, folder, oldest)
-        except (NotProven, tarfile.TarError, EOFError) as why:
-            raise NoImage(str(why) or "the files of the image are damaged") from None
+        except NotProven as why:
+            raise NoImage(str(why)) from None
+        lay_down(file, folder, oldest)
+
+
+def lay_down(file: IO[bytes], folder: Path, oldest: str) -> None:
+    """Lay the files of a proven image into an empty folder. Blocks. Raises NoImage, OSError."""
+    try:
+        with tarfile.open(fileobj=file, mode="r|gz") as archive:
+            _lay_down(archive, folder, oldest)
+    except (tarfile.TarError, EOFError) as why:
+        raise NoImage(str(why) or "the files of the image are damaged") from None
 
 
 def version_of(folder: Path) -> str:
@@ -112,7 +120,7 @@ def _read_manifest(text: bytes) -> str:
     try:
         manifest: Any = json.loads(text)
         product, version = manifest["product"], manifest["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NoImage("the image does not say what it is") from None
     if product != PRODUCT:
         raise NoImage("the image is for another product")

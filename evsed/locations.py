@@ -82,7 +82,11 @@ def within(folder: Location, name: str) -> Location:
 
 def led_to(before: Location, target: str) -> Location:
     """Where a server sends us on to. Raises LocationRefused."""
-    after = location(urljoin(before.url, target))
+    try:
+        joined = urljoin(before.url, target)
+    except ValueError:
+        raise LocationRefused("the location is no address") from None
+    after = location(joined)
     if before.scheme in SECURE and after.scheme not in SECURE:
         raise LocationRefused("a secure server leads to an insecure one")
     if before.is_ftp or after.is_ftp:
@@ -109,8 +113,11 @@ def nearness(address: str) -> Nearness:
 
 
 def secrets_of(text: str) -> list[str]:
-    """What an address holds that nobody else may see, in every spelling."""
-    parts = urlsplit(text)
+    """What an address holds that nobody else may see, in every spelling; all of it, where it is no address."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return [text, unquote(text)]
     userinfo = parts.netloc.rpartition("@")[0]
     words = [userinfo, *userinfo.split(":"), parts.query]
     return [word for text in words for word in (text, unquote(text)) if word]

@@ -26,7 +26,8 @@ class Quarantine:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "crashes.json"
         self._blame: dict[str, int] = {}
-        with suppress(OSError, msgspec.DecodeError):  # no file, or a damaged one: nobody is to blame
+        # No file, or a damaged one: nobody is to blame.
+        with suppress(OSError, msgspec.DecodeError, UnicodeDecodeError):
             self._blame = msgspec.json.decode(self._file.read_bytes(), type=dict[str, int])
 
     def holds(self, thing: object) -> bool:

@@ -76,7 +76,8 @@ class Slots:
         if not self.on_trial():
             return False
         trial = self._trial()
-        starts = int(trial.get("starts", 0)) + 1
+        counted = trial.get("starts", 0)
+        starts = counted + 1 if isinstance(counted, int) else MOST_STARTS + 1  # a damaged count proves nothing
         if starts > MOST_STARTS:
             self.roll_back()
             return True
@@ -123,7 +124,7 @@ class Slots:
         _sync(self.folder)
 
     def _read(self, name: str) -> dict[str, Any]:
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, RecursionError):
             value = json.loads((self.folder / name).read_text())
             if isinstance(value, dict):
                 return value

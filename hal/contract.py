@@ -355,5 +355,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[_T], datagram: bytes) -> _T:
         raise ContractViolation(f"datagram of {len(datagram)} bytes, at most {MAX_DATAGRAM} are allowed")
     try:
         return decoder.decode(datagram)
-    except (msgspec.DecodeError, RecursionError) as broken:
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as broken:
         raise ContractViolation(str(broken)) from None

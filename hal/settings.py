@@ -18,6 +18,7 @@ import msgspec
 
 _T = TypeVar("_T")
 _MOST_BYTES = 65_536
+_MOST_SHOWN = 200
 
 
 class SettingsError(Exception):
@@ -44,7 +45,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as broken:
         raise SettingsError(f"{path}: is not UTF-8 text at byte {broken.start}") from None
     except (ValueError, RecursionError) as broken:  # tomllib's own error is one, and a number of 5000 digits too
-        raise SettingsError(f"{path}: is not TOML: {broken}") from None
+        raise SettingsError(f"{path}: is not TOML: {broken!s:.{_MOST_SHOWN}}") from None
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -79,14 +80,14 @@ def _sentence(text: str, kind: type) -> str:
             return f"{key}.{field[2]} is missing".lstrip(".")
         known = ", ".join(known.encode_name for known in msgspec.structs.fields(_struct_in(_type_at(place, kind))))
         where = f" in {key}" if key else ""
-        return f"unknown key `{field[2]}`{where}; known are {known}"
+        return f"unknown key `{field[2]:.60}`{where}; known are {known}"
     return f"{key} {_demand(what, _type_at(place, kind))}".lstrip()
 
 
 def _demand(what: str, annotation: Any) -> str:
     """What a value must be instead."""
     if chosen := re.fullmatch(r"Invalid enum value (.*)", what):
-        return f"must be one of {', '.join(map(repr, _choices(annotation)))}, not {chosen[1]}"
+        return f"must be one of {', '.join(map(repr, _choices(annotation)))}, not {chosen[1]:.60}"
     if bound := re.fullmatch(r"Expected `(\w+)[^`]*`( of length)? (>=|<=) (\S+)", what):
         verb = "have" if bound[2] else "be"
         unit = (" characters" if bound[1] == "str" else " items") if bound[2] else ""

@@ -190,8 +190,8 @@ def parse_model(table: bytes, name: str) -> Model:
     try:
         model = convert(tomllib.loads(table.decode()), Model)
         _check(model)
-    except (ValueError, SettingsError) as wrong:  # TOML's own error is the first, and ModelError too
-        raise ModelError(f"meter table {name}: {wrong}") from None
+    except (ValueError, SettingsError, RecursionError) as wrong:  # TOML's own error is the first, and ModelError too
+        raise ModelError(f"meter table {name}: {wrong!s:.300}") from None
     return model
 
 

@@ -340,3 +340,31 @@ def _errand(what: str, store: CertificateStore, made: SimpleNamespace) -> Certif
         return MakeKey("job", CPO)
     request(store)
     return TakeSigned("job", signed(made, store, made.root), CPO, ())
+
+
+@pytest.mark.parametrize("mark", [b"", b"[]", b"\xff", b'{"ids":["a"]}', b"[" * 100_000])
+def test_a_damaged_mark_of_what_was_put_in_counts_as_none(
+    store: CertificateStore, made: SimpleNamespace, tmp_path: Path, mark: bytes
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text(made.root.alone.read_text())
+    store.adopt([str(file)])
+    next(tmp_path.rglob("central-roots/adopted")).write_bytes(mark)
+    assert store.adopt([str(file)]) == frozenset() and titles(store) == ["Root"]
+
+
+def test_a_damaged_note_of_who_signed_a_root_takes_that_root_alone(
+    store: CertificateStore, made: SimpleNamespace, tmp_path: Path
+) -> None:
+    install(store, made.root)
+    (folder,) = tmp_path.rglob("central-roots")
+    (folder / "0009-x.pem").write_text("Issuer-Key: !\n" + made.under.alone.read_text())
+    assert "Root" in titles(store)
+
+
+def test_a_damaged_request_is_none(store: CertificateStore) -> None:
+    request(store)
+    (waiting,) = store._state.rglob("own-certificates/request")
+    for damaged in (b"\xff" + waiting.read_bytes(), waiting.read_bytes()[:100], b""):
+        waiting.write_bytes(damaged)
+        assert store.held().request is None

@@ -158,6 +158,14 @@ def test_a_log_holds_what_is_asked_for_and_no_secret(tmp_path: Path) -> None:
     assert "A.B = 7" in text and '"identity":"box"' in text
 
 
+def test_an_address_that_is_none_ends_its_errand_and_nothing_else(tmp_path: Path) -> None:
+    async def story(office: Office) -> None:
+        done = await office.ends(log_for("http://[x"))
+        assert (done.outcome, done.text) == (Outcome.HOPELESS, "the location is no address")
+
+    work(tmp_path, story)
+
+
 def test_a_security_log_holds_nothing_else(tmp_path: Path) -> None:
     with serving(WebFiles()) as web:
         order = LogOrder(LogKind.SECURITY, web.url, Patience(), 1)

@@ -186,3 +186,8 @@ def test_files_that_do_not_fit_beside_the_reserve_are_no_bad_image(
     monkeypatch.setattr(room, "RESERVE", 1 << 62)
     with pytest.raises(OSError, match="the disk has no room for it"):
         opened(image(signer, BODY), roots)
+
+
+def test_a_manifest_that_is_nothing_but_brackets_is_none(roots: Path, signer: Signer) -> None:
+    with pytest.raises(NoImage, match="does not say what it is"):
+        opened(image(signer, packed({MANIFEST: b"[" * 4_000})), roots)

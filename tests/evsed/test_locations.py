@@ -130,3 +130,10 @@ def test_every_secret_of_an_address_is_known() -> None:
     assert {"user", "pa%20ss", "pa ss", "user:pa%20ss"} <= set(found)
     assert secrets_of("https://h/x?token=canary") == ["token=canary", "token=canary"]
     assert secrets_of("https://h/x") == []
+
+
+@pytest.mark.parametrize("text", ["http://[x", "http://a]b/", "http://[v1.x/c?d"])
+def test_what_is_no_address_is_secret_as_a_whole_and_leads_nowhere(text: str) -> None:
+    assert text in secrets_of(text)
+    with pytest.raises(LocationRefused):
+        led_to(location("http://h/x"), text)

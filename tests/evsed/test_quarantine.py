@@ -55,7 +55,7 @@ def test_blame_is_forgotten_for_good(tmp_path: Path) -> None:
     assert not Quarantine(tmp_path).holds(THING)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": "b"}', b"\xff\x00"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": "b"}', b"\xff\x00", b'{"\xff":1}'])
 def test_a_damaged_file_blames_nobody(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "crashes.json").write_bytes(content)
     assert not Quarantine(tmp_path).holds(THING)

@@ -165,3 +165,21 @@ def test_the_command_counts_with_the_standard_library_alone_and_never_fails(tmp_
         )
         assert done.returncode == 0, done.stderr
     assert runs(slots) == "system"
+
+
+@pytest.mark.parametrize("starts", ["[]", '"x"', "1e999", "null"])
+def test_a_trial_whose_count_is_damaged_is_over(tmp_path: Path, starts: str) -> None:
+    slots = Slots(tmp_path)
+    lay_down(slots, "one")
+    slots.switch()
+    (slots.folder / "trial").write_text(f'{{"slot":"{slots.current().name}","before":null,"starts":{starts}}}')
+    assert slots.count()
+    assert runs(slots) == "system"
+
+
+def test_a_trial_that_is_nothing_but_brackets_is_none(tmp_path: Path) -> None:
+    slots = Slots(tmp_path)
+    slots.folder.mkdir()
+    for name in ("trial", "floor"):
+        (slots.folder / name).write_text("[" * 100_000)
+    assert not slots.count() and slots.floor() is None

@@ -18,6 +18,7 @@ from hal.contract import (
     Snapshot,
     TagSeen,
     TickFigures,
+    decode_request,
     decode_update,
     encode,
 )
@@ -76,3 +77,12 @@ def test_what_a_driver_says_is_cut() -> None:
 def test_a_larger_one_is_no_message() -> None:
     with pytest.raises(ContractViolation, match="at most 131072 are allowed"):
         decode_update(b"x" * (MAX_DATAGRAM + 1))
+
+
+@pytest.mark.parametrize(
+    "datagram", [b"\x81\xa4type\xa5leas\xff", b"\x81\xa4\xed\xa0\x80\x80\xa3sim", b"\x91" * 2_000, b""]
+)
+def test_what_is_no_text_or_no_message_is_refused_and_nothing_worse(datagram: bytes) -> None:
+    for decode in (decode_request, decode_update):
+        with pytest.raises(ContractViolation):
+            decode(datagram)

@@ -1,0 +1,1 @@
+"""Enemies: whatever comes from outside is drawn, bent and judged."""
