@@ -88,9 +88,8 @@ def parse_walk(arguments: Sequence[str] | None) -> argparse.Namespace:
     _state_option(parser)
     parser.add_argument(
         "--protocol",
-        default="bringup",
         metavar="PATH",
-        help="where the protocol goes: PATH.txt and PATH.html [bringup]",
+        help="where the protocol goes: PATH.txt and PATH.html; else bringup.* for a bringup, none for a selftest",
     )
     parser.add_argument(
         "--sim",
@@ -99,7 +98,10 @@ def parse_walk(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="ORDER",
         help="an order to outlet 1 of a simulated board before the walk, such as 'fault pilot-stuck'; may be repeated",
     )
+    parser.usage = "evsectl bringup|selftest [OPTION]..."
     options = parser.parse_args(arguments)
+    if options.protocol is None and options.walk == "bringup":
+        options.protocol = "bringup"
     if options.site is None and options.board is None and Path(SITE).exists():
         options.site = SITE
     return options

@@ -86,7 +86,7 @@ def _walk(options: Namespace, file: BoardFile, board: Board, devices: Devices) -
     walk.go({evse: _person(simulated, attended, board, evse) for evse in board.outlets})
     sections = tuple(walk.sections)
     sys.stdout.write(f"\n{verdict(sections, walk.ended_early)}\n")
-    if attended:
+    if options.protocol is not None:
         _write(Path(options.protocol), _head(options, file, walk.ended_early), walk)
     return 1 if walk.ended_early or any(section.failed for section in sections) else 0
 

@@ -46,6 +46,12 @@ def test_the_bring_up_of_a_broken_board_ends_with_1_and_a_protocol(tmp_path: Pat
         assert "sim2" in form and "bridged or stuck" in form and ", 1 failed, " in form
 
 
+def test_a_self_test_writes_a_protocol_where_it_is_asked_to(tmp_path: Path) -> None:
+    done = evsectl(tmp_path, "selftest", "--board", "sim", "--protocol", str(tmp_path / "night"))
+    assert done.returncode == 0
+    assert (tmp_path / "night.txt").read_text().startswith("Self-test\n") and (tmp_path / "night.html").exists()
+
+
 def test_nothing_moves_while_another_process_has_the_board(tmp_path: Path) -> None:
     held = claim(tmp_path / MARK)
     assert held is not None
