@@ -56,8 +56,8 @@ class Stage:
             self.scene.step = text
             self._show(self.scene)
 
-    def saw_outlet(self, outlet: Outlet) -> None:
-        """evse-hal says so."""
+    def saw_outlet(self, outlet: Outlet | None) -> None:
+        """evse-hal says so; None = it is not there."""
         with self._lock:
             self.scene.outlet = outlet
             self._show(self.scene)
@@ -101,6 +101,7 @@ class Watchers:
                     while not self._over.is_set():
                         self._stage.saw_outlet(hal.snapshot().outlets[0])
             except HalSilent:
+                self._stage.saw_outlet(None)
                 self._over.wait(RETRY_S)
 
     def _watch_evsed(self) -> None:
