@@ -77,6 +77,7 @@ class TokenBook:
         self._own = {Token(value).key for value in own}
         self._cache = {known.key: known for known in sorted(cached, key=lambda known: known.seen.wall_ms or 0)}
         self._variables = variables
+        self._unlearnt: list[KnownToken] = []
 
     def opinion(self, token: Token, wall_ms: int | None) -> Opinion | None:
         """What is known of a token now; a list beats the cache (OCPP 1.6 §3.5.3)."""
@@ -111,9 +112,16 @@ class TokenBook:
     def take_list(self, sent: ListSent, turn: Turn) -> None:
         """The central system's list changes; what it now says is no more known from answers."""
         self.listed.take(sent, turn)
-        for key in [entry.key for entry in sent.taken if entry.key in self._cache]:
-            del self._cache[key]
-            turn.drop(KnownToken, key)
+        self._unlearnt = [self._cache.pop(entry.key) for entry in sent.taken if entry.key in self._cache]
+        for known in self._unlearnt:
+            turn.drop(KnownToken, known.key)
+
+    def store_broke(self, changes: Iterable[object], turn: Turn) -> None:
+        """A list that could not be kept was never taken."""
+        if self.listed.give_back(changes, turn):
+            for known in self._unlearnt:
+                self._cache[known.key] = known
+                turn.put(known)
 
     def _of_lists(self, token: Token, wall_ms: int | None) -> Opinion | None:
         entry = self.listed.find(token) if self._variables[catalogue.LOCAL_LIST_ENABLED] else None

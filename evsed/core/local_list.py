@@ -2,6 +2,7 @@
 
 Rules this file upholds (OCPP 1.6 §3.5.2, §5.10, §5.15, §6.41, errata 3.52):
 - Nothing but the central system changes it. What is refused is refused with a reason, and changes nothing.
+- One that is not kept is not obeyed either: whoever sent it hears that it failed.
 - A change fits only on an older list. An empty list has version 0, whatever it was called.
 - List and version are one commit, on the disk before the answer; only what differs is written.
 - A list that lost a card on the disk is none: its version is 0, so that the central system sends it anew.
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from evsed.core import capacities, catalogue
-from evsed.core.effects import Reply
+from evsed.core.effects import Put, Reply
 from evsed.core.listed import ListedToken, ListMark, ListSent, ListVersion, ListVersionAsked
 from evsed.core.turn import Turn
 from evsed.core.words import Token, Verdict
@@ -41,6 +42,7 @@ class LocalList:
         self._entries = found if whole else {}
         self._version = mark.version if mark is not None else 0
         self._remains = set(found) - set(self._entries)
+        self._before: tuple[ListMark, ListMark, dict[str, ListedToken]] | None = None
 
     @property
     def version(self) -> int:
@@ -71,8 +73,25 @@ class LocalList:
         for key, entry in cards.items():
             if self._entries.get(key) != entry:
                 turn.put(entry)
-        turn.put(ListMark(sent.version, len(cards)))
+        before, mark = ListMark(self._version, len(self._entries)), ListMark(sent.version, len(cards))
+        turn.put(mark)
+        self._before = mark, before, self._entries
         self._entries, self._version, self._remains = cards, sent.version, set()
+
+    def give_back(self, changes: Iterable[object], turn: Turn) -> bool:
+        """If the list that was taken last is among these changes, which could not be kept, be the one before it."""
+        if self._before is None or Put(self._before[0]) not in changes:
+            return False
+        _, mark, cards = self._before
+        for key in self._entries:
+            if key not in cards:
+                turn.drop(ListedToken, key)
+        for entry in cards.values():
+            turn.put(entry)
+        turn.put(mark)
+        self._entries, self._version, self._before = cards, mark.version, None
+        turn.log("! the list was not kept, so the one before it counts")
+        return True
 
 
 def _keys(sent: ListSent) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from evsed.core import capacities, catalogue
 from evsed.core.authorization import Opinion
-from evsed.core.effects import Reply
+from evsed.core.effects import Change, Drop, Put, Reply
 from evsed.core.reserved import Reservation, ReservationCancelled, ReserveAsked
 from evsed.core.turn import Turn
 from evsed.core.words import Now, Token, Verdict
@@ -37,6 +37,10 @@ class Stance(Enum):
     CLOSED = auto()
 
 
+Asked = tuple[Change, str, Reservation | None]
+"""What a central system asked for: the change, its key, and what was there before."""
+
+
 class Reservations:
     """The reservations by key, and which outlets are kept for the one of any outlet."""
 
@@ -45,6 +49,9 @@ class Reservations:
         self._kept_free: dict[int, Reservation] = {}
         self._used: dict[str, Reservation] = {}
         self._ends_ms: int | None = None
+        # In this turn, and in the one before.
+        self._asked: Asked | None = None
+        self._just_asked: Asked | None = None
 
     # --- asked by outlets ----------------------------------------------------------------------------------
 
@@ -91,6 +98,7 @@ class Reservations:
     def settle(self, station: Station, turn: Turn) -> None:
         """End what is over, and see which outlet must be kept free."""
         self._used.clear()
+        self._just_asked, self._asked = self._asked, None
         for reservation in list(self._all.values()):
             why = _why_over(reservation, station, turn.now)
             if why is not None:
@@ -146,6 +154,7 @@ class Reservations:
 
     def put(self, reservation: Reservation, turn: Turn) -> None:
         """Keep one that has its place; one of the same number goes."""
+        self._asked = Put(reservation), reservation.key, self._all.get(reservation.key)
         self._all[reservation.key] = reservation
         turn.put(reservation)
 
@@ -153,8 +162,21 @@ class Reservations:
         """Whether there was such a one."""
         reservation = self._all.get(str(id))
         if reservation is not None:
+            self._asked = Drop(Reservation, reservation.key), reservation.key, reservation
             self._end(reservation, "it is cancelled", turn)
         return reservation is not None
+
+    def store_broke(self, changes: Iterable[object], turn: Turn) -> None:
+        """What was asked for just before was not done if it is among these changes, which could not be kept."""
+        if self._just_asked is None or self._just_asked[0] not in changes:
+            return
+        _, key, before = self._just_asked
+        turn.log(f"! reservation {key} is as it was before: the change was not kept")
+        if before is not None:
+            self._all[key] = before
+            turn.put(before)
+        elif self._all.pop(key, None) is not None:
+            turn.drop(Reservation, key)
 
     def _end(self, reservation: Reservation, why: str, turn: Turn) -> None:
         del self._all[reservation.key]

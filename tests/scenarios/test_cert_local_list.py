@@ -115,6 +115,24 @@ def test_tc_043_3_a_list_that_cannot_be_kept(box: Wallbox) -> None:
     assert version(box) == 1
 
 
+def test_a_list_whose_commit_fails_is_never_obeyed(box: Wallbox) -> None:
+    """Its sender hears an error; mended or cut, the list is the one before."""
+    assert send(box, 1, entry(TAG), entry("0C0C0C0C")) == "Accepted"
+    box.disk_full = True
+    sent = {"listVersion": 2, "updateType": "Full", "localAuthorizationList": [entry(OTHER), entry(TAG, "Blocked")]}
+    asked = box.csms.call("SendLocalList", sent)
+    box.advance(1)
+    assert asked.error == "InternalError"
+    assert version(box) == 1
+    box.disk_full = False
+    box.advance(30)
+    assert version(box) == 1
+    box.power_cut()
+    box.advance(10)
+    assert version(box) == 1
+    assert send(box, 2, entry(OTHER), kind="Differential") == "Accepted"
+
+
 def test_a_whole_list_in_one_message(box: Wallbox) -> None:
     """As long as SendLocalListMaxLength and LocalAuthListMaxLength allow; one more is refused and changes nothing."""
     keys = box.csms.call("GetConfiguration", {"key": ["SendLocalListMaxLength", "LocalAuthListMaxLength"]})

@@ -18,16 +18,25 @@ HALF_AN_HOUR = 1_800
 
 def reserve(world: Wallbox, connector: int = 1, *, id: int = 7, seconds: float = HALF_AN_HOUR, **more: str) -> str:
     until = iso(NEW_YEAR_2027 + world.ms + round(seconds * 1_000))
-    payload = {"connectorId": connector, "expiryDate": until, "idTag": TAG, "reservationId": id, **more}
-    asked = world.csms.call("ReserveNow", payload)
+    payload: dict[str, object] = {
+        "connectorId": connector,
+        "expiryDate": until,
+        "idTag": TAG,
+        "reservationId": id,
+        **more,
+    }
+    return told(world, "ReserveNow", payload)
+
+
+def told(world: Wallbox, action: str, payload: dict[str, object]) -> str:
+    """The status of the answer, or the error."""
+    asked = world.csms.call(action, payload)
     world.advance(1)
-    return str(asked.status)
+    return asked.error or str(asked.status)
 
 
 def cancel(world: Wallbox, id: int = 7) -> str:
-    asked = world.csms.call("CancelReservation", {"reservationId": id})
-    world.advance(1)
-    return str(asked.status)
+    return told(world, "CancelReservation", {"reservationId": id})
 
 
 def make_unavailable(world: Wallbox, connector: int) -> None:
@@ -195,6 +204,33 @@ def test_the_start_that_ends_it_is_told_after_a_power_cut_too(box: Wallbox) -> N
     assert cancel(box) == "Rejected"
     box.until(lambda: box.statuses()[-1] == "Charging")
     box.finish()
+
+
+def test_one_whose_commit_fails_is_not_there(box: Wallbox) -> None:
+    box.disk_full = True
+    assert reserve(box) == "InternalError"
+    box.disk_full = False
+    box.advance(30)
+    assert cancel(box) == "Rejected"
+    assert reserve(box, id=8) == "Accepted"
+    assert box.statuses()[-1] == "Reserved"
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_one_whose_end_or_change_could_not_be_kept_is_as_before(box: Wallbox, mended: bool) -> None:
+    assert reserve(box) == "Accepted"
+    box.disk_full = True
+    assert (cancel(box) if mended else reserve(box, idTag=OTHER)) == "InternalError"
+    box.disk_full = False
+    if mended:
+        box.advance(30)
+    else:
+        box.power_cut()
+        box.advance(10)
+    assert box.statuses()[-1] == "Reserved"
+    box.plug_in()
+    box.swipe()
+    charges(box)
 
 
 def test_a_reset_leaves_it(box: Wallbox) -> None:
