@@ -103,6 +103,7 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
     yield "unassigned", _unassigned(outlet["unassigned_wh"])
     figures = outlet["figures"] or {}
     yield "counted", _counted({words: figures.get(name, 0) for name, words in FIGURES.items()})
+    yield "contactor", _life(figures)
     yield "card", outlet["token"] or ""
     yield "transaction", outlet["tx"] or ""
     for fault in outlet["faults"]:
@@ -114,6 +115,13 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
 def _counted(figures: dict[str, int]) -> str:
     """What has happened at all, in one line."""
     return ", ".join(f"{count} {words}" for words, count in figures.items() if count)
+
+
+def _life(figures: dict[str, int]) -> str:
+    """What the contactor did since it was new."""
+    closings, rated = figures.get("life_closings", 0), figures.get("rated_closings", 0)
+    told = f"{closings} closings and {figures.get('life_hours', 0)} h since it was new"
+    return f"{told}, rated for {rated}" if rated else told if closings else ""
 
 
 def _unassigned(wh: int) -> str:

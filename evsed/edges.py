@@ -77,6 +77,9 @@ def outlet_figures(told: Snapshot) -> dict[int, OutletFigures]:
             wake_ups=outlet.wake_ups,
             closings=outlet.closings,
             interruptions=outlet.interruptions,
+            life_closings=outlet.contactor.closings,
+            life_hours=outlet.contactor.hours,
+            rated_closings=outlet.contactor.rated,
         )
         for outlet in told.outlets
     }
@@ -163,6 +166,11 @@ def _phases(before: Outlet | None, after: Outlet) -> events.Event | None:
     return None if before is None and after.phases is None else sensed.PhasesChosen(after.evse, after.phases)
 
 
+def _worn(before: Outlet | None, after: Outlet) -> events.Event | None:
+    closings, hours, _ = after.contactor
+    return None if before is None and not closings else sensed.ContactorWorn(after.evse, closings, hours)
+
+
 def _button(before: Outlet | None, after: Outlet) -> events.Event | None:
     return None if before is None else sensed.ButtonPressed(after.evse)
 
@@ -180,6 +188,7 @@ RULES: tuple[tuple[Facts, Maker], ...] = (
     (lambda o: (o.offered_ma, _limits(o), o.reason), _offer),
     (lambda o: o.temperatures, _warmth),
     (lambda o: o.phases, _phases),
+    (lambda o: o.contactor, _worn),
     (lambda o: o.locked, _lock),
     (lambda o: o.meter, _meter),
     (lambda o: o.closed, _contactor),

@@ -33,6 +33,7 @@ from hal.server import Server
 from hal.settings import SettingsError
 from hal.system import Notifier, be_ordinary, start_log
 from hal.tick import Tick, TickThread
+from hal.wear import Wear, replaced
 
 log = logging.getLogger("hal")
 
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.check is not None:
             return _check(options)
-        return _service(options) if options.service_clear else _run(options)
+        serves = options.service_clear or options.contactor_replaced is not None
+        return _service(options) if serves else _run(options)
     except SettingsError as wrong:
         sys.stderr.write(f"evse-hal: {wrong}\n")
         return 2
@@ -71,16 +73,24 @@ def _check(options: Namespace) -> int:
 
 
 def _service(options: Namespace) -> int:
-    """Forget the latched faults of a state folder that no process uses. Raises SettingsError."""
+    """What a service person changes in a state folder that no process uses. Raises SettingsError."""
     state = Path(options.state)
     if not (state / MARK).exists():
         raise SettingsError(f"state {state}: no evse-hal has ever kept anything there; name its folder with --state")
     with claimed(state):
         try:
-            forgotten = forget_all(state)
+            if options.service_clear:
+                forgotten = forget_all(state)
+                told = f"{', '.join(forgotten) or 'no fault was latched, so nothing'} is forgotten"
+                sys.stdout.write(f"{state}: {told}.\n")
+            if (evse := options.contactor_replaced) is not None:
+                closings, hours = replaced(state, evse)
+                told = f"closings of outlet {evse} are counted from zero, after {closings} and {hours} h closed"
+                sys.stdout.write(f"{state}: {told}.\n")
+        except LookupError:
+            raise SettingsError(f"state {state}: nothing was counted of outlet {evse}") from None
         except OSError as failed:
-            raise SettingsError(f"state {state}: {failed.strerror}; nothing was forgotten") from None
-    sys.stdout.write(f"{state}: {', '.join(forgotten) or 'no fault was latched, so nothing'} is forgotten.\n")
+            raise SettingsError(f"state {state}: {failed.strerror}; nothing was changed") from None
     return 0
 
 
@@ -113,6 +123,7 @@ class _Hal:
         state, mailbox = Path(options.state), Mailbox()
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
         self._latches = LatchFile(state, board.outlets, self._server.wake)
+        self._wear = Wear(board.outlets, state)
         metered = [choice.evse for choice in chosen]
         self._tick = Tick(
             board,
@@ -124,6 +135,7 @@ class _Hal:
             metered=metered,
             voltage=site.voltage,
             retry=site.retry,
+            wear=self._wear,
         )
         lamps = {evse: Lamp(parts, partial(self._tick.seen, evse)) for evse, parts in board.signals().items()}
         self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers(), lamps)
@@ -145,6 +157,7 @@ class _Hal:
         finally:
             self._thread.stop()
             self._latches.flush()
+            self._wear.flush(wholly=True)
             self._server.close()
             self._bus.stop()
         return 0 if self._thread.failure is None else 1
@@ -163,6 +176,7 @@ class _Hal:
     def _besides(self) -> float | None:
         """What the main thread does between datagrams; says when it wants to look again."""
         self._latches.flush()
+        self._wear.flush()
         if self._end_ms is not None:
             if not self._tick.loaded or clock_ms() >= self._end_ms:
                 self._server.stop()

@@ -171,6 +171,16 @@ class Temperature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mc: int
 
 
+class ContactorLife(NamedTuple):
+    """How often an outlet's contactor has closed, for how many hours it was closed, and the closings that it is rated
+    for, 0 where the board does not say; since it was new, not since start.
+    """
+
+    closings: int = 0
+    hours: int = 0
+    rated: int = 0
+
+
 class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is so at one outlet now.
 
@@ -202,6 +212,7 @@ class Outlet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperatures: tuple[Temperature, ...] = ()
     presses: int = 0
     phases: Literal[1, 3] | None = None
+    contactor: ContactorLife = ContactorLife()
 
 
 class TickFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,9 +16,22 @@ import logging
 from typing import NamedTuple
 
 from hal.boards import OutletBoard
-from hal.contract import MIN_MA, Ceiling, Cp, Lease, Limits, MeterReading, Outlet, Owner, Retry, TagSeen, Voltage
+from hal.contract import (
+    MIN_MA,
+    Ceiling,
+    ContactorLife,
+    Cp,
+    Lease,
+    Limits,
+    MeterReading,
+    Outlet,
+    Owner,
+    Retry,
+    TagSeen,
+    Voltage,
+)
 from hal.controller import Seen
-from hal.faults import FaultBook, Name
+from hal.faults import FaultBook, Name, worn_out
 from hal.guard import Reason
 from hal.iec61851 import FAR_MS, STOP_WAIT_MS
 from hal.lasting import Lasting
@@ -26,6 +39,7 @@ from hal.lease import Permit
 from hal.metered import Metered
 from hal.retries import Retries
 from hal.senses import FaultMemory, Inputs, Readings
+from hal.wear import Worn
 
 STALE_MS = 3_000  # a silent neighbour on the line may hold it for one or two seconds
 OBEYS_MS = 5_000
@@ -63,6 +77,7 @@ class ExternalLoop:
         retry: Retry,
         readings: Readings,
         memory: FaultMemory,
+        worn: Worn,
         metered: bool,
         now_ms: int,
     ) -> None:
@@ -72,7 +87,7 @@ class ExternalLoop:
         self.outlet: Outlet | None = None
         self.due_ms = 0
         self._keeper, self._board = board.controller, board
-        self._readings, self._memory = readings, memory
+        self._readings, self._memory, self._worn = readings, memory, worn
         self._installer_ma = limits.max_ma
         self._limits: tuple[Ceiling, ...] = ()
         self._book = FaultBook(memory.recall(evse), now_ms)
@@ -181,6 +196,8 @@ class ExternalLoop:
             self._metered.judge(inputs, self._wanted_ma > 0, max(seen.offered_ma, self._wanted_ma), now_ms)
         if fresh and seen.cp is Cp.A:
             book.unplugged(now_ms)
+        self._worn.look(seen.closed, now_ms)
+        book.set(Name.CONTACTOR_WORN, worn_out(self._worn.closings, self._board.rated_closings), now_ms)
         book.passed(now_ms)
         self._retries.settle(fresh and seen.cp is Cp.A, self._wanted_ma > 0, now_ms)
         self._remember(before)
@@ -286,6 +303,7 @@ class ExternalLoop:
             closings=self._closings,
             interruptions=self._interruptions,
             limits=self._limits,
+            contactor=ContactorLife(self._worn.closings, self._worn.hours, self._board.rated_closings),
         )
         if outlet == self.outlet:
             return False

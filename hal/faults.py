@@ -49,6 +49,7 @@ class Name(StrEnum):
     METER_SILENT = "METER_SILENT"
     READER_SILENT = "READER_SILENT"
     PART_FAILED = "PART_FAILED"
+    CONTACTOR_WORN = "CONTACTOR_WORN"
     MEMORY_DAMAGED = "MEMORY_DAMAGED"
     MEMORY_FAILED = "MEMORY_FAILED"
 
@@ -146,6 +147,9 @@ CATALOGUE = {
     Name.METER_SILENT: Kind(False, Clears.BY_ITSELF, "PowerMeterFailure", "the energy meter gives no valid answer"),
     Name.READER_SILENT: Kind(False, Clears.BY_ITSELF, "ReaderFailure", "the card reader does not answer", _HOLD_MS),
     Name.PART_FAILED: Kind(True, Clears.BY_ITSELF, "InternalError", "a part of the board does not answer", _HOLD_MS),
+    Name.CONTACTOR_WORN: Kind(
+        False, Clears.BY_ITSELF, "OtherError", "the contactor has closed as often as it is rated for"
+    ),
     Name.MEMORY_DAMAGED: Kind(
         True, Clears.ACKNOWLEDGED, "InternalError", "the memory of latched faults is damaged; one may be forgotten"
     ),
@@ -167,6 +171,11 @@ def pilot_fault(level: Level, allow_d: bool) -> Name | None:
     if level.cp is Cp.E:
         return Name.CP_SHORT
     return Name.D_REFUSED if level.cp is Cp.D and not allow_d else None
+
+
+def worn_out(closings: int, rated: int) -> bool:
+    """Whether a contactor has closed as often as it may; rated 0 = nobody knows."""
+    return 0 < rated <= closings
 
 
 def over_current_ma(offered_ma: int) -> int:

@@ -8,15 +8,13 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-import os
-import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hal.faults import Name
+from hal.kept_file import keep_names_of, read_lines, write_lines
 
 _HEAD = "evse-hal latched faults 1"
-_MOST_BYTES = 10_000
 FILE = "latched-faults"
 
 
@@ -30,7 +28,7 @@ class LatchFile:
         self._kept: dict[int, tuple[Name, ...]] = dict.fromkeys(evses, ())
         self.failed = ""
         try:
-            self._kept |= _decode(self._path.read_bytes()[: _MOST_BYTES + 1])
+            self._kept |= _read(self._path)
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as broken:
@@ -58,7 +56,7 @@ class LatchFile:
             return
         self._dirty = False
         try:
-            _replace(self._path, _encode(self._kept))
+            _write(self._path, self._kept)
             self.failed = ""
         except OSError as broken:
             self._dirty = True
@@ -69,51 +67,25 @@ def forget_all(folder: Path) -> list[str]:
     """Service: begin again with no latched fault; says what there was. Raises OSError."""
     path = folder / FILE
     try:
-        kept = _decode(path.read_bytes()[: _MOST_BYTES + 1])
+        kept = _read(path)
         forgotten = [f"outlet {evse} {name}" for evse, names in sorted(kept.items()) for name in names]
     except FileNotFoundError:
         return []
     except ValueError:
         forgotten = ["a memory that was damaged"]
     path.unlink()
-    _keep_names_of(folder)
+    keep_names_of(folder)
     return forgotten
 
 
-def _encode(kept: dict[int, tuple[Name, ...]]) -> bytes:
-    lines = [_HEAD, *(f"{evse} {name}" for evse, names in sorted(kept.items()) for name in names)]
-    body = "".join(f"{line}\n" for line in lines)
-    return f"{body}crc {zlib.crc32(body.encode()):08x}\n".encode()
-
-
-def _decode(raw: bytes) -> dict[int, tuple[Name, ...]]:
-    """Raises ValueError at anything that `_encode` did not write."""
-    body, mark, crc = raw.decode("ascii").rpartition("crc ")
-    lines = body.splitlines()
-    if not mark or f"{zlib.crc32(body.encode()):08x}\n" != crc or lines[:1] != [_HEAD]:
-        raise ValueError("is damaged")
+def _read(path: Path) -> dict[int, tuple[Name, ...]]:
+    """Raises OSError, and ValueError at anything that `_write` did not write."""
     kept: dict[int, tuple[Name, ...]] = {}
-    for line in lines[1:]:
+    for line in read_lines(path, _HEAD):
         evse, _, name = line.partition(" ")
         kept[int(evse)] = (*kept.get(int(evse), ()), Name(name))
     return kept
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Atomically: after a power cut the file is the old one or the new one."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-    _keep_names_of(path.parent)
-
-
-def _keep_names_of(folder: Path) -> None:
-    """What was renamed or removed there outlives a power cut."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _write(path: Path, kept: dict[int, tuple[Name, ...]]) -> None:
+    write_lines(path, _HEAD, (f"{evse} {name}" for evse, names in sorted(kept.items()) for name in names))

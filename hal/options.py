@@ -52,6 +52,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="forget the latched faults of --state after a repair, say which, and end",
     )
     parser.add_argument(
+        "--contactor-replaced",
+        type=int,
+        metavar="EVSE",
+        help="count the closings of an outlet's contactor from zero in --state, say how many there were, and end",
+    )
+    parser.add_argument(
         "--socket", default=_env("EVSE_HAL_SOCKET") or SOCKET, help=f"where evsed finds it [EVSE_HAL_SOCKET, {SOCKET}]"
     )
     _state_option(parser)

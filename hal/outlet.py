@@ -15,9 +15,9 @@ import logging
 from hal.boards import OutletBoard
 from hal.bolt import Bolt
 from hal.ceilings import Ceilings
-from hal.contract import MIN_MA, Cp, Fault, Limits, Outlet, Retry, Voltage
+from hal.contract import MIN_MA, ContactorLife, Cp, Fault, Limits, Outlet, Retry, Voltage
 from hal.drivers.protocols import PartFailed
-from hal.faults import FaultBook
+from hal.faults import FaultBook, Name, worn_out
 from hal.guard import INTERRUPTIONS, Reason, View, reason_to_open
 from hal.iec61851 import (
     FAR_MS,
@@ -38,6 +38,7 @@ from hal.lease import Permit
 from hal.phase_relay import PhaseRelay
 from hal.senses import FaultMemory, Inputs, Readings, Senses
 from hal.trial import Trial
+from hal.wear import Worn
 
 log = logging.getLogger("hal.outlet")
 
@@ -54,6 +55,7 @@ class OutletLoop:
         retry: Retry,
         readings: Readings,
         memory: FaultMemory,
+        worn: Worn,
         metered: bool,
         now_ms: int,
     ) -> None:
@@ -62,7 +64,7 @@ class OutletLoop:
         self.ordered = False  # the coil is energised, so heartbeats are due
         self.outlet: Outlet | None = None
         self.due_ms = 0  # when this outlet must next run though nothing changed outside
-        self._board, self._parts, self._memory = board, board.parts, memory
+        self._board, self._parts, self._memory, self._worn = board, board.parts, memory, worn
         self._rules = Rules(board.allow_d, board.wake_up)
         self._senses = Senses(evse, board, readings, memory, now_ms)
         self._judge = Judge(board, voltage, retry, FaultBook(memory.recall(evse), now_ms), metered, now_ms)
@@ -154,6 +156,8 @@ class OutletLoop:
         judge.meter(inputs, self.ordered, self._last_offer_ma, now_ms)
         judge.warmth(inputs, now_ms)
         judge.contacts(inputs, now_ms)
+        self._worn.look(inputs.closed, now_ms)
+        book.set(Name.CONTACTOR_WORN, worn_out(self._worn.closings, self._board.rated_closings), now_ms)
         judge.phases(self._phases.broken(now_ms), now_ms)
         judge.settle(level, self.ordered, now_ms)
         if book.faults != before:
@@ -369,6 +373,7 @@ class OutletLoop:
             temperatures=self._judge.heat.temperatures,
             presses=inputs.said.presses,
             phases=None if self._phases.three is None else 3 if self._phases.three else 1,
+            contactor=ContactorLife(self._worn.closings, self._worn.hours, self._board.rated_closings),
         )
         if outlet == last:
             return False

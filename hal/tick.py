@@ -26,6 +26,7 @@ from hal.make_safe import make_safe
 from hal.outlet import OutletLoop
 from hal.senses import FaultMemory, Readings
 from hal.system import Notifier, lock_memory, raise_priority
+from hal.wear import Wear
 
 if TYPE_CHECKING:
     from hal.external import ExternalLoop
@@ -56,10 +57,14 @@ class Tick:
         metered: Collection[int] = (),
         voltage: Voltage = USUAL,
         retry: Retry = RETRY,
+        wear: Wear | None = None,
     ) -> None:
+        lives = wear if wear is not None else Wear(board.outlets)
         self._board, self._publish = board, publish
         self._loops = {
-            evse: _kind_of_loop(outlet)(evse, outlet, limits, voltage, retry, readings, memory, evse in metered, now_ms)
+            evse: _kind_of_loop(outlet)(
+                evse, outlet, limits, voltage, retry, readings, memory, lives.of(evse), evse in metered, now_ms
+            )
             for evse, outlet in board.outlets.items()
         }
         self._all = tuple(self._loops.values())

@@ -43,6 +43,8 @@ FAULTS = {
     "PHASE_LOST": "check the fuses of this box; the charge goes on by itself a minute after all phases are back",
     "MAINS_LOST": "check the fuses of this box; the charge goes on by itself a minute after the mains are back",
     "MAINS_FAILING": "check the fuses of this box; the charge goes on by itself half a minute after the mains are back",
+    "CONTACTOR_WORN": "have the contactor replaced, then run 'evse-hal --contactor-replaced {evse}' and start evse-hal "
+    "again",
     "METER_SILENT": "check its wiring, and model, address and speed in site.toml; if it was replaced, restart "
     "evse-hal, then run 'evsectl meter-replaced --evse {evse}' if it counts less than the one before",
     "READER_SILENT": "check its plug and its table in the board file; meanwhile the central system or "

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evsed.core import capacities, light_variables, security_variables
+from evsed.core import capacities, light_variables, security_variables, wear_variables
 from evsed.core.capacities import length_of
 from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
 from evsed.core.words import Measurand
@@ -375,7 +375,7 @@ LIST_LENGTHS = tuple(
 ALL: tuple[Variable[Any], ...] = (
     *(
         value
-        for room in (globals(), vars(capacities), vars(light_variables), vars(security_variables))
+        for room in (globals(), *map(vars, (capacities, light_variables, security_variables, wear_variables)))
         for value in room.values()
         if isinstance(value, Variable)
     ),

@@ -20,7 +20,7 @@ from evsed.core.events import (
     SocketEmptied,
 )
 from evsed.core.metering import fresh
-from evsed.core.sensed import PhasesChosen, Warmed
+from evsed.core.sensed import ContactorWorn, PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading
 
 HAL_SILENT = FaultNote("HAL_SILENT", True, False, "InternalError", "the hardware layer does not answer")
@@ -47,6 +47,7 @@ class Seen(Struct):
     meter: MeterReading | None = None
     warmth: tuple[tuple[str, int], ...] = ()
     phases: int | None = None
+    contactor: tuple[int, int] | None = None  # closings, and hours closed, since it was new
 
     def take(self, event: Event, now_ms: int) -> bool:
         """Note an event of the box; False if it is none of these."""
@@ -128,6 +129,10 @@ def _phases(seen: Seen, event: PhasesChosen, now_ms: int) -> None:
     seen.phases = event.phases
 
 
+def _worn(seen: Seen, event: ContactorWorn, now_ms: int) -> None:
+    seen.contactor = event.closings, event.hours
+
+
 # Each function takes exactly the event type that it is entered under.
 NOTES: dict[type, Callable[..., None]] = {
     CablePlugged: _plugged,
@@ -142,4 +147,5 @@ NOTES: dict[type, Callable[..., None]] = {
     MeterRead: _meter,
     Warmed: _warmed,
     PhasesChosen: _phases,
+    ContactorWorn: _worn,
 }

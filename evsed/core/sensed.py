@@ -25,4 +25,12 @@ class PhasesChosen(Struct, frozen=True):
     phases: int | None
 
 
-SensedEvent = Warmed | ButtonPressed | PhasesChosen
+class ContactorWorn(Struct, frozen=True):
+    """How often the contactor of an outlet has closed, and for how many hours it was closed, since it was new."""
+
+    evse: int
+    closings: int
+    hours: int
+
+
+SensedEvent = Warmed | ButtonPressed | PhasesChosen | ContactorWorn

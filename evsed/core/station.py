@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from evsed.core import catalogue, central, requests, security, smart_charging
+from evsed.core import catalogue, central, requests, security, smart_charging, wear_variables
 from evsed.core.authorization import TokenBook
 from evsed.core.box import Access, Box
 from evsed.core.central_systems import CentralSystem
@@ -114,6 +114,7 @@ class Station:
         for outlet in self.outlets.values():
             outlet.settle(turn)
         self.box.reservations.keep_one_free(self)
+        wear_variables.tell(self)
         self.smart_charging.settle(self, turn)
         for outlet in self.outlets.values():
             outlet.offer(turn)

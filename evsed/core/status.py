@@ -29,12 +29,16 @@ class Access(StrEnum):
 class OutletFigures(Struct, frozen=True, kw_only=True):
     """What evse-hal has counted at one outlet since its start: the car's brief wishes for energy that closed nothing,
     pulses that were to wake it, closings of the contactor, and openings that nobody wanted.
+    `life_…` is what the contactor did since it was new; `rated_closings` 0 = the board does not say.
     """
 
     short_c: int
     wake_ups: int
     closings: int
     interruptions: int
+    life_closings: int = 0
+    life_hours: int = 0
+    rated_closings: int = 0
 
 
 class OutletStatus(Struct, frozen=True, kw_only=True):

@@ -62,6 +62,7 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     socket: bool
     allow_d: bool = False
     wake_up: bool = False
+    rated_closings: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0  # of the contactor under load; 0 = not known
     unlock_on_mains_loss: bool = False  # the lock has a buffer, and an input says `mains-failing` while it lasts
     pilot: dict[str, Any] | None = None
     contactor: dict[str, Any] | None = None
@@ -107,6 +108,7 @@ class OutletBoard:
     spots: tuple[Spot, ...] = ()
     contacts: tuple[Contact, ...] = ()
     unlock_on_mains_loss: bool = False
+    rated_closings: int = 0
     controller: Keeper | None = None  # whom pilot and contactor belong to, where they are not ours
 
 
@@ -242,6 +244,7 @@ def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts, inputs: Seq
         spots(board, outlet.evse),
         () if inputs is None else contacts(board, inputs, outlet.evse),
         outlet.unlock_on_mains_loss,
+        outlet.rated_closings,
     )
 
 

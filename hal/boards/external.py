@@ -50,7 +50,8 @@ class ExternalBoard:
         whole: Any = _Whole(keeper)
         parts = Parts(pilot=whole, contactor=whole, enable=whole, lock=None, proximity=None, residual=None)
         timing = self._file.timing
-        return OutletBoard(parts, outlet.max_ma, False, outlet.allow_d, False, timing, controller=keeper)
+        rated, allow_d = outlet.rated_closings, outlet.allow_d
+        return OutletBoard(parts, outlet.max_ma, False, allow_d, False, timing, rated_closings=rated, controller=keeper)
 
     def advance(self, now_ms: int) -> None:
         """The first tick lets the controllers be talked to."""

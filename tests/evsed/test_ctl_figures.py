@@ -54,8 +54,22 @@ def test_what_went_wrong_is_counted_in_a_line(tmp_path: Path, capsys: pytest.Cap
     assert outlet.endswith("17 closings of the contactor, 1 openings that nobody wanted, 2 too short wishes of the car")
 
 
+@pytest.mark.parametrize(("rated", "more"), [(0, ""), (100_000, ", rated for 100000")])
+def test_the_life_of_the_contactor_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rated: int, more: str
+) -> None:
+    world = World()
+    counted = {"short_c": 0, "wake_ups": 0, "closings": 0, "interruptions": 0}
+    figures = OutletFigures(**counted, life_closings=4_711, life_hours=901, rated_closings=rated)
+    world.becomes(replace(IDLE, figures=figures))
+    assert run(tmp_path, world, "status") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("  contactor"))
+    assert line.endswith(f" 4711 closings and 901 h since it was new{more}")
+
+
 def test_what_never_happened_is_no_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     world = World()
     world.becomes(replace(IDLE, figures=OutletFigures(short_c=0, wake_ups=0, closings=0, interruptions=0)))
     assert run(tmp_path, world, "status") == 0
-    assert "counted" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "counted" not in told and "  contactor" not in told

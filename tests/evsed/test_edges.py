@@ -10,10 +10,10 @@ from evsed.core import events as ev
 from evsed.core.effects import Demand, Shine
 from evsed.core.lights import ROWS
 from evsed.core.limits import LEAST_OFFER_MA
-from evsed.core.sensed import ButtonPressed, PhasesChosen, Warmed
+from evsed.core.sensed import ButtonPressed, ContactorWorn, PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading, Token
 from evsed.edges import HalView, differences, lease
-from hal.contract import LEASE_MS, MIN_MA, Ceiling, Cp, Display, Lease, Outlet, Owner, Show, Temperature
+from hal.contract import LEASE_MS, MIN_MA, Ceiling, ContactorLife, Cp, Display, Lease, Outlet, Owner, Show, Temperature
 from tests.evsed.snapshots import CARD, HOT, IDLE, READING, outlet, snapshot
 
 CHARGING = outlet(
@@ -70,6 +70,7 @@ def test_every_word_of_the_core_is_one_of_hal() -> None:
         (IDLE, {"locked": None}, ev.LockMoved(1, None)),
         (IDLE, {"presses": 1}, ButtonPressed(1)),
         (IDLE, {"phases": 1}, PhasesChosen(1, 1)),
+        (IDLE, {"contactor": ContactorLife(7, 2, 1_000)}, ContactorWorn(1, 7, 2)),
         (IDLE, {"tag": CARD}, ev.TagPresented(1, Token("04A1B2C3"))),
         (
             IDLE,

@@ -28,7 +28,7 @@ from evsed.quarantine import CRASHES, Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
 from evsed.supervisor import STUCK_MS, Inbox, NoCentral, RestartRequested, Supervisor
-from hal.contract import LEASE_MS
+from hal.contract import LEASE_MS, ContactorLife
 from tests.evsed.snapshots import READING, outlet, snapshot
 from tests.world.life import DiskJournal
 
@@ -332,16 +332,20 @@ def test_a_reset_ends_the_loop(tmp_path: Path, kind: ev.ResetKind) -> None:
     assert asked.value.kind is kind
 
 
+COUNTED = {"short_c": 1, "wake_ups": 2, "closings": 3, "interruptions": 4}
+
+
 def test_people_see_what_is_so(tmp_path: Path) -> None:
     async def script(box: Box) -> None:
+        life = ContactorLife(4_711, 901, 100_000)
         status = box.supervisor.status()
         assert (status.identity, status.version, status.hal.up, status.tick) == ("box-1", "9.9", False, None)
         box.mono_ms += 3_000
-        box.hal.view.take(snapshot(outlet(PLUGGED, short_c=1, wake_ups=2, closings=3, interruptions=4), dropped=7))
+        box.hal.view.take(snapshot(outlet(PLUGGED, **COUNTED, contactor=life), dropped=7))
         await box.idle()
         status = box.supervisor.status()
         assert (status.hal.garbled, status.hal.dropped) == (3, 7)
-        figures = OutletFigures(short_c=1, wake_ups=2, closings=3, interruptions=4)
+        figures = OutletFigures(**COUNTED, life_closings=4_711, life_hours=901, rated_closings=100_000)
         assert status.outlets[0].figures == figures
         assert status.hal.up and status.hal.for_s == (box.mono_ms - box.hal.since_ms) // 1_000
         assert status.tick is not None and status.tick.late_max_us == 1_234

@@ -15,6 +15,7 @@ from hal.faults import Name
 from hal.heat import Warmth
 from hal.sim.plant import Plant
 from hal.tick import Tick
+from hal.wear import Wear
 
 START_MS = 1_000_000
 USUAL = Limits()
@@ -52,6 +53,7 @@ class Box:
         memory: Memory | None = None,
         metered: Iterable[int] = (),
         retry: Retry = RETRY,
+        wear: Wear | None = None,
     ) -> None:
         file = board if board is not None else sim_board()
         self.board: Board = assemble(file) if isinstance(file, BoardFile) else file
@@ -70,6 +72,7 @@ class Box:
             self.now_ms,
             metered=tuple(metered),
             retry=retry,
+            wear=wear,
         )
         self._leases: dict[int, Lease] = {}
         self._renew_ms = self.now_ms

@@ -18,6 +18,7 @@ from hal.external import STALE_MS, ExternalLoop
 from hal.faults import Name
 from hal.heat import Warmth
 from hal.make_safe import make_safe
+from hal.wear import Worn
 from tests.hal.din import Din
 
 CONFIG = DinConfig(port="/dev/nowhere")
@@ -64,7 +65,8 @@ class Bay:
         self.keeper = Keeper(EvseDin(CONFIG, self.din, lambda: self.now_ms), "controller")
         parts = Parts(None, None, None, None, None, None)  # type: ignore[arg-type]
         board = OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.keeper)
-        self.loop = ExternalLoop(1, board, LIMITS, Voltage(), Retry(), self.desk, self.desk, metered, self.now_ms)
+        told = (LIMITS, Voltage(), Retry(), self.desk, self.desk, Worn())
+        self.loop = ExternalLoop(1, board, *told, metered, self.now_ms)
         self.lease_ma: int | None = None
         self.closes = True
 

@@ -191,6 +191,23 @@ def test_latched_faults_outlive_it_until_service_clears_them(start: Callable[...
     assert LatchFile(tmp_path / "state", (1,), lambda: None).recall(1) == ()
 
 
+def test_the_life_of_a_contactor_outlives_it_until_it_is_replaced(
+    start: Callable[..., Process], tmp_path: Path
+) -> None:
+    first, state = start(), str(tmp_path / "state")
+    first.told("READY=1")
+    with closing(first.peer()) as peer:
+        peer.send(encode(SimOrder(1, ("fault", "aux-closed"))))
+        wait_for(peer, lambda outlet: outlet.contactor.closings == 1)
+    first.end(signal.SIGTERM)
+    code, out, err = run("--contactor-replaced", "1", "--state", state)
+    assert (code, err) == (0, "")
+    assert out == f"{state}: closings of outlet 1 are counted from zero, after 1 and 0 h closed.\n"
+    assert run("--contactor-replaced", "1", "--state", state)[1].endswith("after 0 and 0 h closed.\n")
+    sentence = f"evse-hal: state {state}: nothing was counted of outlet 7\n"
+    assert run("--contactor-replaced", "7", "--state", state) == (2, "", sentence)
+
+
 def test_a_second_one_on_the_same_state_is_refused_before_it_touches_the_board(
     start: Callable[..., Process], tmp_path: Path
 ) -> None:

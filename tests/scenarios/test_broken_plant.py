@@ -10,6 +10,7 @@ import pytest
 
 from hal.contract import Limits
 from tests.scenarios.conftest import Make
+from tests.scenarios.test_smart_charging import read
 from tests.world.wallbox import TAG, Wallbox
 
 NORM_MS = 100  # IEC 61851-1 A.6 seq. 2.2 and 8
@@ -329,6 +330,15 @@ def test_a_car_that_draws_10_percent_too_much_is_let(box: Wallbox) -> None:
     box.charge(60)
     assert box.statuses()[-1] == "Charging"
     box.finish()
+
+
+def test_the_central_system_can_ask_how_worn_the_contactor_is(box: Wallbox) -> None:
+    box.charge(20)
+    assert read(box)["ContactorClosings"] == ("1.1", True)
+    box.finish()
+    box.advance(20)
+    box.charge(20)
+    assert read(box)["ContactorClosings"] == ("1.2", True) and read(box)["ContactorHours"] == ("1.0", True)
 
 
 def test_a_car_that_drew_too_much_once_goes_on_after_the_pause(box: Wallbox) -> None:

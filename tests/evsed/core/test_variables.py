@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evsed.core import catalogue, light_variables, security_variables
+from evsed.core import catalogue, light_variables, security_variables, wear_variables
 from evsed.core import events as ev
 from evsed.core.catalogue import ALL, by_key16, by_path
 from evsed.core.effects import VariablesReply
@@ -21,7 +21,7 @@ from evsed.core.words import Verdict
 from tests.evsed.core.box_world import World
 
 EVSED = Path(catalogue.__file__).resolve().parent.parent
-ROOMS = (vars(catalogue), vars(light_variables), vars(security_variables))
+ROOMS = (vars(catalogue), vars(light_variables), vars(security_variables), vars(wear_variables))
 NAME_OF = {id(value): name for room in ROOMS for name, value in room.items() if isinstance(value, Variable)}
 DECLARED = pytest.mark.parametrize("variable", ALL, ids=lambda variable: variable.path)
 
