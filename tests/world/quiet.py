@@ -48,11 +48,17 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     """When time next changes something at an outlet whose lease and readings are kept fresh."""
     metered = loop._judge._metered
     astray = metered is not None and _counts(metered)
-    if loop.due_ms <= now_ms + CALM_MS or astray or loop._judge.book.faults:  # readings may end a fault
+    stops = loop._phases.stops and not loop._phases.bars  # the next tick may see that the car has stopped
+    if loop.due_ms <= now_ms + CALM_MS or astray or stops or loop._judge.book.faults:  # readings may end a fault
         return now_ms
     judged = loop._judge.deadlines(now_ms)
     of_readings = [loop._judge.heat.due_ms(now_ms), *([] if metered is None else metered.deadlines())]
-    moments = [loop._pilot.due_ms, *judged[: len(judged) - len(of_readings)]]
+    moments = [
+        loop._pilot.due_ms,
+        loop._ceilings.due_ms(now_ms),
+        loop._phases.due_ms,
+        *judged[: len(judged) - len(of_readings)],
+    ]
     moments += [*loop._bolt.deadlines(now_ms), *loop._senses.deadlines(), *loop._trial.deadlines(now_ms)]
     moments += [] if loop.ordered else [loop._rest_until_ms]
     return min((moment for moment in moments if moment > now_ms), default=FAR_MS)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from hal.contacts import Dim
+from hal.contract import Limits
+from hal.outlet import OutletLoop
 from tests.world.csms import NEW_YEAR_2027
 from tests.world.messages import iso
 from tests.world.quiet import quiet_until
@@ -114,3 +117,39 @@ def test_there_is_no_quiet_while_hal_has_seen_half_of_an_edge(tmp_path: Path) ->
     world._meter_at_ms = world._tick_at_ms  # the worst phase: the next round of routine comes with that tick
     assert quiet_until(world) == world.ms
     world.close()
+
+
+def dimmed(world: Wallbox) -> int:
+    """When the whole current is offered again, after a grid operator dimmed for a while; his limit is held for 30 s."""
+    loop = world.tick._all[0] if world.tick is not None else None
+    assert isinstance(loop, OutletLoop)
+    loop._ceilings._dimmer._dim = Dim(hold_s=30)
+    world.charge(20)
+    for switch in ("on", "off"):
+        world.order("input", "grid-dim", switch)
+        world.advance(10)
+    world.until(lambda: world.bay().pilot._offered > 200)
+    return world.ms
+
+
+def to_one_phase(world: Wallbox) -> int:
+    """When a charge goes on after its phases were chosen anew."""
+    period = {"startPeriod": 0, "limit": 2_300, "numberPhases": 1}
+    payload = schedule(world) | {"chargingProfileKind": "Relative"}
+    payload["chargingSchedule"] = {"chargingRateUnit": "W", "chargingSchedulePeriod": [period]}
+    world.charge(20)
+    world.csms.call("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": payload})
+    world.until(lambda: not world.bay().phases.closed)
+    world.until(lambda: world.bay().contactor.main, within=100)
+    return world.ms
+
+
+@pytest.mark.parametrize("story", [dimmed, to_one_phase])
+def test_what_hal_times_by_itself_comes_when_it_would(tmp_path: Path, story: Callable[[Wallbox], int]) -> None:
+    came = []
+    for leaps in (False, True):
+        world = Wallbox(tmp_path / str(leaps), leaps=leaps, limits=Limits(switch_phases=True))
+        world.advance(5)
+        came.append(story(world))
+        world.close()
+    assert came[0] == came[1]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.hardship.blows import ONCE, QUESTIONS
+from tests.lab.lives import credentials, programs
 from tests.world.messages import Question, iso
 from tests.world.wallbox import RESTART_S
 
@@ -86,6 +87,14 @@ def plug_in(life: Life, evse: int, cable: int) -> None:
 
 def manner(life: Life, evse: int, name: str, switch: str) -> None:
     order(life, evse, "car", "manners", name, switch)
+
+
+def contact(life: Life, evse: int, name: str, switch: str) -> None:
+    order(life, evse, "input", name, switch)
+
+
+def warm(life: Life, celsius: int) -> None:
+    order(life, 1, "warm", str(celsius))
 
 
 # --- processes and power -----------------------------------------------------------------------------------------
@@ -215,6 +224,19 @@ def cap(life: Life, amps: float) -> None:
     life.ask("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
 
 
+def surplus(life: Life, watts: int, phases: int | None) -> None:
+    """As a house charges with the surplus of its roof."""
+    period = {"startPeriod": 0, "limit": watts} | ({} if phases is None else {"numberPhases": phases})
+    profile = {
+        "chargingProfileId": 901,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [period]},
+    }
+    life.ask("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+
+
 def cards(life: Life, version: int, many: int) -> None:
     entries = [{"idTag": f"CARD{n}", "idTagInfo": {"status": "Accepted"}} for n in range(many)]
     payload = {"listVersion": version, "updateType": "Full", "localAuthorizationList": entries}
@@ -237,6 +259,8 @@ DEEDS: dict[str, Deed] = {
     "manner": Deed("at outlet {} the car's manner {} is {}", manner),
     "breaks": Deed("at outlet {} breaks: {}", lambda life, evse, name: order(life, evse, "fault", name)),
     "mends": Deed("at outlet {} is mended: {}", lambda life, evse, name: order(life, evse, "clear", name)),
+    "contact": Deed("at outlet {} the contact {} is {}", contact),
+    "warm": Deed("inside it has {} °C", warm),
     "kill-evsed": Deed("evsed is killed, it is back in {} s", kill_evsed),
     "kill-hal": Deed("evse-hal is killed, it is back in {} s", kill_hal),
     "stall-hal": Deed("evse-hal stands still for {} s", stall_hal),
@@ -262,4 +286,14 @@ DEEDS: dict[str, Deed] = {
     "cap": Deed("the central system allows the station {} A", cap),
     "cards": Deed("the central system sends list {} of {} cards", cards),
     "blocks": Deed("the central system knows no card {}", blocks),
+    "surplus": Deed("the central system allows {} W on so many phases: {}", surplus),
+    "install-root": Deed("the central system sends as {} root number {}", credentials.install_root),
+    "list-roots": Deed("the central system asks for the list of {}", credentials.list_roots),
+    "delete-root": Deed("the central system has the last root of that list deleted", credentials.delete_root),
+    "profile": Deed("the central system sets the security profile {}", credentials.profile),
+    "key": Deed("the central system sets a new key: {}", credentials.key),
+    "takes": Deed("the central system takes only profile {} and key {}", credentials.takes),
+    "offers": Deed("program {} is offered, flaw: {!r}, signed beside: {}", programs.offer),
+    "fetch-fails": Deed("the next file does not come through: {}", programs.failing),
+    "log": Deed("the central system wants the log", programs.log),
 }

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from tests.hardship.blows import ONCE, QUESTIONS
+from tests.lab.lives import credentials, programs
 from tests.lab.lives.acts import DAY_MS, HOUR_MS, KEYS, MINUTE_MS, NOISE, Act
 from tests.world.wallbox import TAG
 
@@ -18,7 +19,11 @@ FAULTS = (
     *("contactor-welded", "contactor-dead", "contactor-slow", "coil-unfed", "aux-open", "aux-closed"),
     *("residual", "reader-gone", "lock-stuck", "pp-broken", "pp-short", "lost", "phase-lost", "grid-low"),
     *("meter-silent", "meter-nan", "meter-backwards", "meter-zero", "meter-scaled", "meter-stuck", "meter-swapped"),
+    *("gate-stuck", "phases-stuck", "phases-welded", "enclosure-thermometer-gone"),
+    *("input-emergency-stop-gone", "input-grid-dim-gone"),
 )
+CONTACTS = ("emergency-stop", "earth-lost", "enclosure-open", "grid-dim", "switched-off", "button")
+CELSIUS = (40, 66, 69, 72)
 MANNERS = ("never-stops", "greedy", "overdraws", "toggles", "simplified", "ventilated", "asleep", "no-diode", "short")
 ACTIONS = (
     "Authorize",
@@ -29,7 +34,7 @@ ACTIONS = (
     "StatusNotification",
     "StopTransaction",
 )
-KINDS = ("people", "breaks", "processes", "power", "disk", "clocks", "network", "central", "questions")
+OFTEN, SELDOM = (0, 0, 1, 3, 8, 25), (0, 0, 0, 1, 3)
 
 
 class Character(NamedTuple):
@@ -39,6 +44,8 @@ class Character(NamedTuple):
     phase_ms: int
     free: bool
     presets: dict[str, str]
+    switches_phases: bool = False
+    secured: bool = False
 
 
 def character(seed: int) -> Character:
@@ -51,13 +58,14 @@ def character(seed: int) -> Character:
         "OCPPCommCtrlr.MessageAttempts": "5",
         "OCPPCommCtrlr.MessageAttemptInterval": "20",
     }
-    return Character(chance.choice((1, 1, 2)), chance.randrange(10), chance.random() < 0.1, presets)
+    evses, phase_ms, free = chance.choice((1, 1, 2)), chance.randrange(10), chance.random() < 0.1
+    return Character(evses, phase_ms, free, presets, chance.random() < 0.3, chance.random() < 0.3)
 
 
 def story(seed: int, days: int) -> list[Act]:
     """All that will happen."""
     chance, made = Random(f"story {seed}"), character(seed)
-    haunts = {kind: chance.choice((0, 0, 1, 3, 8, 25)) for kind in KINDS}
+    haunts = {kind: chance.choice(often) for kind, (often, _) in HAUNTS.items()}
     acts: list[Act] = []
     for day in range(days):
         for evse in range(1, made.evses + 1):
@@ -70,7 +78,7 @@ def story(seed: int, days: int) -> list[Act]:
             for _ in range(chance.randint(0, often)):
                 near = chance.choice(moments) + chance.randint(-5_000, 30_000)
                 at = near if chance.random() < 0.7 else day * DAY_MS + chance.randrange(DAY_MS)
-                acts += HAUNTS[kind](chance, max(at, 0), chance.randint(1, made.evses))
+                acts += HAUNTS[kind][1](chance, max(at, 0), chance.randint(1, made.evses))
     return sorted(acts)
 
 
@@ -173,14 +181,60 @@ def _questions(chance: Random, at: int, evse: int) -> list[Act]:
     return [Act(at, "cards", (chance.randint(1, 1_000), chance.choice((1, 10, 50))))]
 
 
+def _contacts(chance: Random, at: int, evse: int) -> list[Act]:
+    lasts, name = chance.choice((50, 400, 3_000, 20_000, 5 * MINUTE_MS)), chance.choice(CONTACTS)
+    return [Act(at, "contact", (evse, name, "on")), Act(at + lasts, "contact", (evse, name, "off"))]
+
+
+def _heat(chance: Random, at: int, evse: int) -> list[Act]:
+    hours = sorted(chance.sample(range(5, 40 * 60), 3))
+    return [*(Act(at + s * 1_000, "warm", (chance.choice(CELSIUS),)) for s in hours), Act(at + HOUR_MS, "warm", (25,))]
+
+
+def _surplus(chance: Random, at: int, evse: int) -> list[Act]:
+    seconds = range(0, 40 * 60, chance.choice((5, 60, 700)))
+    many = sorted(chance.sample(seconds, min(len(seconds), 5)))
+    watts = [(chance.choice((0, 1_380, 2_300, 4_200, 11_000)), chance.choice((1, 3, None))) for _ in many]
+    return [Act(at + s * 1_000, "surplus", each) for s, each in zip(many, watts, strict=True)]
+
+
+def _credentials(chance: Random, at: int, evse: int) -> list[Act]:
+    use, number, lasts = chance.choice(credentials.USES), chance.choice((1, 2)), chance.choice((20_000, HOUR_MS))
+    text = chance.choice((credentials.FIRST_KEY, credentials.OTHER_KEY))
+    taken = chance.choice(((number, None), (None, text), (number, text)))
+    back = Act(at + lasts, "takes", (None, None))
+    both: tuple[list[Act], ...] = (
+        [Act(at, "install-root", (use, number))],
+        [Act(at, "install-root", (use, number)), Act(at + 15_000, "list-roots", (use,))],
+        [Act(at, "list-roots", (use,)), Act(at + 15_000, "delete-root")],
+        [Act(at, "profile", (number,)), Act(at + chance.randrange(9_000), "takes", taken), back],
+        [Act(at, "key", (text,)), Act(at + chance.randrange(9_000), "takes", taken), back],
+    )
+    return chance.choice(both)
+
+
+def _programs(chance: Random, at: int, evse: int) -> list[Act]:
+    which = chance.random()
+    if which < 0.2:
+        return [Act(at, "log")]
+    version = chance.choice((*programs.GOOD, *programs.GOOD, programs.OLD, programs.CRASHES))
+    acts = [Act(at, "offers", (version, chance.choice(programs.FLAWS), chance.random() < 0.5))]
+    return acts if which < 0.8 else [Act(at, "fetch-fails", (chance.choice(programs.FAILURES[1:]),)), *acts]
+
+
 HAUNTS = {
-    "people": _people,
-    "breaks": _breaks,
-    "processes": _processes,
-    "power": _power,
-    "disk": _disk,
-    "clocks": _clocks,
-    "network": _network,
-    "central": _central,
-    "questions": _questions,
+    "people": (OFTEN, _people),
+    "breaks": (OFTEN, _breaks),
+    "processes": (OFTEN, _processes),
+    "power": (OFTEN, _power),
+    "disk": (OFTEN, _disk),
+    "clocks": (OFTEN, _clocks),
+    "network": (OFTEN, _network),
+    "central": (OFTEN, _central),
+    "questions": (OFTEN, _questions),
+    "contacts": (OFTEN, _contacts),
+    "heat": (SELDOM, _heat),
+    "surplus": (SELDOM, _surplus),
+    "credentials": (SELDOM, _credentials),
+    "programs": (SELDOM, _programs),
 }

@@ -1,14 +1,16 @@
 """The invariants of the architecture as named checks, judged by the plant, the disk and the central system's books.
 
-- I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts.
+- I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts; `Eyes._hot`.
 - I2 `Eyes._dead_man`: hal is gone, the gate opens the power contacts.
 - I3, I5 `Eyes._closes` and tests/world/watch.py: closed only with a durable start, freed only with a durable end.
-- I4 `Watch._offer`: installer, board, cable; `Eyes._cap`: the central system's maximum.
+- I3 `sparks`: phases are chosen without load.
+- I4 `Watch._offer`: installer, board, cable; `Eyes._cap`: the central system's maximum of the whole station;
+  `Eyes._contacts`: what the grid operator and a switch leave.
 - I6 `energy`. I7 `books`.
 - I8 `Life._opened`: each start finds its journal sound; every byte of it is cut in `./evse cuts`.
 - I9 the central system in memory: an id that comes with other words is a breach, and so is a number given twice.
 - I10 `timeless`: the same life with all clocks right moves the contactor at the same times.
-- I11 `runs`; images and signatures are those of tests/scenarios/test_cert_firmware.py, the cuts those of `./evse cuts`.
+- I11 `Life._opened` and `runs`: only what came with the system, and what was signed, whole and not older.
 - I12 `settings`: what was accepted is so at the end.
 - I13 `Eyes._orphan`: without evsed a charge ends after lease and grace; that it goes on before is in test_kills.py.
 - I14 `bounded`: files and their sizes; memory in `--year`.
@@ -22,11 +24,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from evsed.slots import Slots
+from hal.contacts import Dim
 from hal.contract import LEASE_MS, MIN_MA
+from hal.heat import HeatSteps
 from hal.sim.bay import Bay
 from hal.sim.car import Manner, allowed_ma
 from hal.sim.pilot import PilotFault
 from hal.sim.power import ContactorFault
+from tests.lab.lives.programs import versions
 from tests.world.watch import Watch
 
 if TYPE_CHECKING:
@@ -38,6 +43,10 @@ GATE_MS = 515  # the gate holds 500 ms after the last beat, the contacts need 15
 SLOW_MS = 400
 CAR_STOPS_MS = 9_500  # 6 s rule, and what surrounds it
 FOLLOWS_MS = 5_200  # changes of the duty are 5 s apart
+FELT_MS = 2_600  # a thermometer is asked each second
+TOO_HOT_MC, DIMMED_MA = HeatSteps().stop_c * 1_000, Dim().ma
+OPENING = ("emergency-stop", "earth-lost")
+PHASES = ("phases-stuck", "phases-welded")
 MOST_BYTES, MOST_FILES = 16_000_000, 40
 BLIND = {PilotFault.ADC_REPEATS}
 PILOT_DANGERS = (PilotFault.CP_SHORT, PilotFault.PE_LOST, PilotFault.NO_MINUS, PilotFault.STUCK, PilotFault.ADC_GONE)
@@ -59,7 +68,7 @@ class Eyes(Watch):
         self._was_main: dict[int, bool] = {}
         self._hal_gone_ms: int | None = None
         self._evsed_gone_ms: int | None = None
-        self._too_much_ms: dict[int, int] = {}
+        self._since_ms: dict[str, int] = {}
         self.cap_ma: int | None = None
         self.edges: list[tuple[int, int]] = []
         self.learn: Callable[[], None] = lambda: None
@@ -79,12 +88,14 @@ class Eyes(Watch):
             self._opens(evse, bay)
             self._dead_man(evse, bay)
             self._orphan(evse, bay)
-            self._cap(evse, bay)
+            self._contacts(evse, bay)
+            self._hot(evse, bay)
             if main and not self._was_main.get(evse, False) and world.tick is not None:
                 self._closes(evse, bay)
             if main is not self._was_main.get(evse, False):
                 self.edges.append((world.ms, evse))
             self._was_main[evse] = main
+        self._cap()
 
     def _opens(self, evse: int, bay: Bay) -> None:
         why = danger(bay)
@@ -96,8 +107,8 @@ class Eyes(Watch):
             self.see("I1", f"outlet {evse}: closed {self._world.ms - since_ms} ms after {why}")
 
     def _dead_man(self, evse: int, bay: Bay) -> None:
-        gone_ms = self._hal_gone_ms
-        if gone_ms is not None and bay.contactor.main and ContactorFault.WELDED not in bay.contactor.faults:
+        gone_ms, holds = self._hal_gone_ms, ContactorFault.WELDED in bay.contactor.faults or bay.gate.stuck
+        if gone_ms is not None and bay.contactor.main and not holds:
             lasted_ms = self._world.ms - gone_ms
             if lasted_ms > GATE_MS + slowness(bay):
                 self.see("I2", f"outlet {evse}: closed {lasted_ms} ms after evse-hal was gone")
@@ -116,21 +127,44 @@ class Eyes(Watch):
             if lasted_ms > LEASE_MS + self._world.limits.grace_s * 1_000 + CAR_STOPS_MS:
                 self.see("I13", f"outlet {evse}: closed {lasted_ms} ms after evsed was gone")
 
-    def _cap(self, evse: int, bay: Bay) -> None:
-        """Only what one outlet may have: the sum is compared in tests/evsed/core."""
+    def _cap(self) -> None:
+        offered_ma = sum(allowed_ma(bay.pilot._offered) for bay in self._world.plant.bays.values())
+        both = self._world.tick is not None and self._world.evsed is not None
+        if self._lasts("cap", both and self.cap_ma is not None and offered_ma > self.cap_ma) > FOLLOWS_MS:
+            self.see("I4", f"{offered_ma} mA offered in all, the central system allows {self.cap_ma}")
+
+    def _contacts(self, evse: int, bay: Bay) -> None:
         offered_ma = allowed_ma(bay.pilot._offered)
-        if self.cap_ma is None or offered_ma <= self.cap_ma or self._world.tick is None or self._world.evsed is None:
-            self._too_much_ms.pop(evse, None)
-            return
-        since_ms = self._too_much_ms.setdefault(evse, self._world.ms)
-        if self._world.ms - since_ms > FOLLOWS_MS:
-            self.see("I4", f"outlet {evse}: {offered_ma} mA offered, the central system allows {self.cap_ma}")
+        for name, most_ma in (("grid-dim", DIMMED_MA), ("switched-off", 0)):
+            part = bay.inputs[name]
+            over = (part.on or part.gone) and offered_ma > most_ma and self._world.tick is not None
+            if self._lasts(f"{name} {evse}", over) > FOLLOWS_MS:
+                self.see("I4", f"outlet {evse}: {offered_ma} mA offered, {name} leaves {most_ma}")
+
+    def _hot(self, evse: int, bay: Bay) -> None:
+        hot = any(one.mc >= TOO_HOT_MC and not one.gone for one in bay.thermometers.values())
+        held = ContactorFault.WELDED in bay.contactor.faults or self._world.tick is None
+        lasted_ms = self._lasts(f"hot {evse}", hot and bay.contactor.main and not held)
+        if lasted_ms > FELT_MS + slowness(bay):
+            self.see("I1", f"outlet {evse}: closed {lasted_ms} ms after it became too hot")
+
+    def _lasts(self, what: str, so: bool) -> int:
+        """How long something has been so, in ms."""
+        if not so:
+            self._since_ms.pop(what, None)
+            return 0
+        return self._world.ms - self._since_ms.setdefault(what, self._world.ms)
 
 
 def danger(bay: Bay) -> str | None:
     """Why the contactor must be open, as far as the pilot or hardware can show it."""
     car, pilot = bay.car, bay.pilot
-    if pilot.faults & BLIND or ContactorFault.WELDED in bay.contactor.faults:
+    if ContactorFault.WELDED in bay.contactor.faults:
+        return None
+    pressed = next((name for name in OPENING if bay.inputs[name].on or bay.inputs[name].gone), None)
+    if pressed is not None:
+        return pressed
+    if pilot.faults & BLIND:
         return None
     broken = next((str(fault) for fault in PILOT_DANGERS if fault in pilot.faults), None)
     if broken is not None:
@@ -159,7 +193,14 @@ def judged(life: Life) -> list[Violation]:
     world = life.world
     found = [_named(breach) for breach in world.watch.breaches]
     found += [Violation("I9" if "has the id of" in text else "OCPP", text) for text in world.csms.breaches]
-    for invariant, check in (("I6", energy), ("I7", books), ("I11", runs), ("I12", settings), ("I14", bounded)):
+    for invariant, check in (
+        ("I3", sparks),
+        ("I6", energy),
+        ("I7", books),
+        ("I11", runs),
+        ("I12", settings),
+        ("I14", bounded),
+    ):
         found += [Violation(invariant, text) for text in check(life)]
     return found
 
@@ -228,10 +269,19 @@ def _eyes(life: Life) -> Eyes:
     return life.world.watch
 
 
+def sparks(life: Life) -> list[str]:
+    """I3: nothing chooses phases under load, unless it was stuck or the contactor's feedback lied."""
+    if any(name in PHASES or name.startswith(("aux-", "contactor-")) for name in life.broken):
+        return []
+    return [
+        f"outlet {evse}: phases switched under load" for evse, bay in life.world.plant.bays.items() if bay.phases.sparks
+    ]
+
+
 def runs(life: Life) -> list[str]:
-    """I11: no program but the one that came with the system was ever offered here, so that one runs."""
-    slots = Slots(life.world.folder)
-    return ["another program runs"] if slots.current() is not None or slots.on_trial() else []
+    """I11: what may run, runs; and what was on trial is confirmed or gone when all has long been well."""
+    found = [] if life.world.version() in versions(life) else [f"program {life.world.version()} runs"]
+    return found + (["a program is still on trial"] if Slots(life.world.folder).on_trial() else [])
 
 
 def settings(life: Life) -> list[str]:

@@ -8,13 +8,18 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from hal.contract import Limits
 from hal.latches import forget_all
 from hal.sim.car import Manner
 from hal.sim.commands import _broken
+from tests.evsed.ocpp.pki import Certificate
+from tests.evsed.pki import Signer
 from tests.hardship.blows import Blow
-from tests.lab.lives.acts import DAY_MS, DEEDS, Act
+from tests.lab.lives.acts import DAY_MS, DEEDS, KEYS, Act
+from tests.lab.lives.credentials import OPEN, SECURED
 from tests.lab.lives.draw import Character
 from tests.lab.lives.invariants import Eyes, Violation, judged, timeless
+from tests.lab.lives.programs import versions
 from tests.lab.lives.wire import Wire
 from tests.scenarios import day
 from tests.world.csms import NEW_YEAR_2027
@@ -31,8 +36,10 @@ NEED_PEOPLE: dict[str, tuple[str, ...]] = {
     "WELDED": CONTACTOR,
     "CURRENT_WHILE_OPEN": (*CONTACTOR, "meter-stuck"),
     "RESIDUAL_CURRENT": ("residual",),
+    "EMERGENCY_STOP": ("emergency-stop", "input-emergency-stop-gone"),
     "MEMORY_DAMAGED": (),
 }
+DATED = {"ask", "cap", "configure", "strike", "tear", "offers", "surplus"}  # they name a time, or count moments
 
 
 class Life:
@@ -49,7 +56,15 @@ class Life:
             tags=(TAG,),
             leaps=True,
             watch=Eyes,
+            limits=Limits(switch_phases=made.switches_phases),
+            systems=(SECURED if made.secured else OPEN,),
         )
+        self.workshop = folder.parent / f"{folder.name}-workshop"
+        self.workshop.mkdir()
+        self.maker: Signer | None = None
+        self.roots: dict[str, Certificate] = {}
+        self.listed: Question | None = None
+        self.first_version, self.offered, self.updates = self.world.version(), set[str](), 0
         self.csms_offset_ms = 0
         self.powered, self.lossy = True, False
         self.broken: set[str] = set()
@@ -89,6 +104,8 @@ class Life:
         evsed = self.world.evsed
         if evsed is not None and evsed.journal._database.damaged:
             self._eyes.see("I8", "the journal was set aside")
+        if (runs := self.world.version()) not in versions(self):
+            self._eyes.see("I11", f"program {runs} runs")
 
     @property
     def _eyes(self) -> Eyes:
@@ -120,6 +137,8 @@ class Life:
         return all(asked is not other for other in self.world.csms._questions.values())
 
     def _configured(self, key: str, value: str, status: str | None, *, unknown: bool) -> None:
+        if key not in KEYS:  # keys of the link can't be read, or are left again where they don't work
+            return
         if status == "Accepted":
             self.configured[key] = {value}
         elif unknown and key in self.configured:
@@ -138,7 +157,7 @@ class Life:
     def live(self, acts: Sequence[Act], until_ms: int) -> None:
         """All that happens, in order."""
         born_ms = self.world.ms
-        self.broken = {act.args[1] for act in acts if act.name == "breaks"}
+        self.broken = {act.args[1] for act in acts if act.name in ("breaks", "contact")}
         self.lossy = any(name.startswith(LOSSY) for name in self.broken)
         self.world.csms.judges_stamps = not any(act.name in ("ntp", "central-clock", "slow") for act in acts)
         for act in acts:
@@ -218,6 +237,7 @@ class Life:
         world.find_line()
         world.admits = lambda target: ""
         world.disk_full = world.disk_broken = False
+        world.depot.files.clear()
         world.advance(1)
         self.power_on()
         self.start_evsed()
@@ -228,6 +248,10 @@ class Life:
                 world.clear(name, evse)
             for manner in tuple(bay.car.manners):
                 bay.car.behave(Manner(manner), on=False)
+            for contact in bay.inputs.values():
+                contact.on = False
+            for thermometer in bay.thermometers.values():
+                thermometer.mc = 25_000
 
 
 WELL_AGAIN: tuple[tuple[str, Payload], ...] = (
@@ -263,7 +287,7 @@ def _whole(life: Life, acts: Sequence[Act], until_ms: int) -> list[Violation]:
 def _is_about_clocks(acts: Sequence[Act]) -> bool:
     """Whether wall clocks step, and nothing else depends on them: dates that are asked for, and moments counted."""
     names = {act.name for act in acts}
-    return bool(names & set(CLOCKS)) and not names & {"ask", "cap", "configure", "strike", "tear"}
+    return bool(names & set(CLOCKS)) and not names & DATED
 
 
 @contextmanager

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from hal import outlet
+from evsed import image
+from evsed.core import schedules, smart_charging
+from hal import faults, outlet
 from hal.guard import Reason, View, reason_to_open
+from hal.heat import Heat
 from tests.lab.lives import year
 from tests.lab.lives.__main__ import STORIES, Told, live, main, read, report, written
 from tests.lab.lives.acts import DEEDS, Act, told
@@ -71,6 +74,45 @@ def test_a_start_that_is_not_booked_is_found_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(__import__("tests.world.csms", fromlist=["ANSWERS"]).ANSWERS, "StartTransaction", forgets)
     found = {violation.invariant for violation in lived(1, PLAIN, VISIT, 0)[0]}
     assert {"I6", "I7"} <= found
+
+
+def test_two_outlets_that_share_too_much_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = [
+        Act(at + evse, act.name, (evse, *act.args[1:]))
+        for evse in (1, 2)
+        for at, act in zip((5_000, 9_000), VISIT, strict=False)
+    ]
+    acts = sorted([Act(2_000, "cap", (20.0,)), *together, Act(40_000, "warm", (25,))])
+    made = PLAIN._replace(evses=2)
+    assert lived(1, made, acts, 0)[0] == []
+    monkeypatch.setattr(smart_charging, "maximum_at", lambda scene, at_ms: None)
+    monkeypatch.setattr(schedules, "share", lambda total_ma, wants: dict.fromkeys(wants, total_ma))
+    assert {violation.invariant for violation in lived(1, made, acts, 0)[0]} == {"I4"}
+
+
+@pytest.mark.parametrize(
+    ("name", "act", "invariant"),
+    [
+        ("EMERGENCY_STOP", Act(30_000, "contact", (1, "emergency-stop", "on")), "I1"),
+        ("OVER_TEMPERATURE", Act(30_000, "warm", (80,)), "I1"),
+    ],
+)
+def test_a_fault_that_opens_nothing_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, name: str, act: Act, invariant: str
+) -> None:
+    fault = faults.Name(name)
+    monkeypatch.setitem(faults.CATALOGUE, fault, faults.CATALOGUE[fault]._replace(opens=False))
+    if name == "OVER_TEMPERATURE":
+        monkeypatch.setattr(Heat, "limit_ma", lambda heat, whole_ma, now_ms: None)
+    acts = [*VISIT[:2], act, Act(50_000, "drop")]
+    assert invariant in {violation.invariant for violation in lived(1, PLAIN, acts, 0)[0]}
+
+
+def test_a_strangers_image_that_is_taken_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    acts = [Act(2_000, "offers", ("1.0.0", "stranger", False)), Act(60_000, "drop")]
+    assert lived(1, PLAIN, acts, 0)[0] == []
+    monkeypatch.setattr(image, "check_certificate", lambda *known: None)
+    assert "I11" in {violation.invariant for violation in lived(1, PLAIN, acts, 0)[0]}
 
 
 def test_a_story_shrinks_to_what_matters() -> None:
