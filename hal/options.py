@@ -95,7 +95,7 @@ def parse_walk(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--protocol",
         metavar="PATH",
-        help="where the protocol goes: PATH.txt and PATH.html; else bringup.* for a bringup, none for a selftest",
+        help="where the protocol goes: PATH.txt and PATH.html; else of a bringup beside you, of a selftest none",
     )
     parser.add_argument(
         "--sim",
@@ -106,8 +106,6 @@ def parse_walk(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.usage = "evsectl bringup|selftest [OPTION]..."
     options = parser.parse_args(arguments)
-    if options.protocol is None and options.walk == "bringup":
-        options.protocol = "bringup"
     if options.site is None and options.board is None and Path(SITE).exists():
         options.site = SITE
     return options

@@ -42,13 +42,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as wrong:
         sys.stderr.write(f"evsectl {options.walk}: {wrong}\n")
         return 2
+    except Ended:
+        sys.stderr.write(f"evsectl {options.walk}: it was stopped before its first step.\n")
+        return 1
 
 
 def _stop(*_: object) -> None:
     """Once; what follows is the way out, and must not be broken off."""
+    _go_on()
+    raise Ended
+
+
+def _go_on() -> None:
+    """Nobody stops us any more."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    raise Ended
 
 
 def _run(options: Namespace) -> int:
@@ -84,10 +92,12 @@ def _walk(options: Namespace, file: BoardFile, board: Board, devices: Devices) -
     clock = PlantTime(board) if simulated else RealTime()
     walk = Walk(board, not simulated, devices, clock, attended)
     walk.go({evse: _person(simulated, attended, board, evse) for evse in board.outlets})
+    _go_on()
     sections = tuple(walk.sections)
     sys.stdout.write(f"\n{verdict(sections, walk.ended_early)}\n")
-    if options.protocol is not None:
-        _write(Path(options.protocol), _head(options, file, walk.ended_early), walk)
+    dated = f"bringup-{file.name}-{time.strftime('%Y%m%d-%H%M')}" if attended else None
+    if (name := options.protocol or dated) is not None:
+        _write(Path(name), _head(options, file, walk.ended_early), walk)
     return 1 if walk.ended_early or any(section.failed for section in sections) else 0
 
 

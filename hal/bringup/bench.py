@@ -1,9 +1,9 @@
 """The parts of one outlet on the bench: driven one by one, in real time or in the time of the simulated plant.
 
 Rules this file upholds:
-- The contactor is closed by `closing` alone: there a heartbeat is given only while the pilot, measured in that very
-  moment, shows that no car is there, no contact says that power must be off, and the residual-current device has not
-  tripped.
+- The contactor is closed by `closing` alone: there a heartbeat is given only while the pilot, measured anew within the
+  age that the guard allows, shows that no car is there, no contact says that power must be off, and the
+  residual-current device has not tripped. A step that comes later than the gate holds ends it.
 - Whatever happens inside `closing`, the contactor is ordered open and the gate dropped at its end.
 - A value is what was measured since it was asked for, never an older one.
 """
@@ -19,6 +19,7 @@ from hal.boards import Board, OutletBoard
 from hal.contacts import Contacts, Means
 from hal.contract import Cp
 from hal.drivers.protocols import PartFailed
+from hal.guard import SAMPLE_MAX_AGE_MS
 from hal.iec61851 import PLAIN, X1, F, Level, classify, offered_ma
 
 STEP_MS = 10
@@ -88,6 +89,8 @@ class Bench:
         self.evse, self.outlet, self.parts, self.time = evse, outlet, outlet.parts, clock
         self._permille = X1
         self._level = PLAIN[Cp.A]
+        self._count, self._fresh_ms = -1, clock.now_ms()
+        self._beat_ms: int | None = None  # of the last beat in this closing
 
     # --- the pilot -----------------------------------------------------------------------------------------------
 
@@ -120,6 +123,8 @@ class Bench:
     def closing(self, permille: float) -> Iterator[None]:
         """Order the contactor closed for the time of the block; `wait` gives the beats. Raises PartFailed."""
         self.drive(permille)
+        self._fresh_ms, self._beat_ms = self.time.now_ms(), None
+        self.time.pass_ms(STEP_MS)
         try:
             self._look()
             self.parts.contactor.order(True)
@@ -143,14 +148,27 @@ class Bench:
             if closed is not None and self.parts.contactor.closed() is closed:
                 return gone_ms
             if beats:
-                self._look()
-                self.parts.enable.beat()
+                self._beat()
             self.time.pass_ms(STEP_MS)
         return None
 
+    def _beat(self) -> None:
+        """One heartbeat, if all is well. Raises PartFailed."""
+        now_ms = self.time.now_ms()
+        if self._beat_ms is not None and now_ms - self._beat_ms >= self.outlet.timing.gate_ms:
+            raise PartFailed(f"this program stood still for {now_ms - self._beat_ms} ms")
+        self._look()
+        self.parts.enable.beat()
+        self._beat_ms = now_ms
+
     def _look(self) -> None:
         """Whether power may be there now. Raises PartFailed."""
-        high, low, _ = self.parts.pilot.volts()
+        high, low, count = self.parts.pilot.volts()
+        now_ms = self.time.now_ms()
+        if count != self._count:
+            self._count, self._fresh_ms = count, now_ms
+        elif now_ms - self._fresh_ms > SAMPLE_MAX_AGE_MS:
+            raise PartFailed("the pilot is not measured anew: the contactor is tried only while it is")
         self._level = classify(high, low, offered_ma(self._permille) > 0, self._level)
         if self._level.cp is not Cp.A or self._level.trouble is not None:
             raise PartFailed("a car or a load is on the pilot: the contactor is tried only without one")

@@ -58,6 +58,7 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
         ("residual-current device", power.residual),
         ("contacts", plug.contacts),
         ("contactor", power.contactor),
+        ("choice of phases", power.phases),
         ("lock", plug.lock),
     ]
     return [
