@@ -51,7 +51,7 @@ TARGETS = {
     "guard": Target("hal.guard", ("tests/hal/test_guard.py",), ("tests/hal/test_outlet.py", "tests/hal/test_judge.py")),
     "iec61851": Target(
         "hal.iec61851",
-        ("tests/hal/test_iec61851.py", "tests/hal/test_iec61851_sequences.py"),
+        ("tests/hal/test_iec61851_steps.py", "tests/hal/test_iec61851.py", "tests/hal/test_iec61851_sequences.py"),
         ("tests/hal/test_guard.py", "tests/hal/test_outlet.py", "tests/hal/test_judge.py"),
     ),
 }
