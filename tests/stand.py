@@ -194,6 +194,7 @@ class Manager:
         else:  # silent for too long
             daemon.due_s = None
             daemon.signal(signal.SIGABRT)
+            daemon.signal(signal.SIGCONT)  # as systemd does: one that stands still would never take the first
 
     def _spawn(self, daemon: Daemon) -> None:
         with (self._folder / f"{daemon.name}.log").open("ab") as log:

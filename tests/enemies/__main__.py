@@ -1,0 +1,62 @@
+"""Enemies, for a bounded time: a hunter at every door, and a rogue central system, in turns.
+
+    ./evse enemies --minutes 10
+    ./evse enemies --door journal --seed 3
+
+The last line is `N inputs, N walks, V violations`; a violation is told with what brought it about.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.enemies.file_doors import FileDoors
+from tests.enemies.hunt import hunted
+from tests.enemies.rogue import walked
+from tests.enemies.wire_doors import WIRE_DOORS
+
+INPUTS, WALKS, STEPS = 500, 5, 150
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Let them loose; 1 when anything went wrong."""
+    parser = argparse.ArgumentParser(prog="./evse enemies", description="Whatever comes from outside, bent.")
+    parser.add_argument("--minutes", type=float, default=2, help="begin no turn after that (2)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first turn (1)")
+    parser.add_argument("--door", help="only the door of this name")
+    options = parser.parse_args(arguments)
+    logging.disable(logging.CRITICAL)
+    inputs = walks = violations = 0
+    until = time.monotonic() + options.minutes * 60
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(prefix="evsed-", dir=memory if memory.is_dir() else None) as folder:
+        doors = [*WIRE_DOORS, *FileDoors(Path(folder)).doors()]
+        chosen = [door for door in doors if options.door in (None, door.name)]
+        if not chosen:
+            parser.error(f"there is no door {options.door!r}; there are {', '.join(door.name for door in doors)}")
+        for seed in count(options.seed):
+            for door in chosen:
+                inputs += INPUTS
+                for finding in hunted(door, seed, INPUTS):
+                    violations += 1
+                    print(f"{door.name}, seed {seed}: {finding.wrong}, by {finding.input[:400]!r}", flush=True)
+            for walk in range(seed * WALKS, (seed + 1) * WALKS) if options.door is None else ():
+                walks += 1
+                for wrong in walked(walk, STEPS):
+                    violations += 1
+                    print(f"walk {walk}: {wrong}", flush=True)
+            if time.monotonic() > until:
+                break
+    print(f"{inputs} inputs, {walks} walks, {violations} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The two real daemons, tortured. `__main__` tells how."""

@@ -1,0 +1,41 @@
+"""The two real daemons, a meter on a pseudo-terminal and a TLS central system, tortured for a bounded time.
+
+    ./evse torture --minutes 10
+    ./evse torture --seed 7
+
+Each round is a line; a violation is told with the seed and the last lines of both logs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.torture.rounds import Torture
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Torture, tell, count; 1 when anything went wrong."""
+    parser = argparse.ArgumentParser(prog="./evse torture", description="The two real daemons, really killed.")
+    parser.add_argument("--minutes", type=float, default=2, help="begin no round after that (2)")
+    parser.add_argument("--rounds", type=int, default=1_000_000, help="at most so many")
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
+    options = parser.parse_args(arguments)
+    rounds = violations = 0
+    with Torture(options.seed) as torture:
+        if not torture.clock.env:
+            print("no clock steps: they need libfaketime (apt install libfaketime)")
+        for done in torture.rounds(time.monotonic() + options.minutes * 60, options.rounds):
+            rounds, violations = rounds + 1, violations + len(done.violations)
+            verdict = "; ".join(done.violations) or "all well"
+            print(f"{done.number:4} {done.took_s:5.1f} s  {done.blow.name}: {verdict}", flush=True)
+            if done.violations:
+                print(f"seed {options.seed}{torture.box.tails()}", flush=True)
+    print(f"{rounds} rounds, {violations} violations")
+    return 1 if violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""What is done to the two daemons in the middle of a charge, each with what must be so afterwards."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from tests.stand import Daemon
+    from tests.torture.rounds import Torture
+
+
+class Blow(NamedTuple):
+    """`ends`: the charge ends by it, since the simulated car lives in evse-hal."""
+
+    name: str
+    strike: Callable[[Torture, Random], None]
+    ends: bool
+
+
+def _killed(torture: Torture, *daemons: Daemon) -> None:
+    restarts = [daemon.restarts for daemon in daemons]
+    for daemon in daemons:
+        daemon.kill()
+    for daemon, before in zip(daemons, restarts, strict=True):
+        torture.box.wait_ready(daemon, restarts=before + 1)
+
+
+def kill_evsed(torture: Torture, dice: Random) -> None:
+    _killed(torture, torture.box.evsed)
+
+
+def kill_evsed_again(torture: Torture, dice: Random) -> None:
+    for _ in range(3):
+        _killed(torture, torture.box.evsed)
+
+
+def kill_hal(torture: Torture, dice: Random) -> None:
+    _killed(torture, torture.box.hal)
+
+
+def power_cut(torture: Torture, dice: Random) -> None:
+    _killed(torture, torture.box.evsed, torture.box.hal)
+
+
+def stop_evsed(torture: Torture, dice: Random) -> None:
+    """For longer than a lease: the fallback holds the charge meanwhile."""
+    torture.box.evsed.signal(signal.SIGSTOP)
+    torture.passes(dice.uniform(3.5, 6))
+    torture.box.evsed.signal(signal.SIGCONT)
+
+
+def stop_hal(torture: Torture, dice: Random) -> None:
+    """For longer than its watchdog allows: it is aborted and comes back."""
+    before = torture.box.hal.restarts
+    torture.box.hal.signal(signal.SIGSTOP)
+    torture.box.wait_ready(torture.box.hal, restarts=before + 1)
+
+
+def no_memory(torture: Torture, dice: Random) -> None:
+    """evsed gets no more memory than it has, and is asked for a lot."""
+    pid, before = torture.box.evsed.pid, torture.box.evsed.restarts
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+    resource.prlimit(pid, resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
+    torture.burden()
+    if torture.box.evsed.restarts == before:  # it could do without
+        _killed(torture, torture.box.evsed)
+
+
+def no_descriptors(torture: Torture, dice: Random) -> None:
+    """evsed can open nothing more, and its connection breaks."""
+    pid = torture.box.evsed.pid
+    was = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (len(os.listdir(f"/proc/{pid}/fd")), was[1]))
+    torture.line.cut()
+    torture.passes(dice.uniform(1, 3))
+    if torture.box.evsed.process is not None and torture.box.evsed.pid == pid:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, was)
+
+
+def unplug_adapter(torture: Torture, dice: Random) -> None:
+    torture.meter.unplug()
+    torture.passes(dice.uniform(1, 4))
+    torture.meter.plug()
+
+
+def half_open(torture: Torture, dice: Random) -> None:
+    torture.line.hang(True)
+    torture.passes(dice.uniform(1, 5))
+    if dice.random() < 0.5:
+        torture.line.cut()
+    torture.line.hang(False)
+
+
+def line_cut(torture: Torture, dice: Random) -> None:
+    torture.line.cut()
+
+
+def clock_steps(torture: Torture, dice: Random) -> None:
+    """The wall clock goes wrong, and right again."""
+    for _ in range(3):
+        torture.clock.step(dice.choice((-7_200, -60, 3_600, 86_400, 10**8)))
+        torture.passes(dice.uniform(0.3, 1.5))
+    torture.clock.step(0)
+
+
+BLOWS = (
+    Blow("evsed is killed", kill_evsed, False),
+    Blow("both are killed, as by a power cut", power_cut, True),
+    Blow("the line hangs half-open", half_open, False),
+    Blow("evse-hal is killed", kill_hal, True),
+    Blow("the meter's adapter is pulled out and put back", unplug_adapter, False),
+    Blow("evsed stands still", stop_evsed, False),
+    Blow("evse-hal stands still", stop_hal, True),
+    Blow("evsed gets no more memory", no_memory, False),
+    Blow("evsed can open no more files", no_descriptors, False),
+    Blow("evsed is killed three times", kill_evsed_again, False),
+    Blow("the line is cut", line_cut, False),
+)
+CLOCK_STEPS = (Blow("the clock is set wrong and right again", clock_steps, False),)
+"""Only where libfaketime is installed."""

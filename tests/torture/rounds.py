@@ -1,0 +1,178 @@
+"""Rounds of torture: a charge, a blow in the middle of it, and the books afterwards.
+
+Rules this file upholds:
+- Who strikes next and when is drawn from a seed; how long the daemons take is theirs.
+- Judged from outside: the contacts by evse-hal's own count and the plant, energy by the plant's register, messages by
+  the central system's books. Nobody lends a hand but the driver, with card and plug.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from evsed.ctl_link import Trouble
+from hal.contract import Outlet
+from tests.evsed.pki import Pki
+from tests.peers.central import CentralSystem
+from tests.stand import StandFailed, Wallbox
+from tests.torture.blows import BLOWS, CLOCK_STEPS, Blow
+from tests.torture.surroundings import MODEL, Clock, MeterAdapter, TlsLine
+
+TAG = "04A1B2C3"
+SOON_S = 40.0
+
+
+class Round(NamedTuple):
+    """What was done, and what was wrong afterwards."""
+
+    number: int
+    blow: Blow
+    took_s: float
+    violations: list[str]
+
+
+class Torture:
+    """The surroundings and the wallbox in them, from `with` to its end."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice = Random(seed)
+        self._folder = TemporaryDirectory(prefix="evse-torture-")
+        folder = Path(self._folder.name)
+        pki = Pki(folder / "pki")
+        server = pki.server()
+        self.central = CentralSystem.of_package()
+        self.line = TlsLine(urlsplit(self.central.url).port or 0, server.certificate, server.key)
+        self.meter = MeterAdapter(folder)
+        state = folder / "state"
+        state.mkdir()
+        (state / "site.toml").write_text(
+            f'[station]\nidentity = "TORTURE"\n[central]\nurl = "{self.line.url}"\nca_file = "{pki.root.certificate}"\n'
+            f'[board]\nname = "sim"\n[[meter]]\nmodel = "{MODEL}"\nport = "{self.meter.port}"\n'
+            "[variables]\nWebSocketPingInterval = 2\nTransactionMessageRetryInterval = 2\n"
+        )
+        (state / "site.toml").chmod(0o600)
+        self.box = Wallbox(state=state, restart_s=0.2)
+        self.clock = Clock(folder)
+        self.box.evsed.env.update(self.clock.env)
+        self.blows = (*BLOWS, *(CLOCK_STEPS if self.clock.env else ()))
+        self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
+        self.begun = 0
+
+    def __enter__(self) -> Torture:
+        self.box.__enter__()
+        self.central.wait_for("BootNotification", timeout_s=SOON_S)
+        self.first_wh = self.register()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.box.close()
+        self.line.close()
+        self.central.close()
+        self.meter.unplug()
+        self._folder.cleanup()
+
+    # --- what blows need -------------------------------------------------------------------------------------
+
+    def passes(self, seconds: float) -> None:
+        """Let time pass, as it does for real processes."""
+        time.sleep(seconds)
+
+    def burden(self) -> None:
+        """Ask evsed for all it can tell, as often as it answers."""
+        with suppress(Trouble, StandFailed):
+            for _ in range(20):
+                self.box.ask("get", names=[])
+
+    def register(self) -> int:
+        """What the plant's meter counted, asked beside the wallbox, in Wh."""
+        return int(self.box.sim("state").partition("register ")[2].split()[0])
+
+    # --- rounds ----------------------------------------------------------------------------------------------
+
+    def rounds(self, until: float, most: int) -> Iterator[Round]:
+        """Until that monotonic time in seconds, or so many; each blow comes before any comes again."""
+        number = 0
+        while number < most and (number == 0 or time.monotonic() < until):
+            if number % len(self.blows) == 0:
+                turn = list(self.blows) if number == 0 else self._dice.sample(self.blows, len(self.blows))
+            number += 1
+            blow, began = turn.pop(0), time.monotonic()
+            try:
+                violations = list(self._round(blow))
+            except (StandFailed, Trouble, AssertionError) as wrong:
+                violations = [f"no recovery without a human: {str(wrong)[:300]}"]
+            yield Round(number, blow, time.monotonic() - began, violations)
+            if violations:
+                return  # what comes after a violation proves nothing
+
+    def _round(self, blow: Blow) -> Iterator[str]:
+        self._begin()
+        before = self.box.wait_outlet("a charge", lambda outlet: outlet.closed, timeout_s=SOON_S)
+        blow.strike(self, self._dice)
+        self.box.wait_ready(self.box.hal, timeout_s=SOON_S)
+        self.box.wait_ready(self.box.evsed, timeout_s=SOON_S)
+        after = self.box.wait_outlet("a snapshot", lambda outlet: True, timeout_s=SOON_S)
+        if blow.ends and (after.closed or after.closings):
+            yield "the contactor closed though the car was gone"
+        if not blow.ends and (not after.closed or after.closings != before.closings):
+            yield f"the contactor moved: {before.closings} closings before, {after.closings} after, {_told(after)}"
+        self._end(blow)
+        yield from self._books()
+
+    def _begin(self) -> None:
+        self.box.sim("plug-in", "--cable", "32")
+        self.box.wait("a free box", lambda status: status["outlets"][0]["status"] == "Preparing", timeout_s=SOON_S)
+        self.box.sim("swipe", TAG)
+        self.begun += 1
+        self.central.wait_for("StartTransaction", more_than=self.begun - 1, timeout_s=SOON_S)
+        self.box.wait_outlet("power", lambda o: o.meter is not None and o.meter.power_w > 1_000, timeout_s=SOON_S)
+
+    def _end(self, blow: Blow) -> None:
+        if not blow.ends:
+            self.passes(0.5)
+            self.box.sim("swipe", TAG)
+            self.box.wait_outlet("an open contactor", lambda outlet: not outlet.closed, timeout_s=SOON_S)
+            self.box.unplug()
+        self._wait_for_stops()
+        self.box.wait("a free box", lambda status: status["outlets"][0]["status"] == "Available", timeout_s=SOON_S)
+
+    def _wait_for_stops(self) -> None:
+        charges = self.central.ledger.charges
+        self.central.wait(
+            f"stop {self.begun}",
+            lambda: len(charges) == self.begun and all(charge.stopped for charge in charges),
+            timeout_s=SOON_S,
+        )
+
+    def _books(self) -> Iterator[str]:
+        """I6, I7: each start and stop once and in order, and each Wh with them."""
+        charges = self.central.ledger.charges
+        yield from self.central.ledger.breaches
+        sold_wh = sum((charge.stop_wh or 0) - charge.start_wh for charge in charges)
+        counted_wh = self.register() - self.first_wh
+        if sold_wh != counted_wh:
+            yield f"{sold_wh} Wh were sold, {counted_wh} Wh flowed"
+        order = [(frame["action"], frame["dir"]) for frame in self._frames()]
+        if order != [("StartTransaction", "in"), ("StopTransaction", "in")] * self.begun:
+            yield f"starts and stops came in this order: {[action for action, _ in order]}"
+
+    def _frames(self) -> Iterator[dict[str, str]]:
+        """Starts and stops as they came, a repeated one once."""
+        ids = set()
+        for line in list(self.central.lines):
+            frame = line.get("frame", {})
+            if frame.get("kind") == "CALL" and frame.get("action") in ("StartTransaction", "StopTransaction"):
+                if frame["id"] not in ids:
+                    yield frame
+                ids.add(frame["id"])
+
+
+def _told(outlet: Outlet) -> str:
+    return "closed" if outlet.closed else f"open: {outlet.reason}"
