@@ -6,6 +6,7 @@
     channel = 1
     supply_mv = 5000
     pull_ohms = 330
+    supply_percent = 5     # how far the supply may be from that; 1 where the converter measures against the same supply
 
 Rules this file upholds:
 - A converter is found by name or bus address, never by its number, which is whoever came first.
@@ -25,9 +26,10 @@ from hal.bus import monotonic_ms
 from hal.drivers import sysfs
 from hal.drivers.background import Background
 from hal.drivers.protocols import NoReading, PartFailed
-from hal.drivers.resistors import OPEN_OHMS, Divider, NtcTable, Point
+from hal.drivers.resistors import OPEN_OHMS, PLUG_OHMS, Divider, NtcTable, Point
 
 DEVICES = "/sys/bus/iio/devices"
+MUST_TELL_C = 0
 
 Channel = Annotated[int, msgspec.Meta(ge=0, le=15)]
 Points = Annotated[tuple[Point, ...], msgspec.Meta(min_length=2, max_length=32)]
@@ -66,11 +68,17 @@ def _device(wanted: str) -> str:
     return found[0]
 
 
-class ProximityConfig(Divider, frozen=True, forbid_unknown_fields=True):
+class ProximityConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which channel sees the divider of the proximity contact."""
 
     device: str
     channel: Channel
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if not self.tells(PLUG_OHMS):
+            off = f"while supply_mv may be {self.supply_percent} % off"
+            raise ValueError(f"pull_ohms is too little to tell a plug of 13 A from none {off}; take a larger one")
 
 
 class IioProximity:
@@ -98,7 +106,7 @@ def plug_ohms(divider: Divider, mv: float) -> float | None:
     return None if ohms is None or ohms >= OPEN_OHMS else ohms
 
 
-class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True):
+class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which channel sees the divider of an NTC, and its table: `points = [[25, 10000], [85, 1070]]`."""
 
     device: str
@@ -109,6 +117,8 @@ class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         if why := NtcTable.objection(self.points):
             raise ValueError(why)
+        if not self.tells(NtcTable(self.points).ohms(MUST_TELL_C)):
+            raise ValueError(f"pull_ohms is too little to tell {MUST_TELL_C} °C from a broken wire; take a larger one")
 
 
 class IioThermometer:

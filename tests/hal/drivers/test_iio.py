@@ -28,6 +28,10 @@ NTC = {
 }
 
 
+RAIL = [0.95, 0.97, 0.994, 0.997, 1.0, 1.02, 1.05]
+LEAK_OHMS = 6_000_000.0  # the input of an ADS1115 at ±4.096 V
+
+
 def ntc_ohms(celsius: float, ohms_25: float, beta: float) -> float:
     """As a data sheet computes it."""
     return ohms_25 * exp(beta * (1 / (celsius + 273.15) - 1 / 298.15))
@@ -50,7 +54,7 @@ def build(role: str, options: dict[str, Any], **more: Any) -> Any:
     ("ohms", "ma"),
     [(ohms, cable * 1_000) for cable, ohms in PP_OHMS.items()]
     + [(None, None), (0.0, 0), (1_100, 13_000), (2_460, 13_000), (400, 20_000), (164, 32_000), (80, 63_000)]
-    + [(50_000, None), (6_000, 0)],
+    + [(50_000, None), (6_000, None), (5_000, 0)],
 )
 def test_every_plug_is_known_by_its_resistor(converter: Converter, ohms: float | None, ma: int | None) -> None:
     converter.hang(1, ohms, PP)
@@ -60,9 +64,22 @@ def test_every_plug_is_known_by_its_resistor(converter: Converter, ohms: float |
 
 
 def test_the_arithmetic_is_exact_over_the_whole_range() -> None:
-    divider = Divider(5_000, 330)
-    for ohms in range(1, 9_999, 7):
+    divider = Divider(supply_mv=5_000, pull_ohms=330)
+    for ohms in range(1, 5_600, 7):
         assert plug_ohms(divider, 5_000 * ohms / (ohms + 330)) == pytest.approx(ohms)
+
+
+@pytest.mark.parametrize("divider", [PP, PP | {"supply_mv": 3_300, "pull_ohms": 1_000}])
+@pytest.mark.parametrize("rail", RAIL)
+def test_every_plug_and_none_is_known_though_the_supply_is_off(
+    converter: Converter, divider: dict[str, Any], rail: float
+) -> None:
+    known = [(ohms, cable * 1_000) for cable, ohms in PP_OHMS.items()]
+    for ohms, ma in [*known, (2_460.0, 13_000), (0.0, 0), (None, None), (LEAK_OHMS, None)]:
+        converter.hang(1, ohms, divider | {"supply_mv": divider["supply_mv"] * rail})
+        part = build("proximity", divider)
+        assert cable_ma(part.ohms()) == ma, ohms
+        part.close()
 
 
 def test_looking_never_measures_and_a_value_that_grows_old_is_a_part_that_failed() -> None:
@@ -141,6 +158,35 @@ def test_a_broken_or_shorted_wire_is_no_reading(converter: Converter, ohms: floa
         build("thermometer", NTC).read()
 
 
+@pytest.mark.parametrize("rail", RAIL)
+@pytest.mark.parametrize("pull_ohms", [2_200, 10_000, 100_000])
+def test_a_broken_or_shorted_wire_is_none_though_the_supply_is_off(
+    converter: Converter, rail: float, pull_ohms: int
+) -> None:
+    board = NTC | {"pull_ohms": pull_ohms, "points": [[-40, 336_500], [0, 33_900], [25, 10_000], [85, 1_070]]}
+    if pull_ohms == 2_200:
+        board["points"] = [[0, 9_000], [25, 2_700], [85, 300]]
+    thermometer = build("thermometer", board)
+    for ohms in (None, LEAK_OHMS, 0.0, 2.0):
+        converter.hang(2, ohms, board | {"supply_mv": 3_300 * rail})
+        with pytest.raises(NoReading, match="broken or shorted"):
+            thermometer.read()
+
+
+@pytest.mark.parametrize("rail", RAIL)
+def test_a_temperature_stays_one_though_the_supply_is_off(converter: Converter, rail: float) -> None:
+    for celsius, off in ((-15, 11_000), (0, 5_000), (25, 2_500), (60, 2_000), (85, 2_000)):
+        converter.hang(2, ntc_ohms(celsius, 10_000, 3_977), NTC | {"supply_mv": 3_300 * rail})
+        assert build("thermometer", NTC).read() == pytest.approx(celsius * 1_000, abs=off), celsius
+
+
+def test_a_converter_against_the_same_supply_may_tell_colder(converter: Converter) -> None:
+    converter.hang(2, ntc_ohms(-34, 10_000, 3_977), NTC)
+    with pytest.raises(NoReading, match="broken or shorted"):
+        build("thermometer", NTC).read()
+    assert build("thermometer", NTC | {"supply_percent": 1}).read() == pytest.approx(-34_000, abs=1_000)
+
+
 def test_a_converter_that_goes_is_no_reading(converter: Converter) -> None:
     converter.hang(2, 10_000, NTC)
     thermometer = build("thermometer", NTC)
@@ -155,6 +201,12 @@ def test_a_converter_that_goes_is_no_reading(converter: Converter) -> None:
         ("thermometer", NTC | {"points": [[25, 10_000], [85, 20_000]]}, "less ohms at each higher one"),
         ("thermometer", NTC | {"points": [[25, 10_000], [25, 9_000]]}, "two or more temperatures"),
         ("thermometer", NTC | {"points": [[25, 10_000]]}, "points must have at least 2 items"),
+        ("thermometer", NTC | {"pull_ohms": 1_000}, "too little to tell 0 °C from a broken wire"),
+        (
+            "proximity",
+            PP | {"pull_ohms": 220},
+            "too little to tell a plug of 13 A from none while supply_mv may be 5 %",
+        ),
         ("proximity", PP | {"pull_ohms": 0}, "pull_ohms must be at least 50"),
         ("proximity", {"device": "ads1115"}, "is missing"),
     ],
