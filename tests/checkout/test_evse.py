@@ -213,7 +213,9 @@ def test_help_names_what_the_demo_can_do(machine: Machine) -> None:
 def test_an_unknown_command(machine: Machine) -> None:
     done = machine.evse("dmeo")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    commands = "demo, test, check, bench, peers, cases, mutants, lab, cuts, lab-kernel and help"
+    commands = (
+        "demo, test, check, bench, peers, cases, mutants, matrix, lab, cuts, lab-kernel, torture, enemies and help"
+    )
     assert f"unknown command: dmeo; there are {commands}" in done.stderr
     assert not (machine.checkout / ".venv").exists()
 
