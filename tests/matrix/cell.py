@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from evsed.core.central_systems import CentralSystem, Secret, Target
 from evsed.core.words import Status
-from hal.contract import MIN_MA
+from hal.contract import MIN_MA, Snapshot
 from hal.sim.car import allowed_ma
 from tests.lab.lives.draw import Character
 from tests.lab.lives.invariants import Eyes, Violation, judged, timeless
@@ -34,6 +34,7 @@ PLAIN = Character(
 )
 OLD_KEY = Secret(b"the old password")
 KEYED = (CentralSystem("ws://csms/ocpp", "written", OLD_KEY, 1, trusted=True),)
+TELLS_MS = 3_000  # a fault that lasts longer while somebody listens is told
 LOSES = ("I6", "I7", "I12")  # what a journal that was set aside cannot keep
 
 
@@ -44,12 +45,16 @@ class Cell(Life):
         super().__init__(folder, 1, PLAIN)
         self.admits: Callable[[Target], str | Exception] = lambda target: ""
         self.asked: dict[str, Question] = {}
+        self.keys: list[Question] = []
         self.found: list[Violation] = []
         self.runs_may_be = {self.world.version()}
         self.forgets = False  # the journal is lost on purpose
         self.bills = True  # the central system's numbers are such that its books can be right
         self.site_is_bad: Callable[[], bool] = lambda: False
         self.undos: list[Callable[[], object]] = []
+        self._faulty_ms: dict[str, int] = {}
+        self.lasted: set[str] = set()
+        self._published, self.world.watch.published = self.world.watch.published, self._hal_says  # type: ignore[method-assign]
         self.heard = True  # the central system listened when it broke
         self.configured["MeterValueSampleInterval"] = {"10"}
 
@@ -91,6 +96,15 @@ class Cell(Life):
         super()._mend()
         self.world.admits = self.admits
 
+    def _hal_says(self, snapshot: Snapshot) -> None:
+        """Each snapshot: which faults last while the central system could hear of them."""
+        self._published(snapshot)
+        evsed, now_ms = self.world.evsed, self.world.ms
+        deaf = evsed is None or not evsed.station.registration.online
+        names = {fault.name for outlet in snapshot.outlets for fault in outlet.faults if fault.opens}
+        self._faulty_ms = {name: now_ms if deaf else self._faulty_ms.get(name, now_ms) for name in names}
+        self.lasted |= {name for name, since_ms in self._faulty_ms.items() if now_ms - since_ms > TELLS_MS}
+
     # --- judgement ------------------------------------------------------------------------------------------------
 
     def see(self, invariant: str, text: str) -> None:
@@ -113,9 +127,10 @@ class Cell(Life):
         return {message.type for message in self.world.csms.all("SecurityEventNotification")}
 
     def codes(self) -> set[str]:
-        """The error codes that the central system was told, its own and ours."""
-        told = self.world.csms.all("StatusNotification")
-        return {m.errorCode for m in told} | {m.payload.get("vendorErrorCode", "") for m in told}
+        """The error codes that the central system was told, and our names of faults."""
+        told = [message.payload for message in self.world.csms.all("StatusNotification")]
+        ours = {word for said in told for word in (said.get("vendorErrorCode", ""), said.get("info", "").split(":")[0])}
+        return ours | {said["errorCode"] for said in told}
 
     def reasons(self) -> set[str]:
         """Why transactions ended."""
@@ -153,6 +168,8 @@ class Cell(Life):
         self._learn()
         self.recover()
         self._learn()
+        if fault.tells:
+            self.must("I15", not self.lasted or bool(self.lasted & self.codes()), f"nobody was told {self.lasted}")
         fault.judge(self)
         moment.judge(self)
         return [*self.found, *(wrong for wrong in judged(self) if not self._expected(wrong)), *self._runs()]
@@ -185,7 +202,7 @@ class Fault(NamedTuple):
     """What breaks, how long before people go on and before it is mended, and what its row asks for.
 
     `keeps`: a charge goes on. `lossy`: the meter may count what nobody is sold. `broken` are the causes of latched
-    faults. `clocks`: contacts must move as they do without it.
+    faults. `tells`: what hal calls a fault must be told. `clocks`: contacts must move as they do without it.
     """
 
     do: Callable[[Cell], object]
@@ -195,6 +212,7 @@ class Fault(NamedTuple):
     lossy: bool = False
     stamps: bool = True
     clocks: bool = False
+    tells: bool = False
     broken: tuple[str, ...] = ()
     judge: Callable[[Cell], object] = lambda cell: None
 

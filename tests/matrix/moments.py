@@ -215,18 +215,18 @@ def rekeying(cell: Cell) -> None:
     cell.admits = cell.world.admits = lambda target: _knows(cell, target)
     charging(cell)
     give_key(cell)
-    cell.world.until(lambda: cell.asked["key"].answer is not None, within=1)
-    assert cell.asked["key"].status == "Accepted"
+    cell.world.until(lambda: cell.keys[0].answer is not None, within=1)
+    assert cell.keys[0].status == "Accepted"
 
 
 def give_key(cell: Cell) -> None:
     payload = {"key": "AuthorizationKey", "value": NEW_HEX}
-    cell.asked["key"] = cell.world.csms.call("ChangeConfiguration", payload)
+    cell.keys.append(cell.world.csms.call("ChangeConfiguration", payload))
 
 
 def _knows(cell: Cell, target: Target) -> str:
-    said = (cell.asked["key"].answer or {}).get("status") if "key" in cell.asked else None
-    return "" if target.key == (NEW_KEY if said == "Accepted" else OLD_KEY) else "refused"
+    changed = any((asked.answer or {}).get("status") == "Accepted" for asked in cell.keys)
+    return "" if target.key == (NEW_KEY if changed else OLD_KEY) else "refused"
 
 
 # --- how people go on --------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def resets() -> Rows:
 
 def _reset(cell: Cell, kinds: tuple[str, ...]) -> None:
     cell.asked.pop("charged", None)
-    charging = cell.charging() and cell.world.evsed is not None and cell.world.evsed.connected
+    charging = cell.charging() and cell.closed() and cell.world.evsed is not None and cell.world.evsed.connected
     for kind in kinds:
         asked = cell.world.csms.call("Reset", {"type": kind})
         if charging:
@@ -43,7 +43,7 @@ def _why(cell: Cell, kinds: tuple[str, ...]) -> None:
     """The reason that OCPP 1.6 §7.36 has for it, or the person's who came first."""
     asked = cell.asked.get("charged")
     if asked is not None and asked.answer == {"status": "Accepted"}:
-        right = {f"{kind}Reset" for kind in kinds} | {"PowerLoss", "Reboot"}
+        right = {"SoftReset", "HardReset", "PowerLoss", "Reboot"}
         cell.must("I7", bool(cell.reasons() & right), f"charges ended by {cell.reasons()}, told to reset {kinds}")
 
 

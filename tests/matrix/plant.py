@@ -10,16 +10,18 @@ from typing import Any
 
 from hal.contract import MIN_MA
 from hal.drivers.protocols import PartFailed
+from hal.drivers.tags import Presentations
 from hal.sim.bay import Bay
-from hal.sim.meter import MeterFault
+from hal.sim.meter import WIRE_FAULTS, MeterFault
 from hal.sim.power import GATE_MS
 from tests.matrix.cell import TAG, Cell, Fault
 from tests.matrix.machine import Rows, again, each
 
 GATE_OPENS_S = (GATE_MS + 15) / 1_000
-READINGS_S = 8  # three readings of a second, and a fault that holds for some
-DIM_MA = 6_000  # 4.2 kW over three phases
+DIM_MA = 6_090  # 4.2 kW over three phases
 FOLLOWS_S = 12
+SAYS_NOTHING = WIRE_FAULTS | {MeterFault.NAN}
+POLL_S = 0.2  # of a reader
 
 
 def broken(*names: str, told: str = "", lossy: bool = False, **more: Any) -> Fault:
@@ -37,6 +39,11 @@ def _told(cell: Cell, code: str) -> None:
     cell.must(
         "I15", not code or not cell.heard or code in cell.codes(), f"nobody was told {code}, but {sorted(cell.codes())}"
     )
+
+
+def told(rows: Rows) -> Rows:
+    """What evse-hal finds wrong in them must reach the central system."""
+    return {name: fault._replace(tells=True) for name, fault in rows.items()}
 
 
 def manner(name: str, **more: Any) -> Fault:
@@ -146,7 +153,16 @@ def _come_and_go(cell: Cell) -> None:
 
 def meters() -> Rows:
     """Each way in which a meter lies or is silent."""
-    return {f"{fault}": broken(f"meter-{fault}", keeps=True, lossy=True, after_s=40) for fault in MeterFault}
+    return {
+        f"{fault}": broken(
+            f"meter-{fault}",
+            told="PowerMeterFailure" if fault in SAYS_NOTHING else "",
+            keeps=True,
+            lossy=True,
+            after_s=40,
+        )
+        for fault in MeterFault
+    }
 
 
 def lines() -> Rows:
@@ -180,10 +196,25 @@ def readers() -> Rows:
     return {
         "gone": broken("reader-gone", keeps=True, told="ReaderFailure", before_s=35),
         "a burst of cards": Fault(_burst),
-        "one card, held": Fault(again(lambda cell: cell.person("swipe", TAG), 0.03, 3)),
-        "one card, twice in 100 ms": Fault(again(lambda cell: cell.person("swipe", TAG), 0.08, 2)),
+        "one card, held": Fault(partial(_sighted, polls=[[TAG], [], [TAG], [], [], [TAG], [TAG]])),
+        "one card, twice in 100 ms": Fault(partial(_sighted, polls=[[TAG, TAG]])),
+        "two cards in one hand": Fault(partial(_sighted, polls=[[TAG, "STRANGER"], [TAG], ["STRANGER"]], most=4)),
         "another's card": Fault(lambda cell: cell.person("swipe", "STRANGER"), keeps=True),
     }
+
+
+def _sighted(cell: Cell, polls: list[list[str]], most: int = 1) -> None:
+    """What the radio sees in each poll, through what all drivers make of it: one decision for each presentation."""
+    presentations, shown = Presentations(), []
+
+    def poll(sightings: list[str]) -> None:
+        if (tag := presentations.poll(sightings)) is not None:
+            shown.append(tag)
+            cell.person("swipe", tag)
+
+    for number, sightings in enumerate([*polls, [], [], []]):
+        cell.world.later(number * POLL_S, partial(poll, sightings))
+    cell.undos.append(lambda: cell.must("I15", len(shown) <= most, f"presented {len(shown)} times"))
 
 
 def _burst(cell: Cell) -> None:
@@ -256,9 +287,11 @@ def _hide(bay: Bay, name: str) -> Callable[[], None]:
     calls = (only,) if only else CALLS[part]
     for call in calls:
         setattr(thing, call, _gone)
+    if part == "gate":
+        thing.feed = lambda until_us: None  # the ticks that a world leaves out give no beats either
 
     def show() -> None:
-        for call in calls:
+        for call in (*calls, "feed"):
             vars(thing).pop(call, None)
 
     return show
