@@ -13,7 +13,7 @@ from evsed.site import SiteError, load
 from tests.evsed.pki import image, program
 from tests.lab.lives import acts
 from tests.matrix.cell import TAG, Cell, Fault
-from tests.matrix.machine import Rows, each
+from tests.matrix.machine import HOUR_S, Rows, each
 from tests.matrix.moments import NEWER, THERE, give_key, maker, offer, stock
 from tests.world.messages import Payload
 from tests.world.wallbox import RESTART_S
@@ -229,12 +229,16 @@ def _fault_and_firmware(cell: Cell) -> None:
 # --- 26: very long -----------------------------------------------------------------------------------------------
 
 
+THREE_DAYS = "72 h offline"
+
+
 def long_times() -> Rows:
-    """72 h without a network; a queue of 10,000 reports."""
+    """Without a network for a third of a day, and for three days with some ten thousand samples."""
     return {
-        "72 h offline": Fault(_days_offline, before_s=86_400, after_s=2 * 86_400),
+        "6 h offline": Fault(_offline, before_s=2 * HOUR_S, after_s=4 * HOUR_S),
+        THREE_DAYS: Fault(_offline, before_s=24 * HOUR_S, after_s=48 * HOUR_S),
     }
 
 
-def _days_offline(cell: Cell) -> None:
+def _offline(cell: Cell) -> None:
     cell.world.lose_line()

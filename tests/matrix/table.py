@@ -42,6 +42,9 @@ FAULTS: tuple[tuple[str, Rows], ...] = (
     ("a local limit lies or is gone", plant.limits()),
 )
 
+# What costs half a minute is tried only at the moments that bear on it.
+ONLY_AT: dict[str, tuple[int, ...]] = {orders.THREE_DAYS: (5, 7, 8)}
+
 # Why a cell is no scenario: (fault, moment) as they are numbered, faults from 1, moments from 0.
 NOT_HERE: dict[tuple[int, int], str] = {}
 
@@ -65,4 +68,6 @@ def places() -> tuple[Place, ...]:
 def variants(place: Place) -> Iterator[tuple[str, Fault]]:
     """What is tried in a cell; nothing where there is a reason."""
     if place not in NOT_HERE:
-        yield from FAULTS[place.fault - 1][1].items()
+        for name, fault in FAULTS[place.fault - 1][1].items():
+            if place.moment in ONLY_AT.get(name, (place.moment,)):
+                yield name, fault
