@@ -235,7 +235,7 @@ THREE_DAYS = "72 h offline"
 def long_times() -> Rows:
     """Without a network for a third of a day, and for three days with some ten thousand samples."""
     return {
-        "6 h offline": Fault(_offline, before_s=2 * HOUR_S, after_s=4 * HOUR_S),
+        "6 h offline": Fault(_offline, before_s=HOUR_S / 2, after_s=5.5 * HOUR_S),
         THREE_DAYS: Fault(_offline, before_s=24 * HOUR_S, after_s=48 * HOUR_S),
     }
 
