@@ -8,7 +8,7 @@ A Unix stream socket (mode 0660). One JSON object a line asks, one JSON object a
     {"do":"set","name":"HeartbeatInterval","value":"60"}  → {"verdict":"Accepted"}
     {"do":"transactions","limit":20}                      → {"transactions":[{"id":…,"start_wh":…,…}]}, newest first
     {"do":"security-log","limit":50}                      → {"events":[{"at_ms":…,"kind":…,"info":…}]}, newest first
-    {"do":"log","lines":50}                               → {"lines":["…"]}, newest last
+    {"do":"log","lines":50}                               → {"lines":[{"at_ms":…,"text":"…"}]}, newest last
     {"do":"send-data","vendor":"V","message":"M","data":"D"}  → {"verdict":"Accepted","data":"…"} of the central system
     {"do":"availability","evse":1,"operative":false}      → {"verdict":"Accepted"|"Scheduled"|"Rejected"}; evse 0 = all
     {"do":"clear-faults","evse":1}                        → {"cleared":["…"],"left":["…"]}: of those whose cause is gone

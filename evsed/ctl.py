@@ -15,7 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from evsed import __version__
 from evsed.ctl_link import READING_S, Control, Trouble
@@ -23,6 +23,7 @@ from evsed.ctl_text import (
     Paint,
     certificates_text,
     in_colours,
+    log_text,
     plainly,
     printable,
     security_text,
@@ -41,10 +42,13 @@ orders to the simulated plant of evse-hal --board sim:
   unplug [--force | --at-car]          and out; --force breaks a locked plug out, --at-car leaves the cable in
   swipe TAG                            a card is shown
   warm CELSIUS [PLACE]                 a watched place is so warm
+  load OHMS|open [--no-diode]          a resistor on the pilot instead of a car
+  pp OHMS|open                         the same on the proximity contact
   input NAME on|off                    a contact of the board; a wrong NAME lists them all
   car drive|stop|resume|full           the car comes back empty, wants no energy, wants some, is full
   car manners NAME on|off              what cars do wrong; a wrong NAME lists them all
-  fault NAME, clear NAME               what breaks; a wrong NAME lists them all
+  fault NAME                           something breaks; a wrong NAME lists them all
+  clear NAME                           and is mended
   state                                what the plant looks like
 The plant lives in evse-hal: when that is killed or restarted, the car is gone.
 """
@@ -130,8 +134,7 @@ def _security_log(args: argparse.Namespace) -> None:
 
 def _log(args: argparse.Namespace) -> None:
     with Control(args.control_socket, READING_S) as evsed:
-        for line in evsed.ask("log", lines=args.lines)["lines"]:
-            print(printable(line))
+        print(log_text(evsed.ask("log", lines=args.lines)["lines"]), end="")
 
 
 def _tell(do: str, *details: str) -> Callable[[argparse.Namespace], None]:
@@ -229,9 +232,18 @@ def _natural(text: str) -> int:
 _natural.__name__ = "number from 1 on"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Wrong usage is told as everything else is: one sentence behind the name of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and end with 2."""
+        said = printable(f"{message[:1].upper()}{message[1:]}")
+        self.exit(2, f"evsectl: {said}; '{self.prog} --help' tells what it takes.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="evsectl", description="Ask and tell the wallbox of this machine.")
-    sockets = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = _Parser(prog="evsectl", description="Ask and tell the wallbox of this machine.")
+    sockets = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     for target in (parser, sockets):
         target.add_argument(
             "--control-socket", metavar="PATH", help=f"socket of evsed (or EVSED_CONTROL; default {CONTROL})"
@@ -255,7 +267,6 @@ def _parser() -> argparse.ArgumentParser:
     _changing_words(word)
     sim = word("sim", _sim, "drive the simulated car and board")
     sim.usage = "evsectl sim [--evse N] ORDER..."
-    sim.set_defaults(parser=sim)
     sim.formatter_class = argparse.RawDescriptionHelpFormatter
     sim.epilog = SIM_HELP
     sim.add_argument("--evse", type=_natural, default=1, metavar="N", help="outlet (default 1)")
@@ -324,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args, rest = parser.parse_known_args(argv)
     if args.run is _sim and not rest:
-        args.parser.error("an order is missing; 'evsectl sim --help' lists them")
+        parser.error("an order for the simulated plant is missing: evsectl sim ORDER")
     if args.run is not _sim and rest and not args.passes_on:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     args.words = rest

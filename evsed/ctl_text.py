@@ -25,6 +25,7 @@ FIGURES = {
     "wake_ups": "pulses to wake it",
 }
 WIDEST = 40  # a cell that is longer moves the rest of its own line only
+MOMENT = 19  # characters of a time
 NARROWEST = 40  # in a narrower terminal lines are left as they are
 
 CODES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "dim": "2"}
@@ -72,6 +73,7 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
     hal, tick, waiting = status["hal"], status["tick"], status["queue_length"]
     yield "central system", status["link"]["sentence"]
     if status["link"]["configured"]:
+        yield "address", _address(status)
         yield "registration", status["registration_sentence"]
         yield "queue", f"{waiting} report{'' if waiting == 1 else 's'} to deliver"
     yield "hardware", f"evse-hal {'answers' if hal['up'] else 'is silent'} for {duration(hal['for_s'])}"
@@ -86,6 +88,13 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
     yield "certificates", "; ".join(ending)
     yield "clock", "" if status["clock_trusted"] else "not known yet; records are dated once it is"
     yield "journal", status["store"]
+
+
+def _address(status: Document) -> str:
+    """Where the central system is dialled, and how."""
+    dials = status["dials"]
+    older = f", with the {dials['older']} before the newest" if dials["older"] else ""
+    return f"{status['link']['url']} with security profile {dials['profile']}{older}"
 
 
 def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
@@ -114,7 +123,7 @@ def _outlet(outlet: Document) -> Iterable[tuple[str, str]]:
 
 def _counted(figures: dict[str, int]) -> str:
     """What has happened at all, in one line."""
-    return ", ".join(f"{count} {words}" for words, count in figures.items() if count)
+    return ", ".join(f"{words}: {count}" for words, count in figures.items() if count)
 
 
 def _life(figures: dict[str, int]) -> str:
@@ -150,6 +159,11 @@ def security_text(events: Sequence[Document]) -> str:
     """One line an event."""
     rows = [(_moment(e["at_ms"]), e["kind"], printable(e["info"])) for e in events]
     return table(("WHEN", "WHAT", "MORE"), rows)
+
+
+def log_text(lines: Sequence[Document]) -> str:
+    """Each line behind the time at which it was said."""
+    return "".join(f"{_moment(line['at_ms']):{MOMENT}}  {printable(line['text'])}\n" for line in lines)
 
 
 def transactions_text(transactions: Sequence[Document], width: int | None = None) -> str:
@@ -191,7 +205,9 @@ def _fits(text: str, width: int | None) -> bool:
 
 
 def value_text(variable: Document) -> str:
-    """The value alone, as scripts want it."""
+    """The value alone, as scripts want it; of a secret only whether there is one."""
+    if variable["secret"]:
+        return f"({'set' if variable['set'] else 'not set'}; it can't be read)"
     return printable("" if variable["value"] is None else variable["value"])
 
 
@@ -211,4 +227,4 @@ def _day(wall_ms: int | None) -> str:
 def _moment(wall_ms: int | None) -> str:
     if wall_ms is None:
         return "not dated yet"
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(wall_ms / 1_000))
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(wall_ms / 1_000))

@@ -23,6 +23,7 @@ from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry
 from evsed.core.variables import Variable
 from evsed.core.words import Registration, Stamp, StopReason, Token, Verdict
+from evsed.ocpp.v16.security import event_name
 from evsed.questions import (
     Availability,
     ClearFaults,
@@ -69,7 +70,7 @@ class Desk(Protocol):
     def wall_ms(self, stamp: Stamp) -> int | None:
         """The wall time of a stamp, as far as it is known by now."""
 
-    def log_lines(self, most: int) -> Sequence[str]:
+    def log_lines(self, most: int) -> Sequence[tuple[Stamp, str]]:
         """The newest lines of the log, newest last."""
 
     def clear_faults(self, evse: int) -> None:
@@ -115,6 +116,8 @@ async def _get(desk: Desk, question: Get) -> Document:
                 "value": present[variable.path].value,
                 "unit": variable.unit,
                 "writable": present[variable.path].writable,
+                "secret": variable.secret,
+                "set": desk.status().dials.has_key if variable.secret else present[variable.path].value is not None,
                 "allowed": variable.limits_text(),
                 "help": variable.help,
             }
@@ -167,11 +170,11 @@ def _transaction(desk: Desk, record: Transaction, live_wh: int | None) -> Docume
 
 async def _security_log(desk: Desk, question: SecurityLog) -> Document:
     rows = await desk.security_log(question.limit)
-    return {"events": [{"at_ms": desk.wall_ms(row.at), "kind": row.kind, "info": row.info} for row in rows]}
+    return {"events": [{"at_ms": desk.wall_ms(row.at), "kind": event_name(row.kind), "info": row.info} for row in rows]}
 
 
 async def _log(desk: Desk, question: LogLines) -> Document:
-    return {"lines": list(desk.log_lines(question.lines))}
+    return {"lines": [{"at_ms": desk.wall_ms(at), "text": line} for at, line in desk.log_lines(question.lines)]}
 
 
 async def _send_data(desk: Desk, question: SendData) -> Document:

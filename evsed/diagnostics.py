@@ -21,6 +21,7 @@ from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry
 from evsed.core.status import StationStatus
 from evsed.core.words import Stamp
+from evsed.ocpp.v16.security import event_name
 
 BLOT = "[secret]"
 SHORTEST_SECRET = 4  # what is shorter would blot out half the file
@@ -51,7 +52,9 @@ def write(path: Path, order: LogOrder, facts: Facts, secrets: Iterable[str]) -> 
 def _lines(order: LogOrder, facts: Facts) -> Iterator[str]:
     """A security log has nothing but itself; diagnostics have it too."""
     yield "# security events"
-    yield from _dated(order, facts, ((entry.at, f"{entry.kind} {entry.info}".rstrip()) for entry in facts.security))
+    yield from _dated(
+        order, facts, ((entry.at, f"{event_name(entry.kind)} {entry.info}".rstrip()) for entry in facts.security)
+    )
     if order.kind is LogKind.DIAGNOSTICS:
         yield from _diagnostics(order, facts)
 

@@ -24,9 +24,9 @@ class LogBook:
         """One more; a very long one is cut."""
         self._lines.append((at, line[:LONGEST_LINE]))
 
-    def newest(self, most: int) -> list[str]:
+    def newest(self, most: int) -> list[tuple[Stamp, str]]:
         """Newest last."""
-        return [line for _, line in self._lines][-most:]
+        return list(self._lines)[-most:]
 
     def __iter__(self) -> Iterator[tuple[Stamp, str]]:
         """All, oldest first, as they are now."""

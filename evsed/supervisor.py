@@ -290,7 +290,7 @@ class Supervisor:
         """The wall time of a stamp."""
         return self._station.date(stamp, self._clock.now())
 
-    def log_lines(self, most: int) -> Sequence[str]:
+    def log_lines(self, most: int) -> Sequence[tuple[Stamp, str]]:
         """The newest lines of the log, newest last."""
         return self._book.newest(most)
 

@@ -56,8 +56,18 @@ FAULTS = {
     "MEMORY_FAILED": "look whether the disk is full or can only be read",
 }
 
-HELD = ("PILOT_FAULT", "PILOT_DRIVER", "CP_SHORT", "D_REFUSED", "PART_FAILED", "EARTH_LOST", "READER_SILENT")
-"""Faults that evse-hal holds for half a minute after their cause has gone, unless the car is unplugged."""
+HELD_S = {
+    "PILOT_FAULT": 30,
+    "PILOT_DRIVER": 30,
+    "CP_SHORT": 30,
+    "D_REFUSED": 30,
+    "EARTH_LOST": 30,
+    "MAINS_FAILING": 30,
+    "PART_FAILED": 30,
+    "READER_SILENT": 30,
+    "LOCK_POWER_LOW": 5,
+}
+"""Faults that evse-hal holds for so long after their cause has gone, unless the car is unplugged."""
 
 REASONS = {
     "LATE_BEAT": "The hardware process stood still for too long and opened the contactor; wait some seconds.",
@@ -91,6 +101,6 @@ def on_fault(name: str, *, latched: bool, opens: bool, evse: int) -> str:
 
 def on_end(name: str) -> str:
     """When a fault ends that nobody needs to clear, as the end of a sentence."""
-    if name in HELD:
-        return f"{name} ends by itself when the car is unplugged, or half a minute after its cause has gone"
+    if name in HELD_S:
+        return f"{name} ends by itself when the car is unplugged, or {HELD_S[name]} s after its cause has gone"
     return f"{name} ends by itself once its cause has gone"

@@ -31,6 +31,7 @@ from evsed.core.effects import Reply
 from evsed.core.reports import HeartbeatDue
 from evsed.core.security_events import SecurityKind
 from evsed.core.security_variables import SECURITY_PROFILE
+from evsed.core.status import Dials, Older
 from evsed.core.turn import Turn
 from evsed.core.words import Verdict
 
@@ -137,6 +138,19 @@ class Networks:
         if self._hang_up_ms is not None and turn.now.mono_ms >= self._hang_up_ms:
             self._hang_up_ms = None
             self._tell(turn, hang_up=True)
+
+    def dials(self) -> Dials:
+        """What a person is told of it."""
+        target = self.target()
+        if target is None:
+            return Dials()
+        keys, newest = _keys(self._agreed[self.current]), next(iter(self.certificates()), None)
+        older = None
+        if target.key is not None and target.key == self._agreed[self.current].old_key:
+            older = Older.KEY
+        elif target.profile == TLS_CERTIFICATE and newest is not None and target.certificate != newest.name:
+            older = Older.CERTIFICATE
+        return Dials(profile=target.profile, older=older, has_key=bool(keys))
 
     def secrets(self) -> tuple[Secret, ...]:
         """Every key that no file may hold that leaves the box."""

@@ -47,6 +47,7 @@ def overview(station: Station, around: Surroundings, now: Now) -> StationStatus:
         version=around.version,
         hal=around.hal,
         link=around.link,
+        dials=station.networks.dials(),
         registration=station.registration.state,
         next_boot_s=_next_boot_s(station, now.mono_ms),
         queue_length=len(station.box.outbox),

@@ -105,16 +105,19 @@ class HalStatus(Struct, frozen=True, kw_only=True):
 
 
 class LinkStatus(Struct, frozen=True, kw_only=True):
-    """The connection to the central system; `for_s` is how long it has been as it is. `distrusted`: the last attempt
-    failed since its certificate was not trusted. `counters` are what went wrong since evsed began, by name; what never
-    did is not in it.
+    """The connection to the central system; `url` is what is dialled, without its query; `for_s` is how long it has
+    been as it is; `silent_s` is for how long it has owed an answer, None if it owes none. `distrusted`: the last
+    attempt failed since its certificate was not trusted. `counters` are what went wrong since evsed began, by
+    name; what never did is not in it.
     """
 
     configured: bool = False
     connected: bool = False
     for_s: int = 0
+    silent_s: int | None = None
     next_try_s: int | None = None
     error: str = ""
+    url: str = ""
     distrusted: bool = False
     counters: dict[str, int] = {}
 
@@ -149,6 +152,23 @@ class CertificateNote(Struct, frozen=True, kw_only=True):
     warning: str = ""
 
 
+class Older(StrEnum):
+    """What the newest one does not stand for us with, so that the one before is shown again."""
+
+    KEY = "key"
+    CERTIFICATE = "certificate"
+
+
+class Dials(Struct, frozen=True, kw_only=True):
+    """How the station shows itself to the central system: by which security profile, and whether with an older key or
+    certificate than the newest. `has_key`: there is an AuthorizationKey.
+    """
+
+    profile: int = 0
+    older: Older | None = None
+    has_key: bool = False
+
+
 class StationStatus(Struct, frozen=True, kw_only=True):
     """The whole box now. `store` says what keeps the journal from being written, "" when all is well; `next_boot_s` is
     when a central system that has not accepted us is asked again.
@@ -158,6 +178,7 @@ class StationStatus(Struct, frozen=True, kw_only=True):
     version: str
     hal: HalStatus = HalStatus()
     link: LinkStatus = LinkStatus()
+    dials: Dials = Dials()
     registration: Registration | None = None
     next_boot_s: int | None = None
     queue_length: int = 0

@@ -21,6 +21,7 @@ from evsed.core.metering import PHASES
 from evsed.core.status import DARK_MV, DRAWS_MA, METER_SILENT, SLACK_MA, Access, OutletStatus, StationStatus
 from evsed.core.words import FaultNote, Refused, Registration, Status
 
+SILENT_S = 5  # an answer that takes longer is worth a word
 SIMPLIFIED_MA = 10_000  # IEC 61851-1 A.2.3: what evse-hal offers a car that came without state B
 
 
@@ -30,7 +31,8 @@ def link_sentence(station: StationStatus) -> str:
     if not link.configured:
         return "No central system is configured; the box works on its own."
     if link.connected:
-        return f"Connected for {duration(link.for_s)}."
+        silent = "" if (link.silent_s or 0) < SILENT_S else f", but no answer for {duration(link.silent_s or 0)}"
+        return f"Connected for {duration(link.for_s)}{silent}."
     causes = [_clause(link.error), *map(_clause, hindrances(station))]
     cause = f": {'; '.join(filter(None, causes))}" if any(causes) else ""
     again = "" if link.next_try_s is None else f"; next try in {duration(link.next_try_s)}"

@@ -69,10 +69,11 @@ class Exchange:
         self._asked: dict[str, tuple[Asked, Inbound]] = {}
         self._refs = count(1)
         self._muted = False
+        self._asking_since_ms: int | None = None
 
     def opened(self, now_ms: int, chain: tuple[str, ...] = ()) -> Output:
         """A connection with our subprotocol is open; TLS relied on these certificates."""
-        self._session = Session(self.dialect.codes, self.counters)
+        self._session, self._asking_since_ms = Session(self.dialect.codes, self.counters), None
         return Output(events=(LinkUp(chain),))
 
     def closed(self, now_ms: int, why: str) -> Output:
@@ -82,6 +83,10 @@ class Exchange:
         self._session = self._sent = None
         self._asked.clear()
         return Output(events=(LinkDown(why),))
+
+    def silent_ms(self, now_ms: int) -> int | None:
+        """For how long the peer has said nothing at all since it was asked; None if nothing is asked."""
+        return None if self._asking_since_ms is None else now_ms - self._asking_since_ms
 
     def next_deadline(self) -> int | None:
         """When `tick` is due."""
@@ -110,6 +115,7 @@ class Exchange:
             self._own_fault(text)
             return Output(events=(Undelivered(effect.item, self.dialect.codes[Flaw.INTERNAL], text),))
         self._sent = _Sent(effect.item, effect.report, outbound)
+        self._asking_since_ms = now_ms if self._asking_since_ms is None else self._asking_since_ms
         self._trace.call(OUT, effect.item, outbound.action, payload)
         return Output(frames=(frame,))
 
@@ -131,6 +137,7 @@ class Exchange:
         """Take a frame of the peer, whatever it is."""
         if self._session is None:
             return NOTHING
+        self._asking_since_ms = None
         incoming = self._session.receive(frame, now_ms)
         if isinstance(incoming, Asked):
             return self._take_call(incoming)

@@ -175,12 +175,15 @@ class Link:
     def status(self) -> LinkStatus:
         """How the link stands."""
         now_ms = self._clock_ms()
+        silent_ms = self._exchange.silent_ms(now_ms) if self._open is not None else None
         return LinkStatus(
             configured=True,
             connected=self._open is not None,
             for_s=(now_ms - self._since_ms) // 1_000,
+            silent_s=None if silent_ms is None else silent_ms // 1_000,
             next_try_s=None if self._next_try_ms is None else max(0, self._next_try_ms - now_ms) // 1_000,
             error=self._error,
+            url=_shown(self._url),
             distrusted=self._distrusted,
             counters=dict(self._exchange.counters),
         )

@@ -23,6 +23,7 @@ from hal.sim.power import ContactorFault, ResidualFault
 from hal.sim.socket import PP_OHMS, PpFault
 
 LONGEST_TAG = 20  # OCPP 1.6 §7.28
+COLDEST, WARMEST = -55, 150  # °C, what thermometers of this kind can tell
 _CELSIUS = re.compile(r"-?\d{1,3}")
 
 Answer = tuple[bool, str]
@@ -102,6 +103,8 @@ def _warm(bay: Bay, words: list[str]) -> Answer:
     if not words or not _CELSIUS.fullmatch(words[0]):
         raise _Wrong("say how many degrees Celsius, such as: warm 66")
     celsius = int(words.pop(0))
+    if not COLDEST <= celsius <= WARMEST:
+        raise _Wrong(f"{celsius} °C is beyond what the thermometers tell; say {COLDEST} to {WARMEST}")
     if not bay.thermometers:
         raise _Wrong("this outlet has no thermometer")
     place = _next(words, bay.thermometers, "place with a thermometer") if words else next(iter(bay.thermometers))

@@ -17,7 +17,7 @@ from evsed.core.catalogue import ALL
 from evsed.core.effects import VariablesReply, VariableView, VendorReply
 from evsed.core.records import Transaction
 from evsed.core.security_events import SecurityEntry, SecurityKind
-from evsed.core.status import HalStatus, LinkStatus, OutletStatus, StationStatus, TickStatus
+from evsed.core.status import Dials, HalStatus, LinkStatus, OutletStatus, StationStatus, TickStatus
 from evsed.core.variables import Variables
 from evsed.core.words import FaultNote, Registration, Stamp, Status, StopReason, Token, Verdict
 
@@ -45,7 +45,8 @@ STATION = StationStatus(
     identity="box-1",
     version="0.1.0",
     hal=HalStatus(up=True, for_s=3_700),
-    link=LinkStatus(configured=True, connected=True, for_s=61),
+    link=LinkStatus(configured=True, connected=True, for_s=61, url="wss://central.example/ocpp/box-1"),
+    dials=Dials(profile=2, has_key=True),
     registration=Registration.ACCEPTED,
     queue_length=2,
     clock_trusted=True,
@@ -128,8 +129,10 @@ class World:
     def wall_ms(self, stamp: Stamp) -> int | None:
         return stamp.wall_ms
 
-    def log_lines(self, most: int) -> Sequence[str]:
-        return ("= transaction t1 ended", "< CALL 41 Reset", "> RESULT 41 Accepted")[-most:]
+    def log_lines(self, most: int) -> Sequence[tuple[Stamp, str]]:
+        dated = Stamp("b", 2, 1_800_000_060_000)
+        undated = Stamp("b", 1, None)
+        return ((dated, "= old"), (undated, "< CALL 41 Reset"), (dated, "> RESULT 41 Accepted"))[-most:]
 
     def clear_faults(self, evse: int) -> None:
         self.cleared.append(evse)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,9 +21,10 @@ from msgspec.structs import replace
 
 from evsed import __version__, ctl, ctl_text
 from evsed.core import events
-from evsed.core.status import CertificateKind, CertificateNote, HalStatus, LinkStatus
+from evsed.core.status import CertificateKind, CertificateNote, Dials, HalStatus, LinkStatus, Older
 from evsed.core.words import FaultNote, StopReason, Token, Verdict
 from hal.contract import SimAnswer, SimOrder, Snapshot, TickFigures, decode_request, encode
+from hal.sim.commands import _USAGE
 from tests.evsed.desk_world import CHARGING, STATION, STUCK, TRIPPED, WARNING, World, serving
 
 
@@ -54,6 +56,7 @@ def charging_world() -> World:
 STATUS = """\
 box-1, evsed 0.1.0
   central system  Connected for 1 min 1 s.
+  address         wss://central.example/ocpp/box-1 with security profile 2
   registration    Accepted.
   queue           2 reports to deliver
   hardware        evse-hal answers for 1 h 1 min
@@ -249,10 +252,10 @@ def test_get_all_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_transactions_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "transactions") == 0
     assert capsys.readouterr().out == (
-        "OUTLET  CARD    STARTED           ENDED             ENERGY     REASON  TRANSACTION\n"
-        "1       …B2C3   not dated yet     running           3.214 kWh  -       t2\n"
-        "1       …B2C3   2027-01-15 08:00  2027-01-15 08:01  0.150 kWh  Local   t1\n"
-        "1       nobody  -                 2027-01-15 08:00  0.350 kWh  -       -\n"
+        "OUTLET  CARD    STARTED              ENDED                ENERGY     REASON  TRANSACTION\n"
+        "1       …B2C3   not dated yet        running              3.214 kWh  -       t2\n"
+        "1       …B2C3   2027-01-15 08:00:00  2027-01-15 08:01:00  0.150 kWh  Local   t1\n"
+        "1       nobody  -                    2027-01-15 08:00:00  0.350 kWh  -       -\n"
     )
 
 
@@ -318,9 +321,9 @@ def test_status_tells_of_one_in_use_that_ends_soon(tmp_path: Path, capsys: pytes
 def test_the_security_log_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "security-log") == 0
     assert capsys.readouterr().out == (
-        "WHEN              WHAT                MORE\n"
-        "2027-01-15 08:00  ResetOrReboot       Hard\n"
-        "not dated yet     StartupOfTheDevice\n"
+        "WHEN                 WHAT                MORE\n"
+        "2027-01-15 08:00:00  ResetOrReboot       Hard\n"
+        "not dated yet        StartupOfTheDevice\n"
     )
     assert run(tmp_path, World(), "security-log", "--json", "--limit", "1") == 0
     assert [event["info"] for event in json.loads(capsys.readouterr().out)] == ["Hard"]
@@ -328,7 +331,9 @@ def test_the_security_log_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_the_log_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, World(), "log", "-n", "2") == 0
-    assert capsys.readouterr().out == "< CALL 41 Reset\n> RESULT 41 Accepted\n"
+    assert capsys.readouterr().out == (
+        "not dated yet        < CALL 41 Reset\n2027-01-15 08:01:00  > RESULT 41 Accepted\n"
+    )
 
 
 ORDERS: list[tuple[tuple[str, ...], events.Request]] = [
@@ -526,13 +531,34 @@ def test_wrong_usage_exits_with_2(argv: tuple[str, ...], capsys: pytest.CaptureF
     with pytest.raises(SystemExit) as ended:
         ctl.main(argv)
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: evsectl")
+    said = capsys.readouterr().err
+    assert said.startswith("evsectl: ") and said[9].isupper() and said.count("\n") == 1
+    assert re.search(r"; 'evsectl[a-z -]* --help' tells what it takes\.\n$", said)
 
 
-def test_sim_without_an_order_shows_how_sim_is_used(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        ctl.main(["sim"])
-    assert capsys.readouterr().err.startswith("usage: evsectl sim [--evse N] ORDER...\nevsectl sim: error: an order is")
+@pytest.mark.parametrize(("older", "told"), [(None, ""), (Older.KEY, ", with the key before the newest")])
+def test_status_tells_how_the_central_system_is_dialled(
+    older: Older | None, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    world.state = replace(world.state, dials=replace(world.state.dials, older=older))
+    assert run(tmp_path, world, "status") == 0
+    assert f"with security profile 2{told}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("there", "told"), [(True, "set"), (False, "not set")])
+def test_of_a_secret_only_whether_there_is_one(
+    there: bool, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World()
+    world.state = replace(world.state, dials=Dials(has_key=there))
+    assert run(tmp_path, world, "get", "AuthorizationKey") == 0
+    assert capsys.readouterr().out == f"({told}; it can't be read)\n"
+
+
+def test_the_help_of_sim_has_every_word_of_the_plant() -> None:
+    words = {word for usage in _USAGE.values() for word in re.findall(r"[\w-]+", usage)}
+    assert words <= set(re.findall(r"[\w-]+", ctl.SIM_HELP))
 
 
 def test_one_long_cell_does_not_push_all_others_away() -> None:

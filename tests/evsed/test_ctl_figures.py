@@ -50,8 +50,10 @@ def test_what_went_wrong_is_counted_in_a_line(tmp_path: Path, capsys: pytest.Cap
     )
     assert run(tmp_path, world, "status") == 0
     station, outlet = (line for line in capsys.readouterr().out.splitlines() if "counted" in line)
-    assert station.endswith("3 garbled datagrams of evse-hal, 4 late answers")
-    assert outlet.endswith("17 closings of the contactor, 1 openings that nobody wanted, 2 too short wishes of the car")
+    assert station.endswith("garbled datagrams of evse-hal: 3, late answers: 4")
+    assert outlet.endswith(
+        "closings of the contactor: 17, openings that nobody wanted: 1, too short wishes of the car: 2"
+    )
 
 
 @pytest.mark.parametrize(("rated", "more"), [(0, ""), (100_000, ", rated for 100000")])

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from evsed import desk
 from evsed.core import events
 from evsed.core.catalogue import ALL
+from evsed.core.security_events import SecurityEntry, SecurityKind
 from evsed.core.status import HalStatus, LinkStatus, OutletStatus
-from evsed.core.words import Registration, StopReason, Token, Verdict
+from evsed.core.words import Registration, Stamp, StopReason, Token, Verdict
 from tests.evsed.desk_world import CHARGING, IDLE, STATION, STUCK, TRIPPED, WARNING, Peer, World, ask, talk
 
 
@@ -180,7 +181,19 @@ def test_transactions_are_limited(tmp_path: Path) -> None:
 
 def test_the_log_is_told(tmp_path: Path) -> None:
     told = ask(tmp_path, World(), do="log", lines=2)
-    assert told == {"lines": ["< CALL 41 Reset", "> RESULT 41 Accepted"]}
+    assert told == {
+        "lines": [
+            {"at_ms": None, "text": "< CALL 41 Reset"},
+            {"at_ms": 1_800_000_060_000, "text": "> RESULT 41 Accepted"},
+        ]
+    }
+
+
+def test_security_events_are_called_as_on_the_wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = SecurityEntry("1", SecurityKind.REFUSED_BY_CENTRAL, Stamp("b", 1, None), "")
+    monkeypatch.setattr("tests.evsed.desk_world.SECURITY_LOG", (refused,))
+    (event,) = ask(tmp_path, World(), do="security-log")["events"]
+    assert event["kind"] == "FailedToAuthenticateAtCentralSystem"
 
 
 def test_a_vendor_message_brings_the_answer_of_the_central_system(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from evsed.ocpp.v16.plain import encode_verdict
 from evsed.ocpp.violations import Flaw
 
 MOST = 1_000_000_000
+LONGEST_COMPOSITE_S = 366 * 86_400
 """More than this is no limit in any unit."""
 
 # OCPP 1.6 §7.10
@@ -80,9 +81,9 @@ def decode_clear(payload: Payload, ref: str, lookups: Lookups) -> ClearProfiles:
 
 
 def decode_composite(payload: Payload, ref: str, lookups: Lookups) -> CompositeAsked:
-    """OCPP 1.6 §5.7. In amperes unless watts are asked for."""
+    """OCPP 1.6 §5.7. In amperes unless watts are asked for; who asks for more than a year is told of a year."""
     unit = RateUnit(payload.get("chargingRateUnit", RateUnit.AMPS))
-    return CompositeAsked(ref, payload["connectorId"], payload["duration"], unit)
+    return CompositeAsked(ref, payload["connectorId"], min(payload["duration"], LONGEST_COMPOSITE_S), unit)
 
 
 def encode_composite(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload:

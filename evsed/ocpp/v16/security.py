@@ -45,10 +45,15 @@ _KINDS = {
 _OF_ONE_CONNECTOR = (TriggerKind.METER_VALUES, TriggerKind.STATUS)
 
 
+def event_name(kind: SecurityKind) -> str:
+    """As it is called in 1.6."""
+    return _NAMES.get(kind, kind.value)
+
+
 def encode_event(report: SecurityNoted, lookups: Lookups) -> Payload:
     """§5.15."""
     payload = {
-        "type": _NAMES.get(report.kind, report.kind.value),
+        "type": event_name(report.kind),
         "timestamp": write_date(lookups.required_date(report.at)),
     }
     if report.info:

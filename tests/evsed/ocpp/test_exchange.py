@@ -165,6 +165,18 @@ def test_an_item_whose_id_is_no_message_id_is_undelivered(peers: Peers) -> None:
     assert isinstance(output.events[0], Undelivered) and output.frames == ()
 
 
+def test_silence_counts_from_the_first_question_until_anything_is_said(peers: Peers) -> None:
+    peers.csms.silent_on("StatusNotification")
+    assert peers.exchange.silent_ms(1_000) is None
+    peers.report(IDLE, timeout_ms=20_000)
+    peers.now_ms = 20_000
+    peers.exchange.tick(20_000)
+    peers.report(IDLE)
+    assert peers.exchange.silent_ms(27_000) == 27_000
+    peers.exchange.receive("[3]", 28_000)
+    assert peers.exchange.silent_ms(30_000) is None
+
+
 def test_a_request_reaches_the_core_and_its_answer_goes_back(peers: Peers) -> None:
     question = peers.csms.call("Reset", {"type": "Soft"})
     peers.carry()

@@ -43,6 +43,8 @@ USAGE = (
         (("input", "button", "on"), "this outlet has no inputs"),
         (("warm", "66"), "this outlet has no thermometer"),
         (("warm", "hot"), "such as: warm 66"),
+        (("warm", "-300"), "say -55 to 150"),
+        (("warm", "151"), "say -55 to 150"),
         (("unplug",), "no plug is in"),
     ],
 )

@@ -183,6 +183,12 @@ def encoded(answer: Composite | Verdict) -> dict[str, Any]:
     return payload
 
 
+def test_more_than_a_year_is_told_of_a_year() -> None:
+    asked = {"connectorId": 1, "duration": 99_999_999_999_999}
+    decoded = decode_composite(asked, "ref", LOOKUPS)
+    assert isinstance(decoded, CompositeAsked) and decoded.duration_s == 366 * 86_400
+
+
 def test_a_composite_schedule() -> None:
     """Errata 3.57: no startSchedule."""
     answer = Composite(
