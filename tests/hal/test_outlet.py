@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from hal.boards import BoardFile
 from hal.contract import Cp, Lease, Limits, Outlet
 from hal.sim.car import Manner
 from tests.hal.box import Box, sim_board
@@ -362,3 +363,49 @@ def test_a_welded_contactor_keeps_the_bolt() -> None:
     box.say("fault contactor-welded")
     box.allow(0, closes=False, holds_cable=False)
     assert box.run(30_000).locked is True
+
+
+# --- the grace is for what surely charges ----------------------------------------------------------------------
+
+
+def slow_feedback() -> BoardFile:
+    """A board whose contactor may contradict its order for a second."""
+    file = sim_board()
+    return msgspec.structs.replace(file, timing=msgspec.structs.replace(file.timing, feedback_ms=1_000))
+
+
+def test_a_contact_that_says_closed_without_an_order_has_no_grace() -> None:
+    box = Box(slow_feedback())
+    box.say("car stop")
+    box.say("plug-in")
+    box.allow(16_000)
+    box.tick_once()
+    box.silence()
+    assert box.run(2_800).pwm
+    box.say("fault aux-closed")
+    outlet = box.run(300)
+    assert outlet.closed and not outlet.pwm and outlet.faults == ()
+
+
+def test_an_order_that_the_contact_does_not_follow_has_no_grace() -> None:
+    box = Box(slow_feedback())
+    box.say("fault contactor-dead")
+    box.say("car stop")
+    box.say("plug-in")
+    box.allow(16_000)
+    box.run(1_000)
+    box.say("car resume")
+    while not box.tick.loaded:
+        box.tick_once()
+    box.tick.grant(Lease(1, 16_000, True, True, box.now_ms + 500), box.now_ms)
+    box.silence()
+    assert box.run(490).pwm and not box.outlet().closed
+    assert not box.run(100).pwm and box.faults() == []
+
+
+def test_the_pilot_is_told_only_what_is_new(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "hal.outlet")
+    box = Box()
+    box.charge()
+    box.run(5_000)
+    assert sum("pilot PWM" in record.getMessage() for record in caplog.records) == 1
