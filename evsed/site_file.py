@@ -20,6 +20,7 @@ T = TypeVar("T")
 LARGEST_FILE = 65_536
 SECRETS = ("password",)
 LISTER = "evsectl get"  # shows people all variables
+MOST_SHOWN = 100
 MOST_NAMED = 12
 
 
@@ -99,7 +100,7 @@ def _sentence(complaint: str, found: Any, shape: inspect.Type) -> str:
         name = field[2].rstrip("`")
         key = f"{place}.{name}".lstrip(".")
         if field[1] == "unknown":
-            return f"{key} is not known{near(name, _fields(shape))}"
+            return f"{key:.{MOST_SHOWN}} is not known{near(name[:MOST_SHOWN], _fields(shape))}"
         return f"{key} is missing: it must be {_allowed(_inner(shape, name))}."
     key = place.lstrip(".")
     instead = "" if key.endswith(SECRETS) else f", not {_shown(found)}"

@@ -32,6 +32,7 @@ from hal.settings import SettingsError, as_struct
 log = logging.getLogger("hal.boards")
 
 SAFETY = ("contactor", "enable", "pilot")
+MOST_SHOWN = 600
 
 
 class MetalBoard:
@@ -213,7 +214,7 @@ def _driver(where: str, family: object, role: str) -> Any:
     try:
         parts = parts_of(family)
     except FamilyError as unusable:
-        raise BoardError(f"{where}: {unusable}") from None
+        raise BoardError(f"{where}: {unusable!s:.{MOST_SHOWN}}") from None
     if role not in parts:
         raise BoardError(f"{where}: driver `{family}` has no {role}; it has {', '.join(sorted(parts))}")
     return parts[role]

@@ -51,7 +51,7 @@ class W1Thermometer:
 
 def parse(said: str) -> int:
     """The temperature in the two lines of a w1_slave file. Raises NoReading."""
-    whole = re.fullmatch(r"((?:[0-9a-f]{2} ){9}): crc=[0-9a-f]{2} (YES|NO)\n\1t=(-?\d+)", said)
+    whole = re.fullmatch(r"((?:[0-9a-f]{2} ){9}): crc=[0-9a-f]{2} (YES|NO)\n\1t=(-?\d{1,9})", said)
     if whole is None:
         raise NoReading(f"an answer that is none: {said[:80]!r}")
     if whole[2] != "YES":

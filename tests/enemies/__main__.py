@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from tests.enemies.file_doors import FileDoors
 from tests.enemies.hunt import hunted
+from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.rogue import walked
 from tests.enemies.wire_doors import WIRE_DOORS
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     until = time.monotonic() + options.minutes * 60
     memory = Path("/dev/shm")
     with TemporaryDirectory(prefix="evsed-", dir=memory if memory.is_dir() else None) as folder:
-        doors = [*WIRE_DOORS, *FileDoors(Path(folder)).doors()]
+        doors = [PILOT_DOOR, *WIRE_DOORS, *FileDoors(Path(folder)).doors()]
         chosen = [door for door in doors if options.door in (None, door.name)]
         if not chosen:
             parser.error(f"there is no door {options.door!r}; there are {', '.join(door.name for door in doors)}")

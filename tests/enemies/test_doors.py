@@ -12,6 +12,7 @@ import pytest
 
 from tests.enemies.file_doors import FileDoors
 from tests.enemies.hunt import Door, bent, hunted, knock
+from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.wire_doors import WIRE_DOORS
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
@@ -32,6 +33,10 @@ def test_what_comes_over_a_wire_is_taken_or_refused(door: Door) -> None:
 
 def test_what_lies_in_a_file_is_taken_or_refused(files: dict[str, Door]) -> None:
     assert [finding for door in files.values() for finding in hunted(door, 1, OF_FILES)] == []
+
+
+def test_any_volts_on_the_pilot_find_a_contactor_that_is_open_in_time() -> None:
+    assert list(hunted(PILOT_DOOR, 1, OF_FILES // 4)) == []
 
 
 # --- the hunter itself -------------------------------------------------------------------------------------------

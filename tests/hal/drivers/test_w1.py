@@ -62,3 +62,8 @@ def test_a_sensor_that_is_not_there_is_no_reading_and_may_come(tmp_path: Path, m
 def test_an_id_that_is_none(name: str) -> None:
     with pytest.raises(SettingsError):
         convert({"id": name}, W1Config)
+
+
+def test_an_endless_number_is_no_temperature() -> None:
+    with pytest.raises(NoReading, match="an answer that is none"):
+        parse("4b 01 4b 46 7f ff 05 10 d8 : crc=d8 YES\n4b 01 4b 46 7f ff 05 10 d8 t=" + "9" * 5_000)
