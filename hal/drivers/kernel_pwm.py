@@ -14,8 +14,8 @@ Rules this file upholds:
 - No order of writes makes the kernel refuse one, nor puts anything between the old drive and the new one on the line.
 - Another's setting is taken over through +12 V for at least one of its cycles; after that the channel is never
   disabled: a disabled channel leaves its pin low, and that is −12 V or +12 V only by chance.
-- What the kernel says of period, polarity and duty is compared with what was asked, again and again. It does not know
-  the true frequency (old kernels on a Pi 4 are 7 % fast): that is measured at commissioning.
+- What the kernel says is compared with what was asked in every tick: the duty, and in turn period, polarity or enable.
+  It does not know the true frequency (old kernels on a Pi 4 are 7 % fast): that is measured at commissioning.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from hal.drivers.protocols import PartFailed
 PERIOD_NS = 1_000_000  # IEC 61851-1 A.2: 1 kHz
 STEP_NS = 20
 LONGEST_WAIT_S = 0.1
+OURS = ("period", str(PERIOD_NS)), ("polarity", "normal"), ("enable", "1")
 UDEV_S, UDEV_TRIES = 0.01, 200
 
 CLASS = "/sys/class/pwm"
@@ -62,6 +63,7 @@ class KernelPwm:
         self._inverted = config.inverted
         self._folder = _channel(config.gpio)
         self._duty_ns = self._high_ns(1_000.0)
+        self._turn = 0
         if not self._is_ours():
             self._take_over()
         self.drive(1_000.0)
@@ -73,18 +75,21 @@ class KernelPwm:
             self._write("duty_cycle", self._duty_ns)
         except OSError as refused:
             raise PartFailed(f"pilot: {self._folder}: {refused.strerror}") from None
-        self.verify()
-        if not self._is_ours():
-            raise PartFailed(f"pilot: {self._folder}: another program has changed the PWM's period, polarity or enable")
+        for _ in OURS:
+            self.verify()
 
     def verify(self) -> None:
-        """Whether the kernel still has the duty that was written. Raises PartFailed."""
+        """Whether the kernel still has the duty that was written, and the next of `OURS`. Raises PartFailed."""
+        name, ours = OURS[self._turn]
         try:
-            duty = self._read("duty_cycle")
+            duty, said = self._read("duty_cycle"), self._read(name)
         except OSError as gone:
             raise PartFailed(f"pilot: {self._folder}: {gone.strerror}") from None
         if duty != str(self._duty_ns):
             raise PartFailed(f"pilot: {self._folder}: the duty is {duty} ns, {self._duty_ns} ns were written")
+        if said != ours:
+            raise PartFailed(f"pilot: {self._folder}: {name} is {said}, not {ours}: another program has changed it")
+        self._turn = (self._turn + 1) % len(OURS)  # what is wrong is looked at until it is right again
 
     def close(self) -> None:
         """Leave +12 V on the line, driven by the hardware alone."""
@@ -101,10 +106,9 @@ class KernelPwm:
     def _is_ours(self) -> bool:
         """Whether period, polarity and enable are as they must be."""
         try:
-            said = [self._read(name) for name in ("period", "polarity", "enable")]
+            return all(self._read(name) == ours for name, ours in OURS)
         except OSError as gone:
             raise PartFailed(f"pilot: {self._folder}: {gone.strerror}") from None
-        return said == [str(PERIOD_NS), "normal", "1"]
 
     def _take_over(self) -> None:
         """From whatever another program or the firmware has left. Raises PartFailed."""

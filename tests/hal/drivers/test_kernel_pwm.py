@@ -131,6 +131,35 @@ def test_who_meddles_is_noticed(kernel: KernelTree) -> None:
         pwm.drive(266.7)
 
 
+@pytest.mark.parametrize(("name", "value", "ours"), [("period", 500_000, 1_000_000), ("enable", 0, 1)])
+def test_who_meddles_between_two_drives_is_noticed_within_three_ticks(
+    kernel: KernelTree, name: str, value: int, ours: int
+) -> None:
+    pwm = KernelPwm(PwmConfig(gpio=18))
+    pwm.drive(266.7)
+    for quiet in range(3):
+        for _ in range(quiet):
+            pwm.verify()
+        kernel.put(0, **{name: value})
+        with pytest.raises(PartFailed, match=f"{name} is {value}, not {ours}: another program has changed it"):
+            for _ in range(3):
+                pwm.verify()
+        with pytest.raises(PartFailed):
+            pwm.verify()
+        kernel.put(0, **{name: ours})
+        for _ in range(3):
+            pwm.verify()
+
+
+def test_a_polarity_turned_round_is_noticed_within_three_ticks(kernel: KernelTree) -> None:
+    pwm = KernelPwm(PwmConfig(gpio=18))
+    pwm.drive(266.7)
+    kernel.put(0, polarity="inversed")
+    with pytest.raises(PartFailed, match="polarity is inversed, not normal: another program has changed it"):
+        for _ in range(3):
+            pwm.verify()
+
+
 def test_a_folder_that_vanishes_is_a_failed_part(kernel: KernelTree) -> None:
     pwm = KernelPwm(PwmConfig(gpio=18))
     shutil.rmtree(kernel.chip / "pwm0")
