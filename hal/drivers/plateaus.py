@@ -27,8 +27,8 @@ HIGH_BURSTS = 2
 LOW_BURSTS = 4
 EDGES_US = 20.0  # of a pulse: too near to its ends to count on
 SURE = 20.0
-SHARE_BURSTS = 25
-SHARE_TOLERANCE = 20.0  # permille; an offer may be 1.2 A wrong for a quarter of a second
+SHARE_BURSTS = 100  # a second
+SHARE_TOLERANCE = 30.0  # permille, or 1.8 A: seven times what chance and gaps between messages scatter it by
 
 
 def outermost(ordered: Sequence[float]) -> float | None:

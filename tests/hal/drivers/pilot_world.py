@@ -27,7 +27,8 @@ from tests.hal.drivers.kernel_tree import KernelTree
 SOURCE = Source(plus_v=12.0, minus_v=-12.0, ohms=1_000.0)
 TAU_US = SOURCE.ohms * SOURCE.capacitance_nf / 1_000
 SCALE_V = 15.0  # the converter's ends
-MESSAGE_US = 15.0  # a call of the kernel
+MESSAGE_US = 15.0  # a call of the kernel …
+GAP_US = 0.0, 200.0  # … and until the program asks for the next one, by chance
 TRANSFER_US = 13.0  # a transfer with its change of the chip select, without its bits
 
 
@@ -116,7 +117,7 @@ class SpiBus:
             question = int.from_bytes(ctypes.string_at(ask, length), "big")
             ctypes.memmove(answer, self._convert(question, hz).to_bytes(length, "big"), length)
             self.line.now_us += length * 8e6 / hz + TRANSFER_US + pause + self._random.random() * self.jitter_us
-        self.line.now_us += MESSAGE_US
+        self.line.now_us += MESSAGE_US + self._random.uniform(*GAP_US)
         self.samples += len(transfers)
         return sum(t[2] for t in transfers)
 

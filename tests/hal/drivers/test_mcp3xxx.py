@@ -85,6 +85,7 @@ def test_sample_clock_and_tick_locked_to_the_pwm_do_no_harm(
     bench: SpiBench, permille: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pilot_world, "MESSAGE_US", 0.0)
+    monkeypatch.setattr(pilot_world, "GAP_US", (0.0, 0.0))
     bench.line.hang(Load(882.0))
     assert tally(bench, permille, Cp.C) == (0, 0, 0)
 
@@ -102,6 +103,7 @@ def test_without_its_dither_a_locked_clock_would_misread(bench: SpiBench, monkey
 
     monkeypatch.setattr(mcp3xxx, "Random", Regular)
     monkeypatch.setattr(pilot_world, "MESSAGE_US", 0.0)
+    monkeypatch.setattr(pilot_world, "GAP_US", (0.0, 0.0))
     bench.bus.jitter_us = 0.0
     bench.line.hang(Load(882.0))
     found = []
@@ -149,14 +151,24 @@ def test_a_pwm_that_does_not_run_is_one_level_in_the_next_tick(bench: SpiBench, 
     assert high == low == pytest.approx(12.0 if stuck else -12.0, abs=0.1) and count == before[2] + 2
 
 
-def test_a_pwm_with_another_duty_is_a_failed_part_within_300_ms(bench: SpiBench) -> None:
+@pytest.mark.parametrize("gap_us", [(0.0, 400.0), (400.0, 400.0)], ids=str)
+@pytest.mark.parametrize("permille", DUTIES if LONG else (533.32,))
+def test_no_gap_between_messages_makes_a_running_pwm_a_stuck_one(
+    bench: SpiBench, monkeypatch: pytest.MonkeyPatch, permille: float, gap_us: tuple[float, float]
+) -> None:
+    monkeypatch.setattr(pilot_world, "GAP_US", gap_us)
+    bench.line.hang(Load(882.0))
+    assert tally(bench, permille, Cp.C, ticks=10_000 if LONG else 1_000).wrong == 0
+
+
+def test_a_pwm_with_another_duty_is_a_failed_part_within_a_second(bench: SpiBench) -> None:
     pilot = bench.build()
     bench.line.hang(Load(882.0))
     pilot.offer(266.66)
     run(bench, pilot, 10, 40)
-    bench.line.stuck = 300.0
+    bench.line.stuck = 320.0
     with pytest.raises(PartFailed, match=r"high for \d+ ‰ of the time, but driven for 267 ‰"):
-        run(bench, pilot, 500, 30)
+        run(bench, pilot, 500, 100)
     bench.line.stuck = None
     pilot.offer(266.66)
     run(bench, pilot, 1_000, 1)

@@ -84,7 +84,7 @@ def test_a_change_of_the_drive_forgets_all() -> None:
     assert told(plateaus, 0, 100) is None
 
 
-@pytest.mark.parametrize(("highs", "follows"), [(24, False), (26, True), (30, True), (34, True), (36, False)])
+@pytest.mark.parametrize(("highs", "follows"), [(23, False), (25, True), (30, True), (35, True), (37, False)])
 def test_the_share_of_highs_must_be_the_drive_s(highs: int, follows: bool) -> None:
     plateaus = Plateaus()
     plateaus.expect(150.0)
