@@ -138,7 +138,9 @@ class FirmwareUpdate(Struct, frozen=True):
 
 
 class LogUpload(Struct, frozen=True):
-    """The newest upload of a log, kept on the disk. `untold` are its statuses that did not arrive yet."""
+    """The newest upload of a log, kept on the disk. `untold` are its statuses that did not arrive yet, `before` those
+    of the uploads that it replaced, each with the number of its order.
+    """
 
     id: str
     order: LogOrder
@@ -146,6 +148,7 @@ class LogUpload(Struct, frozen=True):
     tries: int = 0
     over: bool = False
     untold: tuple[UploadStatus, ...] = ()
+    before: tuple[tuple[UploadStatus, int | None], ...] = ()
 
     @property
     def key(self) -> str:
@@ -271,7 +274,7 @@ Errand = Work | Abandon
 
 
 class LogReply(Struct, frozen=True):
-    """The log that is being sent, and whether another one is not because of it."""
+    """The log that is being sent, None if that can't be; and whether another one is not because of it."""
 
-    name: str
+    name: str | None
     cancels: bool

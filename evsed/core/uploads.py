@@ -1,7 +1,8 @@
 """Logs on their way to a central system: one at a time, tried again as ordered, told step by step.
 
 Rules this file upholds:
-- A newer order ends the older one (N01.FR.11); nothing more is told of that.
+- A newer order ends the older one (N01.FR.11). Where its answer can't say so, the older one is told as failed.
+- An order for a place that we can't send to is refused, and ends nothing.
 - Each status is told once, in order, with the number of its order (N01.FR.07), and is owed until it has arrived.
 - An upload survives a restart: it begins again, and nothing is told twice.
 """
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from evsed.core.capacities import FILE_PROTOCOLS
 from evsed.core.effects import Reply
 from evsed.core.errands import (
     Abandon,
     ErrandDone,
     LogKind,
+    LogOrder,
     LogOrdered,
     LogReply,
     LogUpload,
@@ -31,6 +34,7 @@ from evsed.core.turn import Turn
 if TYPE_CHECKING:
     from evsed.core.station import Station
 
+MOST_LEFT = 20
 NAMES = {LogKind.DIAGNOSTICS: "diagnostics", LogKind.SECURITY: "security"}
 
 # N01.FR.10: as precise as possible.
@@ -57,11 +61,16 @@ class Uploads:
 
     def order(self, event: LogOrdered, station: Station, turn: Turn) -> None:
         """Answer with the name of the file; what was under way ends."""
-        cancels = self.under_way
+        protocols = station.box.variables[FILE_PROTOCOLS]
+        if event.order.location.partition("://")[0].upper() not in protocols:
+            turn.log(f"! {NAMES[event.order.kind]} can't be sent there: the location is not {', '.join(protocols)}")
+            turn.tell(Reply(event.ref, LogReply(None, cancels=False)))
+            return
+        cancels, before = self.under_way, self._left_to_tell(event.order)
         turn.tell(Abandon(Purpose.LOG))
         id = station.box.new_id()
         name = f"{NAMES[event.order.kind]}-{id}.log.gz"
-        self.upload, self._sending, self._not_before_ms = LogUpload(id, event.order, name), False, 0
+        self.upload, self._sending, self._not_before_ms = LogUpload(id, event.order, name, before=before), False, 0
         turn.tell(Reply(event.ref, LogReply(name, cancels)))
         turn.log(f"= {name} is wanted" + (", the one before is given up" if cancels else ""))
         self._status(UploadStatus.UPLOADING, turn)
@@ -102,12 +111,17 @@ class Uploads:
 
     def owed(self) -> DiagnosticsProgress | LogProgress | None:
         """The next status that the central system has not got."""
-        return self._told(self.upload.untold[0]) if self.upload is not None and self.upload.untold else None
+        if self.upload is None:
+            return None
+        if self.upload.before:
+            return _report(*self.upload.before[0])
+        return self._told(self.upload.untold[0]) if self.upload.untold else None
 
     def arrived(self, report: DiagnosticsProgress | LogProgress, turn: Turn) -> None:
         """The central system has it, or will not have it."""
         if self.upload is not None and self.owed() == report:
-            self.upload = replace(self.upload, untold=self.upload.untold[1:])
+            before, untold = self.upload.before, self.upload.untold
+            self.upload = replace(self.upload, before=before[1:], untold=untold if before else untold[1:])
             turn.put(self.upload)
 
     def diagnostics_now(self) -> DiagnosticsProgress:
@@ -120,11 +134,27 @@ class Uploads:
         told = self._told(UploadStatus.UPLOADING) if self.under_way else None
         return told if isinstance(told, LogProgress) else LogProgress(UploadStatus.IDLE, None)
 
+    def _left_to_tell(self, newer: LogOrder) -> tuple[tuple[UploadStatus, int | None], ...]:
+        """What the central system has not heard of the older upload, and that it failed where it ends by that order."""
+        older = self.upload
+        if older is None:
+            return ()
+        number = older.order.number
+        left = (*older.before, *((status, number) for status in older.untold))
+        if older.over:
+            return left[-MOST_LEFT:]
+        if number is not None and newer.number is not None:
+            return older.before  # the answer says AcceptedCanceled
+        return (*left, (UploadStatus.UPLOAD_FAILURE, number))[-MOST_LEFT:]
+
     def _status(self, status: UploadStatus, turn: Turn) -> None:
         assert self.upload is not None
         self.upload = replace(self.upload, untold=(*self.upload.untold, status))
         turn.put(self.upload)
 
     def _told(self, status: UploadStatus) -> DiagnosticsProgress | LogProgress:
-        number = self.upload.order.number if self.upload is not None else None
-        return DiagnosticsProgress(status) if number is None else LogProgress(status, number)
+        return _report(status, self.upload.order.number if self.upload is not None else None)
+
+
+def _report(status: UploadStatus, number: int | None) -> DiagnosticsProgress | LogProgress:
+    return DiagnosticsProgress(status) if number is None else LogProgress(status, number)

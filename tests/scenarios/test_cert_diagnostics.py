@@ -79,7 +79,33 @@ def test_a_newer_order_takes_the_place_of_the_older_one(box: Wallbox) -> None:
     assert first.answer["fileName"] != second.answer["fileName"]
     box.until(lambda: told(box)[-1] == "Uploaded")
     assert [order.location for order, _ in box.depot.uploads] == ["https://other.test/"]
-    assert told(box) == ["Uploading", "Uploading", "Uploaded"]
+    assert told(box) == ["Uploading", "UploadFailed", "Uploading", "Uploaded"]
+
+
+def test_an_upload_that_is_replaced_without_a_line_is_told_to_its_end_too(box: Wallbox) -> None:
+    box.csms.silent_on("DiagnosticsStatusNotification")
+    asked(box)
+    asked(box, location="https://other.test/")
+    box.power_cut()
+    box.csms.speaks_on("DiagnosticsStatusNotification")
+    box.until(lambda: told(box)[-1] == "Uploaded")
+    assert told(box)[-4:] == ["Uploading", "UploadFailed", "Uploading", "Uploaded"]
+
+
+def test_where_we_cannot_send_is_refused_at_once_and_ends_nothing(box: Wallbox) -> None:
+    asked(box)
+    assert asked(box, location="file:///etc/").answer == {}
+    assert get_log(box, 8, remoteLocation="sftp://logs.test/").answer == {"status": "Rejected"}
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    assert numbered(box) == []
+    assert any("the location is not FTP, FTPS, HTTP, HTTPS" in line for line in box.lines)
+
+
+def test_diagnostics_that_end_a_numbered_log_say_so_of_it(box: Wallbox) -> None:
+    get_log(box, 7)
+    asked(box)
+    box.until(lambda: told(box) == ["Uploading", "Uploaded"])
+    assert numbered(box) == [("Uploading", 7), ("UploadFailure", 7)]
 
 
 @pytest.mark.parametrize("cut", [Wallbox.power_cut, lambda box: box.kill_evsed(1)], ids=["cut", "crash"])

@@ -71,10 +71,10 @@ def decode_diagnostics(payload: Payload, ref: Ref, lookups: Lookups) -> LogOrder
 
 
 def encode_diagnostics(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload:
-    """The name of the file (OCPP 1.6 §6.26)."""
+    """The name of the file, if there will be one (OCPP 1.6 §6.26)."""
     if not isinstance(answer, LogReply):
         raise LocalViolation(f"a {type(answer).__name__} where a log was due")
-    return {"fileName": answer.name}
+    return {} if answer.name is None else {"fileName": answer.name}
 
 
 def decode_signed_update(payload: Payload, ref: Ref, lookups: Lookups) -> FirmwareOrdered | Refusal:
@@ -105,6 +105,8 @@ def encode_log(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Paylo
     """Security whitepaper §5.10."""
     if not isinstance(answer, LogReply):
         raise LocalViolation(f"a {type(answer).__name__} where a log was due")
+    if answer.name is None:
+        return {"status": "Rejected"}
     return {"status": "AcceptedCanceled" if answer.cancels else "Accepted", "filename": answer.name}
 
 
