@@ -41,7 +41,8 @@ class BoardError(SettingsError):
 class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long the parts of a board take, and how long they must rest.
 
-    `gate_ms` is the shortest time without heartbeats after which the gate before the coil may drop.
+    `gate_ms` is the shortest time for which the gate before the coil surely holds without a heartbeat: a later beat is
+    not given. A board of kind "pi" must say it; 500 is the simulated one's.
     `residual_…` is how soon a residual-current device trips after its test has begun, and lets go after it has ended.
     """
 
@@ -151,10 +152,13 @@ def load(name_or_path: str) -> BoardFile:
     if not is_path and name_or_path not in known:
         raise BoardError(f"no board `{name_or_path}`; known are {', '.join(known)}, or a path that ends in .toml")
     try:
-        board = as_struct(path, read_toml(path), BoardFile)
+        tables = read_toml(path)
+        board = as_struct(path, tables, BoardFile)
     except SettingsError as wrong:
         raise BoardError(str(wrong)) from None
     _check(path, board)
+    if board.kind == "pi" and "gate_ms" not in tables.get("timing", {}):
+        raise BoardError(f"{path}: timing.gate_ms is missing; for how long does the gate surely hold without a beat?")
     return board
 
 

@@ -13,6 +13,8 @@ from hal.contract import MeterChoice
 GOOD = """
 name = "bench"
 kind = "pi"
+[timing]
+gate_ms = 300
 [[outlet]]
 evse = 1
 max_ma = 16_000
@@ -63,11 +65,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         ("max_ma = 16_000", "", "outlet[1].max_ma is missing"),
         ("socket = false", "sockets = false", "unknown key `sockets` in outlet[1]; known are evse, max_ma, socket"),
         ('kind = "pi"', 'kind = "esp"', "kind must be one of 'sim', 'pi', 'external', not 'esp'"),
-        (
-            'name = "bench"',
-            'name = "bench"\n[timing]\nlock = 3',
-            "unknown key `lock` in timing; known are close_spacing_ms",
-        ),
+        ("gate_ms = 300", "lock = 3", "unknown key `lock` in timing; known are close_spacing_ms"),
+        ("gate_ms = 300", "lock_ms = 3_000", "timing.gate_ms is missing; for how long does the gate surely hold"),
+        ("[timing]\ngate_ms = 300\n", "", "timing.gate_ms is missing; for how long does the gate surely hold"),
         ('name = "bench"', "name = ", "is not TOML"),
         ('name = "bench"', "colour = 1", "unknown key `colour`; known are name, kind, outlet"),
     ],

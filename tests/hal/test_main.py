@@ -155,7 +155,8 @@ def test_a_contactor_found_closed_is_open_before_the_first_tick(tmp_path: Path) 
         f'[outlet.{role}]\ndriver = "files"\nfolder = "{pins}"\n' for role in ("pilot", "contactor", "enable")
     )
     board = tmp_path / "bench.toml"
-    board.write_text(f'name = "bench"\nkind = "pi"\n[[outlet]]\nevse = 1\nmax_ma = 16000\nsocket = false\n{parts}')
+    head = 'name = "bench"\nkind = "pi"\ntiming.gate_ms = 500\n'
+    board.write_text(f"{head}[[outlet]]\nevse = 1\nmax_ma = 16000\nsocket = false\n{parts}")
     program = (
         "import sys; from hal import drivers; from hal.__main__ import main;"
         "drivers.FAMILIES['files'] = 'tests.hal.drivers.file_tree'; sys.exit(main())"

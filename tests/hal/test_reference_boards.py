@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from math import ceil, exp, log
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,27 @@ def test_each_power_pin_is_low_until_we_run(name: str) -> None:
         assert outlet.contactor is not None and outlet.enable is not None
         for pin in (outlet.contactor["coil"], outlet.enable["line"]):
             assert stirs_at_boot(int(pin.removeprefix("GPIO"))) is None
+
+
+def pumped(volts: float, diode: float, c1: float, c2: float, r1: float) -> float:
+    """What stands at T1 after a rise of the heartbeat, one in 20 ms."""
+    share, kept = c1 / (c1 + c2), exp(-0.020 / (r1 * c2))
+    return share * (volts - 2 * diode) / (1 - kept * (1 - share))
+
+
+def holds_ms(part: tuple[float, float, float], volts: float, diode: float, threshold: float) -> float:
+    _, c2, r1 = part
+    return r1 * c2 * log(pumped(volts, diode, *part) / threshold) * 1_000
+
+
+def test_the_charge_pump_of_the_builders_page_holds_as_long_as_its_boards_say_and_lets_go_in_time() -> None:
+    page = (ROOT / "docs/builder.md").read_text()
+    assert "C1 1µ" in page and "3.3µ │  │ 97.6k" in page
+    corners = list(itertools.product((0.95e-6, 1.05e-6), (3.135e-6, 3.465e-6), (96_624.0, 98_576.0)))
+    shortest = min(holds_ms(corner, 3.3 * 0.95, 0.25, 1.45) for corner in corners) - 10
+    longest = max(holds_ms(corner, 3.3 * 1.05, 0.15, 0.65) for corner in corners)
+    assert max(load(name).timing.gate_ms for name in BOARDS) < shortest and longest < 500  # the dead man's half second
+    assert f"within {int(shortest)} to {ceil(longest)} ms" in page
 
 
 @every

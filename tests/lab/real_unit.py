@@ -21,6 +21,7 @@ LAB = Path("/run/lab")
 BOARD = """
 name = "lab"
 kind = "pi"
+timing.gate_ms = 500
 [[outlet]]
 evse = 1
 max_ma = 16_000

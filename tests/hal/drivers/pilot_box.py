@@ -17,6 +17,7 @@ BOARD = """
 name = "bench"
 kind = "pi"
 [timing]
+gate_ms = 500
 close_spacing_ms = 1_000
 [[outlet]]
 evse = 1

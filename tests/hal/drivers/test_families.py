@@ -20,6 +20,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "drivers.md"
 BOARD = """
 name = "bench"
 kind = "pi"
+timing.gate_ms = 500
 [[outlet]]
 evse = 1
 max_ma = 16_000

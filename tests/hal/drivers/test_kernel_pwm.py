@@ -192,6 +192,7 @@ def test_closing_leaves_plus_12_v_enabled(kernel: KernelTree) -> None:
 BOARD = """
 name = "bench"
 kind = "pi"
+timing.gate_ms = 500
 [[outlet]]
 evse = 1
 max_ma = 16_000
