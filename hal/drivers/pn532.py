@@ -29,7 +29,8 @@ _SAM_CONFIGURATION, _RF_CONFIGURATION, _IN_LIST_PASSIVE_TARGET = 0x14, 0x32, 0x4
 _NORMAL_MODE = bytes((0x01, 0x14, 0x00))  # no SAM; the time-out counts in another mode only; no use of the IRQ pin
 _TRY_TWICE = bytes((0x05, 0xFF, 0x01, 0x01))  # MxRtyATR, MxRtyPSL, MxRtyPassiveActivation
 _ONE_CARD_TYPE_A = bytes((0x01, 0x00))
-_ANSWER_MS = 300
+_ANSWER_MS = 300  # until it says anything
+_PIECE_MS = 200  # between two pieces of what it says: it looks for a card before the second
 
 
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,7 +78,7 @@ class Pn532:
         self._port.waiting()  # whatever is left over answers an older question
         self._port.write(_frame(bytes((_TO_CHIP, command)) + data))
         heard = b""
-        while piece := self._port.within(_ANSWER_MS):
+        while piece := self._port.within(_PIECE_MS if heard else _ANSWER_MS):
             heard += piece
             answer = _answer_in(heard.removeprefix(_ACK)) if heard.startswith(_ACK) else None
             if answer is not None:

@@ -314,7 +314,7 @@ def test_without_spidev_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyP
 def test_damaged_answers_of_a_pn532_are_no_card(
     spoil: Callable[[bytes], bytes], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hal.drivers.pn532._ANSWER_MS", 30)
+    monkeypatch.setattr("hal.drivers.pn532._ANSWER_MS", 5_000)
     world = OnHsu(tmp_path)
     world.poll()
     world.show(SHORT)
