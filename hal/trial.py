@@ -5,6 +5,8 @@ Rules this file upholds:
 - The device must trip within its time of the test's begin and let go within its time of the end; else it is a fault
   that waits for a person, whose acknowledgement asks for the next trial.
 - A trip that the test called for is no fault, and while it lasts nothing closes (guard: SELF_TEST).
+- Who ran before may have been killed in the middle of one: first of all the test input is freed, and a trip that goes
+  within the time for it was the test's. One that stays is none of ours.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ EACH_MS = 24 * 3_600_000
 class Step(Enum):
     """How far a trial is."""
 
+    INHERITED = "the test input may still be driven by who ran before"
     IDLE = "no trial"
     CALLED = "the test input is driven, the device has not tripped"
     RELEASED = "the test input is free again, the device has not let go"
@@ -35,7 +38,7 @@ class Trial:
         self._drive = drive
         self._trip_ms, self._clear_ms = timing.residual_trip_ms, timing.residual_clear_ms
         self._rest = Lasting(REST_MS)
-        self._step, self._since_ms = Step.IDLE, now_ms
+        self._step, self._since_ms = Step.IDLE if drive is None else Step.INHERITED, now_ms
         self._used = self._complete = False
         self._due_ms = FAR_MS if drive is None else now_ms
         self.failure = ""  # of the trial that has just ended
@@ -58,6 +61,8 @@ class Trial:
             self._due_ms = min(self._due_ms, now_ms)
         self._used = not at_a
         rested = self._rest.lasts(at_a and contactor_open, now_ms)
+        if self._step is Step.INHERITED:
+            return self._freed(tripped, now_ms)
         if self._step is Step.CALLED:
             return self._called(at_a, tripped, now_ms)
         if self._step is Step.RELEASED:
@@ -72,6 +77,13 @@ class Trial:
         if self._step is Step.IDLE:
             return [self._due_ms, self._rest.due_ms(now_ms)]
         return [self._since_ms + (self._trip_ms if self._step is Step.CALLED else self._clear_ms)]
+
+    def _freed(self, tripped: bool, now_ms: int) -> str:
+        assert self._drive is not None
+        self._drive(False)
+        if not tripped or now_ms - self._since_ms >= self._clear_ms:
+            self._go(Step.IDLE, now_ms)
+        return ""
 
     def _called(self, at_a: bool, tripped: bool, now_ms: int) -> str:
         assert self._drive is not None

@@ -17,6 +17,8 @@ class Device:
     def __init__(self) -> None:
         self.calls: list[bool] = []
         self.trial = Trial(self.calls.append, TIMING, 0)
+        self.see(0)  # the test input is freed, whoever drove it before
+        assert self.calls.pop() is False
 
     def see(self, now_ms: int, *, tripped: bool = False, at_a: bool = True, contactor_open: bool = True) -> str:
         return self.trial.run(at_a, contactor_open, tripped, now_ms)
@@ -107,6 +109,23 @@ def test_a_device_without_a_test_input_is_never_tried() -> None:
     trial.ask(1)
     assert [trial.run(True, True, False, now_ms) for now_ms in range(0, 5_000, 500)] == [""] * 10
     assert not trial.running and min(trial.deadlines(5_000)) > EACH_MS
+
+
+@pytest.mark.parametrize("goes_ms", [0, 1, 2_999])
+def test_a_trip_that_was_called_for_by_who_ran_before_is_waited_for(goes_ms: int) -> None:
+    calls: list[bool] = []
+    trial = Trial(calls.append, TIMING, 0)
+    for now_ms in range(goes_ms):
+        assert trial.run(True, True, True, now_ms) == "" and trial.running
+    assert trial.run(True, True, False, goes_ms) == ""
+    assert set(calls) == {False} and not trial.running and not trial.failure
+
+
+def test_a_trip_that_was_there_before_and_stays_is_no_failed_trial() -> None:
+    trial = Trial(lambda active: None, TIMING, 0)
+    assert trial.run(True, True, True, 2_999) == "" and trial.running
+    assert min(trial.deadlines(1)) == 3_000
+    assert trial.run(True, True, True, 3_000) == "" and not trial.running and not trial.failure
 
 
 # --- in the box ------------------------------------------------------------------------------------------------

@@ -22,7 +22,8 @@ SECURED = CentralSystem("ws://csms/ocpp", "written", Secret(FIRST_KEY.encode()),
 def install_root(life: Life, use: str, number: int) -> None:
     """The same number is the same root."""
     name = f"root-{number}"
-    life.roots.setdefault(name, pki.make(life.workshop, name, authority=True, common_name=name))
+    if name not in life.roots:
+        life.roots[name] = pki.make(life.workshop, name, authority=True, common_name=name)
     life.ask("InstallCertificate", {"certificateType": use, "certificate": life.roots[name].alone.read_text()})
 
 

@@ -58,6 +58,6 @@ def _maker(life: Life) -> Signer:
     if life.maker is None:
         made = Pki(life.workshop / "maker")
         life.maker = made.signer()
-        roots.mkdir()
+        roots.mkdir(exist_ok=True)  # a root that was sent may lie there
         (roots / "maker.pem").write_text(made.root.pem)
     return life.maker
