@@ -23,7 +23,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.lab.cuts import broken
 from tests.lab.cuts.disk import lay, through
@@ -51,9 +51,9 @@ def recorded(folder: Path) -> Day:
     told = json.loads(done.stdout)
     with trace.open() as lines:
         found = operations(lines, home)
-    states: dict[str, list[str]] = {}
+    states: dict[str, list[Any]] = {}
     for what, state in told["known"]:
-        states.setdefault(what, []).append(state)
+        states.setdefault(what, []).append(tuple(state) if isinstance(state, list) else state)
     programs = programs_of([path for path in (home / "state" / "slots").iterdir() if path.name in ("a", "b")])
     return Day(found, Known(states, programs))
 
@@ -65,7 +65,7 @@ class Replayed(NamedTuple):
     wrong: list[str]
 
 
-def replayed(day: Day, first: dict[str, str], dice: int, every: int, part: range) -> Replayed:
+def replayed(day: Day, first: dict[str, Any], dice: int, every: int, part: range) -> Replayed:
     """All cuts of a part of the day."""
     disk, progress, seen, wrong = through(_files(day.operations[: part.start]), 1 << 30), Progress(), set[str](), []
     for operation in day.operations[: part.start]:

@@ -15,12 +15,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from evsed.certificates import CertificateStore
+from evsed.quarantine import Quarantine
 from evsed.store.journal import Journal
 from hal.latches import LatchFile
 from tests.evsed.store.disk import library, listening
 from tests.evsed.store.test_damage import HARM
-from tests.lab.cuts.state import latches_of, rows_of
+from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of
 from tests.scenarios import day
+from tests.world.depot import NAME, machine_ms
 from tests.world.wallbox import Wallbox
 
 OPERATIONS = 330
@@ -43,13 +46,18 @@ def worlds(many: int) -> list[World]:
     return each[::step] + [World(n, False, "full", n % len(HARM)) for n in range(many // 4)]
 
 
-def nothing_kept() -> dict[str, str]:
+def nothing_kept() -> dict[str, Any]:
     """What there is before anything was kept."""
     with TemporaryDirectory() as folder:
         journal = Journal(Path(folder))
         rows = rows_of(journal._sql)
         journal.close()
-        return {"journal": rows, "latches": latches_of(LatchFile(Path(folder), (1,), wake=lambda: None))}
+        return {
+            "journal": rows,
+            "latches": latches_of(LatchFile(Path(folder), (1,), wake=lambda: None)),
+            "certificates": held_of(CertificateStore(Path(folder), NAME, machine_ms)),
+            "crashes": blame_of(Quarantine(Path(folder))),
+        }
 
 
 def lived(world: World) -> list[str]:

@@ -1,8 +1,8 @@
 """The day that is recorded: run under strace as a process of its own, `python -m tests.lab.cuts.recorded FOLDER`.
 
-It lives in the virtual world, but all that it keeps goes through the real journal, latch file and slots to the real
-kernel. Marks in a file beside the state say when something was begun and when it was acknowledged; what must then be
-there is printed at the end, one JSON line a mark.
+It lives in the virtual world, but all that it keeps goes through the real journal, latch file, slots, certificate store
+and book of crashes to the real kernel. Marks in a file beside the state say when something was begun and when it was
+acknowledged; what must then be there is printed at the end, one JSON line a mark.
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from evsed.certificates import CertificateStore
+from evsed.core.credentials import CertificateErrand
+from evsed.core.errands import ErrandDone
 from evsed.installer import ROOTS
+from evsed.quarantine import CRASHES, Quarantine
 from evsed.slots import Slots
 from hal.latches import LatchFile
+from tests.evsed.ocpp import pki as trust
 from tests.evsed.pki import Pki, image, program
 from tests.evsed.store.worlds import small_log
-from tests.lab.cuts.state import latches_of, rows_of
+from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of
 from tests.scenarios import day
 from tests.world import life
 from tests.world.csms import NEW_YEAR_2027
+from tests.world.depot import NAME, machine_ms
 from tests.world.messages import iso
 from tests.world.wallbox import Wallbox
 
 MARKS = "marks"
 THERE = "https://files.test/fw"
+CPO = "A CPO"
 
 
 class Marks:
@@ -50,7 +58,8 @@ class Marks:
 def record(folder: Path) -> list[tuple[str, Any]]:
     """The day; what was acknowledged, in order."""
     marks, state = Marks(folder), folder / "state"
-    real_write, real_flush = life.DiskJournal._write, LatchFile.flush
+    real_write, real_flush, real_perform = life.DiskJournal._write, LatchFile.flush, CertificateStore.perform
+    real_blame = Quarantine._write
 
     def write(journal: life.DiskJournal, changes: dict[Any, Any]) -> None:
         if changes:
@@ -60,19 +69,38 @@ def record(folder: Path) -> list[tuple[str, Any]]:
         if file.dirty:
             marks.around("latches", lambda: real_flush(file), lambda: latches_of(file))
 
+    def perform(store: CertificateStore, errand: CertificateErrand) -> ErrandDone:
+        done: list[ErrandDone] = []
+        marks.around("certificates", lambda: done.append(real_perform(store, errand)), lambda: held_of(store))
+        return done[0]
+
+    def blame(book: Quarantine) -> None:
+        marks.around("crashes", lambda: real_blame(book), lambda: blame_of(book))
+
+    setattr(CertificateStore, "perform", perform)  # noqa: B010
+    setattr(Quarantine, "_write", blame)  # noqa: B010
     setattr(life.DiskJournal, "_write", write)  # noqa: B010
     setattr(LatchFile, "flush", flush)  # noqa: B010
     with TemporaryDirectory() as elsewhere:
-        live(state, Path(elsewhere))
+        pki = Pki(Path(elsewhere))
+        store = CertificateStore(state, NAME, machine_ms)
+        marks.around("certificates", lambda: prepare(state, pki), lambda: held_of(store))
+        live(state, pki)
     return marks.known
 
 
-def live(state: Path, elsewhere: Path) -> None:
-    """Charges, profiles, a list, a reservation, configuration, availability, a latched fault, restarts, firmware."""
-    pki = Pki(elsewhere)
-    world = Wallbox(state, presets=day.PRESETS, leaps=True)
-    (state / ROOTS).mkdir()
+def prepare(state: Path, pki: Pki) -> None:
+    """The maker lays his root into the system."""
+    (state / ROOTS).mkdir(parents=True)
     (state / ROOTS / "maker.pem").write_text(pki.root.pem)
+    os.sync()
+
+
+def live(state: Path, pki: Pki) -> None:
+    """Charges, profiles, a list, a reservation, configuration, availability, a latched fault, restarts, certificates,
+    crashes, firmware.
+    """
+    world = Wallbox(state, presets=day.PRESETS | {"SecurityCtrlr.OrganizationName": CPO}, leaps=True)
     world.advance(5)
     for asked in settings(world):
         world.csms.call(*asked)
@@ -98,6 +126,8 @@ def live(state: Path, elsewhere: Path) -> None:
     assert world.tick is not None
     world.tick.acknowledge(1)
     world.advance(5)
+    certificates(world, pki.folder / "trust")
+    crashes(state)
     for version in ("1.0.0", "0.0.1"):
         world.depot.files[THERE] = image(pki.signer(), program(version))
         world.csms.call("UpdateFirmware", {"location": THERE, "retrieveDate": iso(NEW_YEAR_2027 + world.ms)})
@@ -106,6 +136,41 @@ def live(state: Path, elsewhere: Path) -> None:
     day.charge(world, 10)
     day.rest(world)
     world.close()
+
+
+def certificates(world: Wallbox, elsewhere: Path) -> None:
+    """Two roots come and one goes; the box gets two certificates of its own, one after the other."""
+    elsewhere.mkdir()
+    roots = [trust.make(elsewhere, name, authority=True, common_name=name) for name in ("root", "second")]
+    for root in roots:
+        use = {"certificateType": "CentralSystemRootCertificate", "certificate": root.alone.read_text()}
+        world.csms.call("InstallCertificate", use)
+        world.advance(10)
+    for number in (1, 2):
+        world.csms.call("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"})
+        world.advance(20)
+        folder = elsewhere / f"signed-{number}"
+        folder.mkdir()
+        (folder / "csr").write_text(world.csms.all("SignCertificate")[-1].csr)
+        made = trust.Certificate(folder, "own", roots[0])
+        trust.sign(made, folder / "csr", authority=False, dates=trust.NOW, common_name=NAME)
+        asked = world.csms.call("CertificateSigned", {"certificateChain": made.alone.read_text()})
+        world.advance(10)
+        assert asked.status == "Accepted"
+    listed = world.csms.call("GetInstalledCertificateIds", {"certificateType": "CentralSystemRootCertificate"})
+    world.advance(10)
+    assert listed.answer is not None
+    asked = world.csms.call("DeleteCertificate", {"certificateHashData": listed.answer["certificateHashData"][1]})
+    world.advance(10)
+    assert asked.status == "Accepted"
+
+
+def crashes(state: Path) -> None:
+    """The same thing breaks evsed until it is set aside, and another one once; then all goes well for long enough."""
+    for thing in [*["a request"] * CRASHES, "a row"]:
+        with suppress(RuntimeError), Quarantine(state).in_hand(thing):
+            raise RuntimeError(thing)
+    Quarantine(state).forget()
 
 
 def settings(world: Wallbox) -> list[tuple[str, dict[str, Any]]]:

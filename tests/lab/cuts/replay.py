@@ -2,6 +2,8 @@
 
 - I8 the journal opens, is not set aside, and holds what was acknowledged last, or the change that was under way; hal's
   memory likewise.
+- I12 of roots, own certificates and the key that waits each is as it was acknowledged last, or as it was to be.
+- Nobody is blamed for more crashes than there were: a cut may take blame away, but sets nothing innocent aside.
 - I9 no id that a station ever used comes again: what was queued bears the ids it had.
 - I11 the program that runs is whole, and one that was there; I12 all settings are rows of the journal.
 - The core comes to itself with it (I5, I6, I7 follow in whole worlds: `broken.py`).
@@ -14,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evsed.certificates import CertificateStore
 from evsed.core.box import Access
 from evsed.core.events import DeadlineReached, HalUp
 from evsed.core.station import Station
@@ -23,10 +26,13 @@ from evsed.quarantine import Quarantine
 from evsed.slots import Slots
 from evsed.store.journal import Journal
 from hal.latches import LatchFile
-from tests.lab.cuts.state import latches_of, rows_of, tree_of
+from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of, tree_of
 from tests.lab.cuts.trace import Operation
+from tests.world.depot import NAME, machine_ms
 
 MARKS = "marks"
+PARTS = ("a root", "an own certificate", "the key that waits")
+WATCHED = ("journal", "latches", "certificates", "crashes")
 
 
 class Known(NamedTuple):
@@ -40,13 +46,17 @@ class Progress:
     """How far a prefix had come: marks that were read so far."""
 
     def __init__(self) -> None:
-        self.begun = {"journal": 0, "latches": 0}
-        self.done = {"journal": 0, "latches": 0}
+        self.begun = dict.fromkeys(WATCHED, 0)
+        self.done = dict.fromkeys(WATCHED, 0)
 
     def read(self, operation: Operation) -> None:
         """A mark."""
         word, what = operation.data.decode().split()
         (self.begun if word == "begin" else self.done)[what] += 1
+
+    def were(self, what: str, known: Known, first: Any) -> list[Any]:
+        """What was ever there, to the one under way: that of a file that nobody syncs."""
+        return [first, *known.told.get(what, [])][: self.begun[what] + 1]
 
     def may_be(self, what: str, known: Known, first: Any) -> list[Any]:
         """What must be there: the last that was acknowledged, or the one under way."""
@@ -69,6 +79,15 @@ def check(folder: Path, progress: Progress, known: Known, first: dict[str, Any])
     latches = LatchFile(folder / "hal", (1,), wake=lambda: None)
     if latches.failed or latches_of(latches) not in progress.may_be("latches", known, first["latches"]):
         found.append(f"I8 hal remembers {latches_of(latches)} {latches.failed}")
+    held = held_of(CertificateStore(folder, NAME, machine_ms))
+    for part, now, may_be in zip(
+        PARTS, held, zip(*progress.may_be("certificates", known, first["certificates"]), strict=True), strict=True
+    ):
+        if now not in may_be:
+            found.append(f"I12 {part} is neither what was acknowledged last nor the next")
+    blame = blame_of(Quarantine(folder))
+    if blame not in progress.were("crashes", known, first["crashes"]):
+        found.append(f"I8 {blame} is to blame for crashes")
     slots = Slots(folder)
     current = slots.current()
     if current is not None and (not current.is_dir() or tree_of(current) not in known.programs):

@@ -6,6 +6,8 @@ import sqlite3
 from hashlib import sha256
 from pathlib import Path
 
+from evsed.certificates import CertificateStore
+from evsed.quarantine import Quarantine
 from hal.latches import LatchFile
 
 TABLES = ("record", "ended", "security")
@@ -20,6 +22,17 @@ def rows_of(sql: sqlite3.Connection) -> str:
 def latches_of(file: LatchFile) -> str:
     """What hal remembers."""
     return repr({evse: tuple(map(str, names)) for evse, names in sorted(file._kept.items())})
+
+
+def held_of(store: CertificateStore) -> tuple[str, ...]:
+    """Of roots, own certificates and the request that waits a digest each: they change one after the other."""
+    held = store.held()
+    return tuple(sha256(repr(part).encode()).hexdigest() for part in (held.roots, held.own, held.request))
+
+
+def blame_of(book: Quarantine) -> str:
+    """Who is to blame for crashes."""
+    return repr(sorted(book._blame.items()))
 
 
 def tree_of(folder: Path) -> str:
