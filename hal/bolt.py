@@ -2,7 +2,7 @@
 
 Rules this file upholds:
 - Locked before a charge may begin, and as long as evsed says that the cable is held.
-- A cable that the car has left stays held while evsed says so (OCPP 1.6 §4.10).
+- A cable that the car has left stays held while evsed says so (OCPP 1.6 §4.10), by whichever process it was locked.
 - Never unlocked under load, nor while nobody knows evsed's will: without a lease the bolt stays, except in A.
 - Where the builder of the board says so, failing mains free the plug while the buffer of the lock still can.
 - A motor whose supply is too low is not asked to move: a bolt that stops half-way is neither in nor out.
@@ -39,7 +39,7 @@ class Bolt:
         lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
         offered = pilot.wish.ma > 0 and not pilot.wish.fault
         held = lease is not None and lease.holds_cable
-        if (plugged and (offered or held)) or (held and self.ordered and inputs.cable_ma is not None):
+        if (plugged and (offered or held)) or (held and self.ordered is not False and inputs.cable_ma is not None):
             return True
         given_back = lease is not None and not lease.holds_cable and not offered
         if (unplugged or given_back) and not live:

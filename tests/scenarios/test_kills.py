@@ -229,3 +229,17 @@ def test_at_each_moment(make: Make, moment: Callable[[Wallbox], None], failure: 
     day.charge(world, 10)  # and it goes on working
     day.rest(world)
     day.books(world, 1_234_567)
+
+
+def test_a_cable_that_is_held_for_its_owner_stays_held_when_hal_is_killed(box: Wallbox) -> None:
+    box.csms.call("ChangeConfiguration", {"key": "UnlockConnectorOnEVSideDisconnect", "value": "false"})
+    box.charge(10)
+    box.order("unplug", "--at-car")
+    box.advance(20)
+    assert box.held()
+    box.kill_hal(restart_s=0.5)
+    box.advance(30)
+    assert box.held()
+    box.swipe()
+    box.until(lambda: not box.held())
+    box.unplug()
