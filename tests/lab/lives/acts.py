@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.hardship.blows import ONCE, QUESTIONS
 from tests.lab.lives import credentials, programs
+from tests.world.csms import NEW_YEAR_2027
 from tests.world.messages import Question, iso
 from tests.world.wallbox import RESTART_S
 
@@ -212,14 +213,14 @@ def configure(life: Life, key: str, value: str) -> None:
 
 
 def cap(life: Life, amps: float) -> None:
-    """The whole station gets no more, from now on."""
+    """The whole station gets no more, from now on by whatever clock."""
     schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amps}]}
     profile = {
         "chargingProfileId": 900,
         "stackLevel": 0,
         "chargingProfilePurpose": "ChargePointMaxProfile",
         "chargingProfileKind": "Absolute",
-        "chargingSchedule": schedule | {"startSchedule": iso(life.world.csms._now_ms() - 60_000)},
+        "chargingSchedule": schedule | {"startSchedule": iso(NEW_YEAR_2027 - 100 * DAY_MS)},
     }
     life.ask("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
 

@@ -63,7 +63,13 @@ class Wire:
 
     def _arrive(self, connection: int) -> None:
         evsed = self._world.evsed
-        if connection == self._now_connected() and self._up and not self._dead and evsed is not None:
+        if (
+            connection == self._now_connected()
+            and self._up
+            and not self._dead
+            and evsed is not None
+            and evsed.connected
+        ):
             self._world.csms.receive(self._up.popleft())
 
     def _post(self, frames: list[str]) -> list[str]:
