@@ -8,6 +8,7 @@ A pilot is one driver, or the two halves `[outlet.pilot.out]` and `[outlet.pilot
 
 Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
+- What a driver's `Config` claims of the board, by `claims()` if it has that, no other part may claim.
 - A class of a family is built from its own `Config`; it may have `close()`, and `warning()` for what a builder should
   hear at each start.
 - What must be made safe is built though other parts are broken.
@@ -142,6 +143,33 @@ def check(board: BoardFile) -> None:
             _builder(board, outlet, role)
     list(_probes(board))
     list(_inputs(board))
+    _share_nothing(board)
+
+
+def _share_nothing(board: BoardFile) -> None:
+    """Whether each line, channel or device belongs to one part. Raises BoardError."""
+    owners: dict[str, str] = {}
+    for where, options, role in _tables(board):
+        config = _config(where, options, role)[1]
+        for claim in config.claims() if hasattr(config, "claims") else ():
+            if claim in owners:
+                raise BoardError(f"{where}: {claim} is taken by {owners[claim]}; give each a place of its own")
+            owners[claim] = where.removeprefix(f"board {board.name}: ")
+
+
+def _tables(board: BoardFile) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Every table that names a driver: where it stands, its keys, the role."""
+    for outlet in board.outlet:
+        for role in ROLES:
+            options, where = getattr(outlet, role) or {}, place(board, outlet, role)
+            if "driver" in options:
+                yield where, options, role
+            elif role == "pilot":
+                yield from ((f"{where}.{key}", options[key], half) for key, half in HALVES.items())
+    for number, thermometer in enumerate(board.thermometer, 1):
+        yield f"board {board.name}: thermometer[{number}].probe", thermometer.probe or {}, "thermometer"
+    for number, one in enumerate(board.input, 1):
+        yield f"board {board.name}: input[{number}].contact", one.contact or {}, "input"
 
 
 def _probes(board: BoardFile) -> Iterator[Callable[[], Any]]:
@@ -183,10 +211,16 @@ def part_builder(board: BoardFile, outlet: OutletFile, role: str, bare: bool = F
 
 def _of_driver(where: str, options: dict[str, Any], role: str) -> Callable[[], Any]:
     """What builds the part of one driver. Raises BoardError."""
+    driver, config = _config(where, options, role)
+    return partial(driver, config)
+
+
+def _config(where: str, options: dict[str, Any], role: str) -> tuple[Any, Any]:
+    """The class that a table names, and its keys. Raises BoardError."""
     driver = _driver(where, options.get("driver"), role)
     own = {key: value for key, value in options.items() if key != "driver"}
     try:
-        return partial(driver, as_struct(Path(where), own, driver.Config))
+        return driver, as_struct(Path(where), own, driver.Config)
     except SettingsError as wrong:
         raise BoardError(str(wrong)) from None
 

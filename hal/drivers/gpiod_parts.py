@@ -21,7 +21,7 @@ from hal.bus import monotonic_ms
 from hal.drivers.gpiod_lines import GpiodIn, GpiodOut
 from hal.drivers.kept_levels import kept_levels
 from hal.drivers.line_parts import Contact, Fault, Heartbeat, PhaseRelay, Switch, when
-from hal.drivers.lines import InName, OutName, as_in, as_out, check_switch
+from hal.drivers.lines import InName, OutName, as_in, as_out, check_switch, claim
 from hal.drivers.live_wire import LiveWire
 from hal.drivers.motor_lock import After, Drive, MotorLock, after
 
@@ -92,6 +92,10 @@ class ContactorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(_several(self.coil)) != len(_several(self.feedback)):
             raise ValueError("each coil needs the feedback of its own relay: give as many feedback lines as coils")
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (*_outs(self.coil), *_ins(self.feedback))
+
 
 class GpiodContactor(_Switching, Switch):
     """A `Contactor`."""
@@ -115,6 +119,10 @@ class EnableConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         check_switch((self.line,))
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _outs(self.line)
+
 
 class GpiodEnable(_Switching, Heartbeat):
     """An `Enable`."""
@@ -136,6 +144,14 @@ class LockConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feedback: InName
     locked_when: Literal["made", "open"] = "made"
     pulse_ms: Annotated[int, msgspec.Meta(ge=50, le=4_000)] = 600
+
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        check_switch((self.lock, self.unlock))  # a bolt must not move by itself
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (*_outs(self.lock), *_outs(self.unlock), *_ins(self.feedback))
 
 
 class GpiodLock(_Switching, MotorLock):
@@ -164,6 +180,14 @@ class ResidualConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tripped_when: Literal["made", "open"]
     test: OutName | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        check_switch(() if self.test is None else (self.test,))
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (*_ins(self.fault), *(() if self.test is None else _outs(self.test)))
+
 
 class GpiodResidual(_Switching, Fault):
     """A `ResidualCurrent`. A trip that is over before it is looked at is seen once."""
@@ -184,6 +208,10 @@ class InputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     line: InName
     active_when: Literal["made", "open"]
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _ins(self.line)
 
 
 class GpiodInput(Contact):
@@ -211,6 +239,10 @@ class PhasesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         check_switch((self.coil,))
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (*_outs(self.coil), *_ins(self.feedback))
+
 
 class GpiodPhases(_Switching, PhaseRelay):
     """A `Phases`."""
@@ -229,6 +261,10 @@ class BuzzerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A buzzer that sounds by itself while its line is active."""
 
     line: OutName
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _outs(self.line)
 
 
 class GpiodBuzzer:
@@ -250,6 +286,14 @@ class GpiodBuzzer:
 
 def _several(names: Any) -> tuple[Any, ...]:
     return names if isinstance(names, tuple) else (names,)
+
+
+def _outs(names: Any) -> tuple[str, ...]:
+    return tuple(claim(as_out(name)) for name in _several(names))
+
+
+def _ins(names: Any) -> tuple[str, ...]:
+    return tuple(claim(as_in(name)) for name in _several(names))
 
 
 PARTS = {

@@ -22,7 +22,7 @@ import msgspec
 from hal.bus import monotonic_ms
 from hal.drivers.kept_levels import kept_levels
 from hal.drivers.line_parts import Contact, Fault, Heartbeat, Switch, when
-from hal.drivers.lines import stirs_at_boot
+from hal.drivers.lines import gpio_claim, stirs_at_boot
 from hal.drivers.protocols import PartFailed
 from hal.lasting import Lasting
 
@@ -49,6 +49,10 @@ def _check(factory: str, *switches: int) -> None:
     for gpio in switches:
         if why := stirs_at_boot(gpio):
             raise ValueError(why)
+
+
+def _claims(*gpios: int) -> tuple[str, ...]:
+    return tuple(map(gpio_claim, gpios))
 
 
 class Output:
@@ -140,6 +144,10 @@ class ContactorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         _check(self.factory, self.coil)
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _claims(self.coil, self.feedback)
+
 
 class GpiozeroContactor(_Switching, Switch):
     """A `Contactor`."""
@@ -163,6 +171,10 @@ class EnableConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         _check(self.factory, self.pin)
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _claims(self.pin)
+
 
 class GpiozeroEnable(_Switching, Heartbeat):
     """An `Enable`."""
@@ -185,7 +197,11 @@ class ResidualConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
-        _check(self.factory)
+        _check(self.factory, *(() if self.test is None else (self.test,)))
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _claims(self.fault, *(() if self.test is None else (self.test,)))
 
 
 class GpiozeroResidual(_Switching, Fault):
@@ -214,6 +230,10 @@ class InputConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Raises ValueError."""
         _check(self.factory)
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return _claims(self.pin)
 
 
 class GpiozeroInput(Contact):

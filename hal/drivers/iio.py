@@ -80,6 +80,10 @@ class ProximityConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=
             off = f"while supply_mv may be {self.supply_percent} % off"
             raise ValueError(f"pull_ohms is too little to tell a plug of 13 A from none {off}; take a larger one")
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"converter {self.device} channel {self.channel}",)
+
 
 class IioProximity:
     """A `Proximity`."""
@@ -119,6 +123,10 @@ class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError(why)
         if not self.tells(NtcTable(self.points).ohms(MUST_TELL_C)):
             raise ValueError(f"pull_ohms is too little to tell {MUST_TELL_C} °C from a broken wire; take a larger one")
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"converter {self.device} channel {self.channel}",)
 
 
 class IioThermometer:

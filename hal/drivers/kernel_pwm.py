@@ -29,6 +29,7 @@ from typing import Literal
 import msgspec
 
 from hal.drivers import sysfs
+from hal.drivers.lines import gpio_claim
 from hal.drivers.protocols import PartFailed
 
 PERIOD_NS = 1_000_000  # IEC 61851-1 A.2: 1 kHz
@@ -52,6 +53,10 @@ class PwmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     gpio: Literal[12, 13, 18, 19]
     inverted: bool = False
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (gpio_claim(self.gpio),)
 
 
 class KernelPwm:

@@ -13,6 +13,11 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+LAST_GPIO = 27
+ALIASES = {"ID_SDA": 0, "ID_SCL": 1, "SDA1": 2, "SCL1": 3, "TXD1": 14, "RXD1": 15}
+"""Names that the kernels of a Pi give to lines of the header beside GPIO0 to GPIO27."""
+_CHIP = re.compile(r"(/dev/)?gpiochip[04]")  # the header's: 0, but 4 on a Pi 5 with kernel 6.1 to 6.6
+
 
 class Out(Protocol):
     """A line that we drive."""
@@ -77,12 +82,33 @@ def as_in(name: InName) -> LineIn:
     return LineIn(name) if isinstance(name, str) else name
 
 
+def gpio_of(line: LineOut | LineIn) -> int | None:
+    """Which GPIO of a Pi's header it is, by name, alias or offset on its chip. None = it may be any other line."""
+    if isinstance(line.line, int):
+        return line.line if line.line <= LAST_GPIO and _CHIP.fullmatch(line.chip) else None
+    number = re.fullmatch(r"GPIO(\d+)", line.line)
+    return int(number[1]) if number else ALIASES.get(line.line)
+
+
+def claim(line: LineOut | LineIn) -> str:
+    """What it takes of the board, the same words for the same line."""
+    gpio = gpio_of(line)
+    if gpio is not None:
+        return gpio_claim(gpio)
+    return f"line {line.line} of {line.chip}" if isinstance(line.line, int) else f"line {line.line}"
+
+
+def gpio_claim(gpio: int) -> str:
+    """What a pin of a Pi's header takes of the board."""
+    return f"line GPIO{gpio}"
+
+
 def check_switch(names: tuple[OutName, ...]) -> None:
     """Whether these may switch power. Raises ValueError for one that a Pi could activate before we run."""
     for name in names:
         out = as_out(name)
-        number = re.fullmatch(r"GPIO(\d+)", str(out.line))
-        if number and (why := stirs_at_boot(int(number[1]), out.active_low)):
+        gpio = gpio_of(out)
+        if gpio is not None and (why := stirs_at_boot(gpio, out.active_low)):
             raise ValueError(why)
 
 

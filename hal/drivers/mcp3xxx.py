@@ -50,9 +50,15 @@ class Chip(NamedTuple):
 
     bits: int
     channels: int
+    most_hz: int  # at 5 V; an MCP320x bears half of that at 2.7 V
 
 
-CHIPS = {"mcp3004": Chip(10, 4), "mcp3008": Chip(10, 8), "mcp3204": Chip(12, 4), "mcp3208": Chip(12, 8)}
+CHIPS = {
+    "mcp3004": Chip(10, 4, 3_600_000),
+    "mcp3008": Chip(10, 8, 3_600_000),
+    "mcp3204": Chip(12, 4, 2_000_000),
+    "mcp3208": Chip(12, 8, 2_000_000),
+}
 
 
 class McpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +75,15 @@ class McpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Raises ValueError."""
         if self.channel >= CHIPS[self.chip].channels:
             raise ValueError(f"channel must be at most {CHIPS[self.chip].channels - 1}: the {self.chip} has no more")
+        if self.hz > CHIPS[self.chip].most_hz:
+            raise ValueError(
+                f"hz must be at most {CHIPS[self.chip].most_hz}: the {self.chip} bears no more, and that at 5 V"
+            )
         self.line()
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"spi {self.device} channel {self.channel}",)
 
     def line(self) -> Line:
         """Codes to volts. Raises ValueError."""

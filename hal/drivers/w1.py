@@ -28,6 +28,10 @@ class W1Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: Annotated[str, msgspec.Meta(pattern=r"^(10|22|28|3b|42)-[0-9a-f]{12}$")]
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"w1 {self.id}",)
+
 
 class W1Thermometer:
     """A `Thermometer`. The sensor need not be there yet; a conversion takes most of a second."""

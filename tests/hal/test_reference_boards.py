@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hal.boards import check_parts, load
+from hal.boards import HERE, BoardError, check_parts, load
 from hal.contract import Cp
 from hal.drivers.lines import stirs_at_boot
 from hal.make_safe import make_safe
@@ -52,6 +52,51 @@ def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
     used = [pin for table in tables for pin in pins(table)]
     second_bus = {16, 19, 20, 21} if name == "pi-two" else set()
     assert len(used) == len(set(used)) and not {f"GPIO{n}" for n in TAKEN | second_bus} & set(used)
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "becomes", "sentence"),
+    [
+        (
+            "pi-two",
+            "spidev1.0",
+            "spidev0.0",
+            "outlet 2: pilot.in: spi /dev/spidev0.0 channel 0 is taken by outlet 1: pi",
+        ),
+        ("pi-two", "gpio = 13", "gpio = 12", "outlet 2: pilot.out: line GPIO12 is taken by outlet 1: pilot.out"),
+        ("pi-two", '"GPIO17"', '"GPIO23"', "outlet 2: contactor: line GPIO23 is taken by outlet 1: contactor"),
+        (
+            "pi-two",
+            '"GPIO17"',
+            '{ line = 23, chip = "/dev/gpiochip0" }',
+            "outlet 2: contactor: line GPIO23 is taken by",
+        ),
+        ("pi-two", '"GPIO17"', '"GPIO13"', "outlet 2: contactor: line GPIO13 is taken by outlet 2: pilot.out"),
+        ("pi-two", '"GPIO4"', '"GPIO24"', "input[1].contact: line GPIO24 is taken by outlet 1: contactor"),
+        (
+            "pi-two",
+            "channel = 1\ns",
+            "channel = 0\ns",
+            "thermometer[2].probe: converter 1-0048 channel 0 is taken by the",
+        ),
+        ("pi-socket", '"GPIO17"', '"GPIO5"', "GPIO5 is pulled up while the Pi boots"),
+        ("pi-socket", '"GPIO27"', '"GPIO6"', "GPIO6 is pulled up while the Pi boots"),
+        ("pi-socket", '"GPIO26"', '"GPIO14"', "GPIO14 belongs to the serial console"),
+        ("pi-socket", '"GPIO23"', '{ line = 5, chip = "gpiochip0" }', "GPIO5 is pulled up while the Pi boots"),
+        ("pi-socket", '"GPIO23"', '{ line = 5, chip = "/dev/gpiochip4" }', "GPIO5 is pulled up while the Pi boots"),
+        ("pi-socket", '"GPIO23"', '"ID_SDA"', "GPIO0 is pulled up while the Pi boots"),
+    ],
+)
+def test_a_line_or_channel_for_two_or_one_that_stirs_is_refused(
+    tmp_path: Path, name: str, was: str, becomes: str, sentence: str
+) -> None:
+    text = (HERE / f"{name}.toml").read_text()
+    assert was in text
+    path = tmp_path / "doubled.toml"
+    path.write_text(text.replace(was, becomes))
+    with pytest.raises(BoardError) as wrong:
+        check_parts(load(str(path)))
+    assert sentence in str(wrong.value) and "\n" not in str(wrong.value)
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -87,8 +87,8 @@ def test_voltage_is_known_by_the_edges_of_the_line(bank: SimBank) -> None:
 
 
 def test_a_pulse_of_the_lock_ends_by_the_real_timer(bank: SimBank) -> None:
-    lock = part("lock", {"lock": "GPIO5", "unlock": "GPIO6", "feedback": "GPIO13", "pulse_ms": 200})
+    lock = part("lock", {"lock": "GPIO17", "unlock": "GPIO27", "feedback": "GPIO13", "pulse_ms": 200})
     lock.order(True)
-    assert bank.high("GPIO5")
-    until(lambda: not bank.high("GPIO5"))
+    assert bank.high("GPIO17")
+    until(lambda: not bank.high("GPIO17"))
     lock.close()

@@ -61,7 +61,7 @@ def build() -> Iterator[Callable[..., Any]]:
 ONE = {"coil": "GPIO23", "feedback": "GPIO24", "contact": "mirror"}
 TWO = {"coil": ["GPIO23", "GPIO20"], "feedback": ["GPIO24", "GPIO21"], "contact": "mirror"}
 AUXILIARY = ONE | {"contact": "auxiliary"}
-BOLT = {"lock": "GPIO5", "unlock": "GPIO6", "feedback": "GPIO13"}
+BOLT = {"lock": "GPIO17", "unlock": "GPIO27", "feedback": "GPIO13"}
 
 
 @pytest.fixture(params=[ONE, TWO, AUXILIARY], ids=["one", "two", "auxiliary"])
@@ -92,7 +92,7 @@ class TestLock(LockContract):
     @pytest.fixture
     def rig(self, bank: Bank, clock: worlds.Clock, build: Callable[..., Any]) -> Any:
         part = build("lock", BOLT, now_ms=clock.now_ms, later=clock.later)
-        rig = worlds.BoltRig(clock, bank, "GPIO5", "GPIO6", "GPIO13")
+        rig = worlds.BoltRig(clock, bank, "GPIO17", "GPIO27", "GPIO13")
         rig.part = part
         return rig
 

@@ -233,6 +233,7 @@ def test_a_missing_bus_keeps_it_from_being_built(bench: SpiBench) -> None:
             "a step is 0.11",
         ),
         ({"hz": 100_000}, "hz|800000"),
+        ({"hz": 2_000_001}, "hz must be at most 2000000: the mcp3208 bears no more, and that at 5 V"),
     ],
 )
 def test_a_calibration_without_sense_is_refused(change: dict[str, object], said: str) -> None:
