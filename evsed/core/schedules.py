@@ -5,7 +5,8 @@ Rules this file upholds (OCPP 1.6 §3.13, §5.7, §5.16):
   is over or pauses between two recurrences says nothing, and the next lower one speaks (errata 3.43).
 - A transaction's own profiles come before the default ones; over both stands the maximum of the station.
 - A period lasts until the next begins, the last one until the duration or the recurrence ends (errata 3.44).
-- Watts become amperes by the nominal voltage, never by the measured one (errata 3.69).
+- Watts become amperes by the nominal voltage, never by the measured one (errata 3.69). They are the whole power
+  (§7.13): they are divided among the phases that can carry it, however few were said.
 - While the wall time is not known, whatever hangs on a date can't be judged: the lowest limit that the profile has
   holds until time is known, and so does what lies below a profile that may not be in force.
 """
@@ -175,14 +176,14 @@ def prevailing(tracks: Iterable[Track], moment: Moment, phases_used: int = 1) ->
 class Claim(Struct, frozen=True):
     """An outlet that charges, or would: its profiles, highest first, and what else limits it.
 
-    `phases_used` is on how many phases its car was seen to draw; `phases_wired` is how many it has.
+    `phases_wired` is how many it has, on how many of them its car draws or may yet draw is `phases_used`.
     """
 
     evse: int
     tracks: tuple[Track, ...]
     began_ms: int | None
     local_ma: int
-    phases_used: int = 1
+    phases_used: int = ASSUMED_PHASES
     phases_wired: int = ASSUMED_PHASES
 
 
@@ -249,7 +250,7 @@ class _Judged(Struct, frozen=True):
 
 def _judge(scene: Scene, at_ms: int) -> _Judged:
     own = {c.evse: prevailing(c.tracks, Moment(at_ms, scene.dated, c.began_ms), c.phases_used) for c in scene.claims}
-    station = prevailing(scene.station, Moment(at_ms, scene.dated))
+    station = prevailing(scene.station, Moment(at_ms, scene.dated), _most_phases(scene))
     until_ms = _earliest((station.until_ms, *(said.until_ms for said in own.values())))
     limits = {evse: said.limit for evse, said in own.items()}
     if station.limit is not None:
@@ -293,28 +294,29 @@ def _allowance(claim: Claim, limit: Limit | None) -> Allowance:
 
 
 def _told(scene: Scene, now: _Judged, evse: int, unit: RateUnit) -> tuple[int, int | None]:
-    """Amount and phases of a moment, for a composite."""
+    """Amount and phases of a moment, for a composite. What is told in watts is within the watts of the station."""
     claims = [claim for claim in scene.claims if evse in (0, claim.evse)]
     offers = [_offer(claim, now.limits[claim.evse]) for claim in claims]
     total, used = now.total, _most_phases(scene)
+    wired = max((claim.phases_wired for claim in scene.claims), default=1)
     if evse == 0 and total is not None and sum(offer.ma(used) for offer in offers) == total.ma(used):
-        offers = [total]  # as it was set, without what its shares lose by being rounded
-        claims = claims[:1]
-    amounts = [
-        offer.ma(claim.phases_used) if unit is RateUnit.AMPS else offer.mw(claim.phases_used, claim.phases_wired)
-        for claim, offer in zip(claims, offers, strict=True)
-    ]
+        # As it was set, without what its shares lose by being rounded.
+        return total.ma(used) if unit is RateUnit.AMPS else total.mw(used, wired), total.phases
     phases = {offer.phases for offer in offers}
-    return sum(amounts), phases.pop() if len(phases) == 1 else None
+    same = phases.pop() if len(phases) == 1 else None
+    if unit is RateUnit.AMPS:
+        return sum(offer.ma(claim.phases_used) for claim, offer in zip(claims, offers, strict=True)), same
+    mw = sum(offer.mw(claim.phases_used, claim.phases_wired) for claim, offer in zip(claims, offers, strict=True))
+    return mw if total is None or total.unit is RateUnit.AMPS else min(mw, total.amount), same
 
 
 def _offer(claim: Claim, limit: Limit | None) -> Limit:
     """What is really offered: the least of all limits, or nothing if a car can't take so little."""
-    ma = _ma(claim, limit)
+    ma, phases = _ma(claim, limit), limit.phases if limit else None
     if min(ma, claim.local_ma) < LEAST_OFFER_MA:
-        return Limit(0, RateUnit.AMPS, limit.phases if limit else None)
+        return Limit(0, RateUnit.AMPS, phases)
     if limit is None or ma > claim.local_ma:
-        return Limit(claim.local_ma, RateUnit.AMPS)
+        return Limit(claim.local_ma, RateUnit.AMPS, phases)
     return limit
 
 

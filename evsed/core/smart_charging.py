@@ -4,6 +4,8 @@ Rules this file upholds:
 - What profiles allow is one limit among others. It is reckoned when it is settled who charges, and before any demand
   of the same turn, so that no charge begins above its profile.
 - It is reckoned anew at each event, and at the moment when it changes by itself.
+- A car may draw on all phases that it is given until it was seen to do with fewer for SETTLED_MS: watts are the total
+  that is allowed (OCPP 1.6 §7.13), from the first second on.
 - A profile is on the disk before anyone hears of it, unless it takes the place of its like and lowers nothing: then it
   is written with the next batch, since some central systems set one every few seconds.
 """
@@ -12,6 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from evsed.core import capacities, catalogue
 from evsed.core.effects import Reply
@@ -29,6 +34,9 @@ if TYPE_CHECKING:
     from evsed.core.outlet import Outlet
     from evsed.core.station import Station
 
+SETTLED_MS = 10_000
+"""Some cars take their phases one by one: what they draw counts once it has lasted so long."""
+
 
 def capacity(variables: Variables) -> Capacity:
     """How much is taken."""
@@ -39,16 +47,24 @@ def capacity(variables: Variables) -> Capacity:
     )
 
 
+class _Drew(Struct, frozen=True):
+    """The most phases on which a car was seen to draw, since when, and whether that has lasted."""
+
+    phases: int
+    since_ms: int
+    settled: bool = False
+
+
 class SmartCharging:
     """Keeps the outlets of a station within what the profiles allow."""
 
     def __init__(self) -> None:
-        self._phases_used: dict[str, int] = {}
+        self._drew: dict[str, _Drew] = {}
         self._changes_ms: int | None = None
 
     def settle(self, station: Station, turn: Turn) -> None:
         """Limit each outlet that charges to what the profiles allow it now."""
-        self._watch_phases(station)
+        self._watch_phases(station, turn.now.mono_ms)
         choice = any(outlet.seen.phases is not None for outlet in station.outlets.values())
         station.box.variables.write(catalogue.SWITCHES_PHASES, BOOL.text(choice))
         scene, at_ms = self._scene(station, turn.now)
@@ -96,22 +112,29 @@ class SmartCharging:
 
     def _claim(self, outlet: Outlet, tx: Transaction | None, began_ms: int | None) -> Claim:
         reading, most = outlet.seen.meter, outlet.seen.phases or ASSUMED_PHASES
+        wired = min(len(reading.current_ma) or ASSUMED_PHASES if reading else ASSUMED_PHASES, most)
+        drew = self._drew.get(tx.id) if tx else None
         return Claim(
             evse=outlet.evse,
             tracks=outlet.box.profiles.of_outlet(outlet.evse, tx.id if tx else None),
             began_ms=began_ms,
             local_ma=outlet.local_limit_ma(),
-            phases_used=min(self._phases_used.get(tx.id, 1) if tx else 1, most),
-            phases_wired=min(len(reading.current_ma) or ASSUMED_PHASES if reading else ASSUMED_PHASES, most),
+            phases_used=min(drew.phases, wired) if drew and drew.settled else wired,
+            phases_wired=wired,
         )
 
-    def _watch_phases(self, station: Station) -> None:
+    def _watch_phases(self, station: Station, now_ms: int) -> None:
         """On how many phases each car was ever seen to draw: one that pauses would draw on as many again."""
-        used = {}
+        drew = {}
         for outlet, tx in _charging(station):
             drawn = outlet.seen.meter.current_ma if outlet.seen.meter else ()
-            used[tx.id] = max(self._phases_used.get(tx.id, 1), sum(ma >= DRAWS_MA for ma in drawn))
-        self._phases_used = used
+            phases, before = sum(ma >= DRAWS_MA for ma in drawn), self._drew.get(tx.id)
+            if before is None or phases > before.phases:
+                before = _Drew(phases, now_ms) if phases else None
+            if before is not None:
+                lasted = phases > 0 and now_ms - before.since_ms >= SETTLED_MS
+                drew[tx.id] = replace(before, settled=before.settled or lasted)
+        self._drew = drew
 
 
 def install(station: Station, request: InstallProfile, turn: Turn) -> None:

@@ -53,6 +53,7 @@ class Bay:
     contactor_sticks: bool = False
     lock_sticks: bool = False
     car_draws: bool = True
+    draws_on: int = 3
     cable_stays: bool = False
     demand: Demand | None = None
     facts: Facts = field(default_factory=Facts)
@@ -85,7 +86,8 @@ class Bay:
         """The meter answers, if it does."""
         if self.meter_works:
             most = self.facts.offered_ma or max(AMPS)
-            amps = tuple(min(ma, most) for ma in AMPS) if self.facts.closed and self.car_draws else (0, 0, 0)
+            draws = self.draws_on if self.facts.closed and self.car_draws else 0
+            amps = tuple(min(ma, most) if phase < draws else 0 for phase, ma in enumerate(AMPS))
             reading = MeterReading(at_ms, self.register, sum(amps) * 230 // 1_000, amps, (230_000,) * 3)
             self.facts = replace(self.facts, reading=reading)
 

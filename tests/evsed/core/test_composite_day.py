@@ -17,7 +17,7 @@ from evsed.core.profiles import Composite, InstallProfile, RateUnit
 from evsed.core.schedules import ASSUMED_PHASES, NOMINAL_V
 from evsed.core.words import Token, Verdict
 from tests.evsed.core.box_world import World
-from tests.evsed.core.profile_kit import DAY_S, profiles
+from tests.evsed.core.profile_kit import DAY_S, edges, profiles, station_maximum
 from tests.evsed.core.smart_charging_kit import composite, demanded
 
 SOME = settings(
@@ -61,6 +61,18 @@ def planned(told: Composite) -> list[int]:
     return each_second([(period.start_s * 1_000, period.limit) for period in told.periods])
 
 
+NO_LIMIT = 10**12
+
+
+def station_mw(world: Quiet, now_ms: int) -> list[int]:
+    """The maximum of the station at each second of a day, where it is in watts."""
+    there = world.station.box.profiles._all()
+    moments = sorted({now_ms} | edges(there, now_ms, now_ms, now_ms + DAY_S * 1_000))
+    found = [(at - now_ms, station_maximum(there, at)) for at in moments]
+    watts = [(at, one[1] if one and one[0].profile.schedule.unit is RateUnit.WATTS else None) for at, one in found]
+    return each_second([(at, NO_LIMIT if period is None else period.limit) for at, period in watts])
+
+
 def test_a_second_is_what_holds_when_it_begins() -> None:
     values = each_second([(0, 1), (1_000, 2), (2_500, 3), (2_800, 4)])
     assert (values[:4], len(values)) == ([1, 2, 2, 4], DAY_S)
@@ -91,3 +103,8 @@ def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObje
         parts = {mw - ma * MW_EACH_MA for mw, ma in zip(planned(watts[evse]), offered[evse], strict=True)}
         assert all(0 <= part < MW_EACH_MA for part in parts)
     assert planned(amps[0]) == [sum(both) for both in zip(*offered.values(), strict=True)]
+    most_mw = station_mw(world, now_ms)
+    flows = zip(*([ma * MW_EACH_MA for ma in offered[evse]] for evse in order), strict=True)
+    told_mw = zip(*(planned(watts[evse]) for evse in evses), strict=True)
+    for flowing, told, most in zip(flows, told_mw, most_mw, strict=True):
+        assert max(sum(flowing), *told) <= most  # §7.13: the total that is allowed

@@ -237,7 +237,7 @@ def test_equal_neighbours_are_one_period() -> None:
 
 def test_the_phases_that_were_said_are_told() -> None:
     told = composite(scene(installed((0, 10, 1), (60, 10, 3), (120, 40, 3))), 1, NOON, 200, RateUnit.AMPS, 9)
-    assert [(period.start_s, period.phases) for period in told.periods] == [(0, 1), (60, 3), (120, None)]
+    assert [(period.start_s, period.phases) for period in told.periods] == [(0, 1), (60, 3), (120, 3)]
 
 
 def test_a_change_between_two_seconds_counts_from_the_next_one() -> None:

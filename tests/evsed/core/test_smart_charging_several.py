@@ -117,6 +117,46 @@ def test_a_car_on_more_phases_than_were_said_is_held_to_the_watts() -> None:
     assert world.status() is Status.SUSPENDED_EVSE
 
 
+def test_a_new_car_may_draw_on_all_phases_until_it_was_seen_to_do_with_fewer() -> None:
+    """§7.13: watts are the total that is allowed, from the first second on."""
+    world = World(installer_ma=32_000).online()
+    sets(world, (0, 4_600, 1), evse=0, unit=W, purpose=Purpose.STATION_MAX)
+    world.bays[1].draws_on = 1
+    world.plug_in()
+    world.swipe()
+    world.wants()
+    world.answer_all()
+    world.advance(5)
+    assert demanded(world) == 6_666
+    world.advance(10)
+    assert demanded(world) == 20_000  # one phase, as was said
+    world.bays[1].draws_on = 3
+    world.advance(2)
+    assert demanded(world) == 6_666
+
+
+@pytest.mark.parametrize("evse", [0, 1])
+def test_watts_that_are_told_of_an_idle_outlet_are_within_its_limit(evse: int) -> None:
+    world = World().online()
+    sets(world, (0, 4_600, 1), evse=0, unit=W, purpose=Purpose.STATION_MAX)
+    assert periods(composite(world, evse, unit=W)) == [(0, 4_600)]
+    assert periods(composite(world, evse)) == [(0, 6.666)]
+
+
+def test_the_station_and_its_outlets_are_told_alike_whatever_phases_each_car_takes() -> None:
+    world = World(outlets=2, installer_ma=32_000).online()
+    world.bays[1].draws_on = 1
+    for evse in (1, 2):
+        world.charging(evse, Token(f"CARD{evse}"))
+    sets(world, (0, 9_200, 1), evse=0, unit=W, purpose=Purpose.STATION_MAX)
+    sets(world, (0, 4_600), evse=1, unit=W)
+    world.advance(15)
+    each = [periods(composite(world, evse))[0][1] for evse in (1, 2)]
+    assert periods(composite(world, 0))[0][1] == pytest.approx(sum(each)) == pytest.approx(9_200 / 690, abs=0.001)
+    for evse in (0, 1, 2):
+        assert periods(composite(world, evse, unit=W))[0][1] <= 9_200
+
+
 # --- told ----------------------------------------------------------------------------------------------------
 
 
