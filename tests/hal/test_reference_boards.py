@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from math import ceil, exp, log
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_each_power_pin_is_low_until_we_run(name: str) -> None:
         assert outlet.contactor is not None and outlet.enable is not None
         for pin in (outlet.contactor["coil"], outlet.enable["line"]):
             assert stirs_at_boot(int(pin.removeprefix("GPIO"))) is None
+
+
+def test_the_pin_of_1_wire_is_no_boards() -> None:
+    (pin,) = re.findall(r"dtoverlay=w1-gpio,gpiopin=(\d+)", (ROOT / "deploy/config.txt").read_text())
+    tables = [getattr(o, role) for name in BOARDS for o in load(name).outlet for role in o.__struct_fields__]
+    tables += [one.contact for name in BOARDS for one in load(name).input]
+    taken = {used for table in tables for used in pins(table)} | {f"GPIO{n}" for n in TAKEN | {7, 16, 19, 20, 21}}
+    assert f"GPIO{pin}" not in taken
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "[ emergency stop ]──[ RDC-DD: its own contact ]──[ K1: heartbeat ]──[ K2: GPIO23 ]──( coil of Q1 )",
+        "**0 V of the pilot's supply is bonded to PE**",
+        "▯ 820 Ω ──[ mirror contact of Q1 ]",
+        "| 12 V supply of the relays |",
+    ],
+)
+def test_the_builders_page_keeps_what_a_gate_needs_beside_pins(claim: str) -> None:
+    assert claim in (ROOT / "docs/builder.md").read_text()
 
 
 def pumped(volts: float, diode: float, c1: float, c2: float, r1: float) -> float:
