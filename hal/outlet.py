@@ -3,7 +3,9 @@
 Rules this file upholds:
 - A tick in which nothing changed and no deadline came costs one look; any other is thought through in full.
 - While the coil is energised the guard is asked in every tick, whatever has changed.
-- The heartbeat is given only by a tick that has just measured the pilot and found no reason to open.
+- The heartbeat is given only by a tick that found no reason to open, so never more than SAMPLE_MAX_AGE_MS after the
+  newest measurement of the pilot was begun.
+- Before the pilot was measured for the first time nothing is thought, told or closed.
 - Opening always reaches for the coil and for the enable, whichever works, and goes on until both did.
 - A beat after the gate may have dropped would close the contactor by itself: it is never given (guard: LATE_BEAT).
 """
@@ -100,7 +102,12 @@ class OutletLoop:
                 self._beat(now_ms)
                 return False
         inputs = self._inputs = senses.inputs(self.permit, self._acknowledged, self._write_broken)
-        self._think(senses.level(self._pilot, now_ms), inputs, now_ms)
+        level = senses.level(self._pilot, now_ms)
+        if level is None:
+            if self._must_open:
+                self._open()
+            return False
+        self._think(level, inputs, now_ms)
         senses.band = steady_band(self._pilot, now_ms)
         return self._tell(inputs)
 

@@ -1,7 +1,9 @@
 """What one outlet sees in one tick, with what a broken part leaves of it.
 
 Rules this file upholds:
-- The pilot is looked at in every tick; only a new measurement, told by its count, renews `sampled_ms`.
+- The pilot is looked at in every tick; only a new measurement, told by its count, renews `sampled_ms`. It is dated by
+  when it was begun, not by when it was told.
+- A pilot that was not measured yet has no level: nothing is judged and nothing closes, for FROZEN_MS at most.
 - A part that fails makes its value unsafe: the pilot is disobedient, the bolt is not locked, the fault has a name.
 """
 
@@ -84,11 +86,13 @@ class Senses:
         self._mute, self._warmths = readings.mute, readings.warmths
         self._said = Contacts(board.contacts).look
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
+        self._age_ms = getattr(parts.pilot, "age_ms", _zero)  # an ability: see protocols.Delayed
         self._tripped = parts.residual.tripped if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
         self._three = parts.phases.three if parts.phases is not None else _none
         self._sample = (0.0, 0.0, 0)
+        self._new = False
         self._old_count, self._old_ms = -1, now_ms  # which sample was found again, and since when
         self._last = Inputs()
         self._last_ohms: float | None = None
@@ -105,11 +109,12 @@ class Senses:
             before = self._sample
             self._sample = high, low, count = self._volts()
         except PartFailed as broken:
-            self.pilot_broken = str(broken)
+            self._new, self.pilot_broken = False, str(broken)
             return False
-        if count == before[2]:
+        self._new = count != before[2]
+        if not self._new:
             return False
-        self.sampled_ms = now_ms
+        self.sampled_ms = now_ms - self._age_ms()
         last, band = self._last, self.band
         try:
             return (
@@ -131,14 +136,17 @@ class Senses:
         except PartFailed:
             return False
 
-    def level(self, pilot: PilotState, now_ms: int) -> Level:
-        """What `quiet` measured; a driver that failed or measures no more is a line that does not obey."""
+    def level(self, pilot: PilotState, now_ms: int) -> Level | None:
+        """What `quiet` measured; a driver that failed or measures no more is a line that does not obey. None = it was
+        not measured yet."""
         high, low, count = self._sample
-        if self.sampled_ms != now_ms and not self.pilot_broken:
+        if not (self._new or self.pilot_broken):
             if self._old_count != count:
                 self._old_count, self._old_ms = count, now_ms
             elif now_ms - self._old_ms >= FROZEN_MS:
-                self.pilot_broken = "pilot: it is not measured any more"
+                self.pilot_broken = "pilot: it is not measured any more" if count else "pilot: it is not measured"
+        if not (count or self.pilot_broken):
+            return None
         return DISOBEYED[Cp.E] if self.pilot_broken else look(pilot, high, low, now_ms)
 
     def deadlines(self) -> list[int]:
@@ -186,6 +194,11 @@ class Senses:
 def _no() -> bool:
     """A part that is not there never trips."""
     return False
+
+
+def _zero() -> int:
+    """A pilot that measures when it is asked."""
+    return 0
 
 
 def _none() -> None:

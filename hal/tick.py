@@ -4,7 +4,7 @@ Rules this file upholds:
 - A tick each 10 ms as soon as any plug is in or any contactor is closed. While all outlets stand at A and open there
   is nothing that a tick could open in time or too late: each fifth is enough, and costs a fifth.
 - `Tick` knows no clock: it runs when it is told the time, and says when it must run next at the latest.
-- A snapshot leaves when anything but time changed, and at least each second.
+- A snapshot leaves when anything but time changed, and at least each second; the first one once all outlets are known.
 - The thread keeps an absolute schedule, counts what it missed and feeds the watchdog itself, never from a side thread.
 - An exception in the tick makes the board safe and ends the process.
 """
@@ -141,7 +141,7 @@ class Tick:
         changed = False
         for loop in self._all:
             changed |= loop.run(now_ms)
-        if changed or now_ms >= self._publish_due_ms:
+        if (changed or now_ms >= self._publish_due_ms) and all(loop.outlet is not None for loop in self._all):
             self.resting = all(loop.resting for loop in self._all)
             self._publish_due_ms = now_ms + PUBLISH_MS
             self._publish(self.snapshot(now_ms))

@@ -3,6 +3,7 @@
 Rules this file upholds:
 - Asking returns at once. Who asks while the work is being done gets it done once more afterwards, not several times.
 - The thread asks for the tick's priority: a measurement that other programs hold up would open the contactor.
+- Work that raises is a bug: the thread ends, and `ended_by` says so to whoever asks.
 - It is asked by the tick, so it rests when the tick does, and a tick that hangs measures nothing.
 """
 
@@ -26,6 +27,7 @@ class Beside:
         self._name, self._work = name, work
         self._wanted = threading.Event()
         self._ended = False
+        self.ended_by: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -46,4 +48,9 @@ class Beside:
             self._wanted.clear()
             if self._ended:
                 return
-            self._work()
+            try:
+                self._work()
+            except BaseException as bug:
+                self.ended_by = bug
+                log.critical("! %s: the thread has ended", self._name, exc_info=bug)
+                return

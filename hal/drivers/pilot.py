@@ -33,6 +33,10 @@ class TwoHalves:
             raise PartFailed("pilot: it is only driven here, not measured")
         return self._in.volts()
 
+    def age_ms(self) -> int:
+        """See `Delayed.age_ms`."""
+        return 0 if self._in is None else self._in.age_ms()
+
     def close(self) -> None:
         """Give both back."""
         if self._in is not None:

@@ -35,11 +35,18 @@ class Pilot(Protocol):
 
     def volts(self) -> tuple[float, float, int]:
         """(highest, lowest) plateau in volts of all that was measured since the last call, and how many measurements
-        there have been since the start. At 1000 or 0 both plateaus are the one level.
+        there have been since the start; 0 = none yet. At 1000 or 0 both plateaus are the one level.
 
         Only a finished measurement of the line moves the count. Without a new one the plateaus are the last ones; after
         30 ms the guard opens, after 200 ms it is a fault.
         """
+
+
+class Delayed(Protocol):
+    """An ability of a `Pilot` that measures beside the tick."""
+
+    def age_ms(self) -> int:
+        """How long before the last call of `volts` the measurement that it told was begun."""
 
 
 class PilotOut(Protocol):
@@ -64,6 +71,9 @@ class PilotIn(Protocol):
     def volts(self) -> tuple[float, float, int]:
         """See `Pilot.volts`."""
 
+    def age_ms(self) -> int:
+        """See `Delayed.age_ms`."""
+
     def close(self) -> None:
         """Give the converter back."""
 
@@ -82,7 +92,7 @@ class Enable(Protocol):
     """The heartbeat-fed gate in series with the coil: without beats the hardware opens by itself."""
 
     def beat(self) -> None:
-        """One toggle; called only by a tick that has just verified the pilot."""
+        """One toggle; called only by a tick whose measurement of the pilot is at most 30 ms old."""
 
     def drop(self) -> None:
         """Stop the gate at once."""

@@ -4,10 +4,13 @@ Rules this file upholds:
 - A tick takes the round that has ended and asks for the next one; it waits for neither.
 - A round that spans a change of the drive is thrown away, and another begins at once.
 - Only a round that told the plateaus moves the count; one that failed is a failed part until one succeeds.
+- A round is as old as its begin: one that a busy machine held up is told late, and is no younger for it.
+- A thread that ended by a bug ends the tick, and so the process, which is started again; never a fault for ever.
 """
 
 from __future__ import annotations
 
+from hal.bus import monotonic_ms
 from hal.drivers.beside import Beside
 from hal.drivers.protocols import PartFailed
 
@@ -18,7 +21,8 @@ class Rounds:
     def __init__(self, name: str) -> None:
         self._name = name
         self._drive, self._drives, self._known = 1_000.0, 0, -1
-        self._seen = (0.0, 0.0, 0)
+        self._seen = (0.0, 0.0, 0), 0  # and when its round was begun
+        self._age_ms = 0
         self._failed = ""
 
     def expect(self, permille: float) -> None:
@@ -29,11 +33,18 @@ class Rounds:
 
     def volts(self) -> tuple[float, float, int]:
         """See `Pilot.volts`."""
-        seen, failed = self._seen, self._failed
+        if self._beside.ended_by is not None:
+            raise RuntimeError(f"{self._name}: its thread has ended") from self._beside.ended_by
+        (seen, begun_ms), failed = self._seen, self._failed
+        self._age_ms = monotonic_ms() - begun_ms
         self._beside.ask()
         if failed:
             raise PartFailed(failed)
         return seen
+
+    def age_ms(self) -> int:
+        """See `Delayed.age_ms`."""
+        return self._age_ms
 
     def close(self) -> None:
         """End the thread after the round in hand."""
@@ -58,6 +69,7 @@ class Rounds:
 
     def _measure(self) -> None:
         """One round, in the thread."""
+        begun_ms = monotonic_ms()
         if self._outdated:
             self._known = self._drives
             self._begin(self._drive)
@@ -72,4 +84,4 @@ class Rounds:
         if not self._outdated:
             self._failed = ""
             if levels is not None:
-                self._seen = (*levels, self._seen[2] + 1)
+                self._seen = (*levels, self._seen[0][2] + 1), begun_ms

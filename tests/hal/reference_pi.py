@@ -82,6 +82,8 @@ class ReferencePi(Box):
         patch.setattr(gpiod_lines, "glob", lambda _: list(self.bank.chips))
         patch.setattr(spi, "ioctl", self._ioctl)
         patch.setattr(rounds, "Beside", AtOnce)
+        first = next(iter(self.bays.values())).line  # whose time is that of all lines
+        patch.setattr(rounds, "monotonic_ms", lambda: int(first.now_us / 1_000))
         patch.setattr(mcp3xxx, "sleep", lambda s: [bay.line.wait(s) for bay in self.bays.values()])
         patch.setattr(iio, "DEVICES", str(folder / "iio"))
         self.converter = Converter(folder / "iio")

@@ -47,6 +47,7 @@ class PeaksBench:
         patch.setattr(sysfs, "read", self.read)
         patch.setattr(iio, "DEVICES", str(folder / "iio"))
         patch.setattr(rounds, "Beside", AtOnce)
+        patch.setattr(rounds, "monotonic_ms", lambda: int(self.line.now_us / 1_000))
         patch.setattr(peaks, "sleep", self.line.wait)
         patch.setattr(peaks, "_line", lambda name: self if reset else None)
 

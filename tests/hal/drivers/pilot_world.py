@@ -137,6 +137,8 @@ class SpiBus:
 class AtOnce:
     """Stands for the thread: what is asked for is done at once, in the line's own time, and never twice at a time."""
 
+    ended_by: BaseException | None = None
+
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self._work = work
         self._busy = self._wanted = False
@@ -175,6 +177,7 @@ class SpiBench:
         self.bus = SpiBus(self.line, CALIBRATION[chip][0])
         patch.setattr(spi, "ioctl", self.bus.ioctl)
         patch.setattr(rounds, "Beside", AtOnce)
+        patch.setattr(rounds, "monotonic_ms", lambda: int(self.line.now_us / 1_000))
         patch.setattr(mcp3xxx, "sleep", self.line.wait)
         self.device = folder / "spidev0.0"
         self.device.touch()

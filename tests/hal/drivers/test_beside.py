@@ -32,3 +32,15 @@ def test_unasked_it_rests() -> None:
     beside = Beside("bench", lambda: done.append(1))
     beside.close()
     assert done == []
+
+
+def test_work_that_raises_ends_the_thread_and_says_so() -> None:
+    bug = ZeroDivisionError("bug")
+
+    def work() -> None:
+        raise bug
+
+    beside = Beside("bench", work)
+    beside.ask()
+    beside._thread.join(5)
+    assert beside.ended_by is bug

@@ -46,6 +46,9 @@ class Half:
     def volts(self) -> tuple[float, float, int]:
         return 12.0, 12.0, 1
 
+    def age_ms(self) -> int:
+        return 12
+
     def close(self) -> None:
         self.log.append("close")
 
@@ -64,7 +67,7 @@ def test_the_converter_hears_of_a_drive_only_once_it_is_on_the_line() -> None:
 def test_a_generator_that_lost_its_setting_is_worse_than_any_voltage() -> None:
     half = Half()
     pilot = TwoHalves(half, half)
-    assert pilot.volts() == (12.0, 12.0, 1)
+    assert pilot.volts() == (12.0, 12.0, 1) and pilot.age_ms() == 12
     half.sound = False
     with pytest.raises(PartFailed, match="gone"):
         pilot.volts()

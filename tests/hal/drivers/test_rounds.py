@@ -32,9 +32,13 @@ class Script(Rounds):
         return say  # type: ignore[return-value]
 
 
+clock = [0]
+
+
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "Beside", AtOnce)
+    monkeypatch.setattr(rounds, "monotonic_ms", lambda: clock[0])
 
 
 def test_only_a_round_that_knows_the_plateaus_moves_the_count() -> None:
@@ -59,3 +63,25 @@ def test_a_round_that_failed_is_a_failed_part_until_one_succeeds(failed: Excepti
         with pytest.raises(PartFailed, match=r"^pilot: bench: Input/output error$"):
             pilot.volts()
     assert pilot.volts() == (9.0, -12.0, 2)
+
+
+def test_before_the_first_round_nothing_is_counted() -> None:
+    assert Script(None, None).volts()[2] == 0
+
+
+def test_a_round_is_as_old_as_its_begin_though_it_was_told_late() -> None:
+    pilot = Script((9.0, -12.0))
+    clock[0] += 7
+    pilot.says.append((6.0, -12.0))
+    assert pilot.volts()[2] == 1 and pilot.age_ms() == 7
+    clock[0] += 35
+    assert pilot.volts()[2] == 2 and pilot.age_ms() == 35
+
+
+def test_a_thread_that_ended_by_a_bug_ends_who_asks_it() -> None:
+    pilot = Script((9.0, -12.0))
+    pilot._beside.ended_by = bug = ZeroDivisionError("bug")
+    with pytest.raises(RuntimeError, match=r"^pilot: bench: its thread has ended$") as ended:
+        pilot.volts()
+    assert ended.value.__cause__ is bug
+    pilot.expect(1_000.0)  # making safe goes on
