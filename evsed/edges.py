@@ -95,7 +95,7 @@ def differences(before: Outlet | None, after: Outlet) -> Iterator[events.Event]:
 
 
 def _faults(_: Outlet | None, after: Outlet) -> events.Event:
-    notes = (FaultNote(f.name, f.opens, f.latched, f.code16, f.text, f.mrec) for f in after.faults)
+    notes = (FaultNote(f.name, f.opens, f.latched, f.code16, f.text, f.mrec, f.gone) for f in after.faults)
     return events.FaultsChanged(after.evse, tuple(notes))
 
 
@@ -184,7 +184,7 @@ def _card(before: Outlet | None, after: Outlet) -> events.Event | None:
 Facts = Callable[[Outlet], object]
 Maker = Callable[[Outlet | None, Outlet], events.Event | None]
 RULES: tuple[tuple[Facts, Maker], ...] = (
-    (lambda o: tuple((f.name, f.latched) for f in o.faults), _faults),
+    (lambda o: tuple((f.name, f.latched, f.gone) for f in o.faults), _faults),
     (lambda o: (o.offered_ma, _limits(o), o.reason), _offer),
     (lambda o: o.temperatures, _warmth),
     (lambda o: o.phases, _phases),

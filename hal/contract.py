@@ -111,7 +111,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One present or latched fault; the catalogue of hal/faults.py gives the texts.
 
     `opens` tells whether it keeps the contactor open; one that doesn't is a warning.
-    `mrec` is its code in the list of ChargeX, "" where there is none.
+    `mrec` is its code in the list of ChargeX, "" where there is none. `gone`: its cause has gone, it is only kept.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
     since_ms: Ms
     mrec: str = ""
+    gone: bool = False
 
 
 class MeterReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -253,7 +253,7 @@ class FaultBook:
         self._derive()
 
     def _derive(self) -> None:
-        self.faults = tuple(entry.fault for entry in self._entries.values())
+        self.faults = tuple(e.fault if e.present else _kept(e.fault) for e in self._entries.values())
         self.opening = any(fault.opens for fault in self.faults)
         self.due_ms = min(
             (
@@ -263,6 +263,12 @@ class FaultBook:
             ),
             default=FAR_MS,
         )
+
+
+def _kept(fault: Fault) -> Fault:
+    """The same after its cause has gone."""
+    f = fault
+    return Fault(f.name, f.opens, f.latched, f.code16, f.text, f.since_ms, f.mrec, gone=True)
 
 
 def _fault(name: Name, now_ms: int, detail: str) -> Fault:

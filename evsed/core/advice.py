@@ -99,6 +99,13 @@ def on_fault(name: str, *, latched: bool, opens: bool, evse: int) -> str:
     return "the charge may go on by itself once that is over" if opens else ""
 
 
+def on_gone(name: str, evse: int) -> str:
+    """What ends a fault whose cause has gone; "" where its usual advice says so already."""
+    if name in HELD_S:
+        return f"its cause has gone, and it ends by itself within {HELD_S[name]} s, or when the car is unplugged"
+    return f"its cause has gone; run 'evsectl clear-faults --evse {evse}'" if name == "EMERGENCY_STOP" else ""
+
+
 def on_end(name: str) -> str:
     """When a fault ends that nobody needs to clear, as the end of a sentence."""
     if name in HELD_S:

@@ -57,6 +57,8 @@ REGISTRATIONS = {
 
 def fault_advice(fault: FaultNote, evse: int) -> str:
     """What a person should do about a fault, as the end of a sentence; "" if nothing."""
+    if fault.gone and (over := advice.on_gone(fault.name, evse)):
+        return over
     return advice.on_fault(fault.name, latched=fault.latched, opens=fault.opens, evse=evse)
 
 

@@ -190,7 +190,7 @@ class MeterReading(Struct, frozen=True):
 
 class FaultNote(Struct, frozen=True):
     """A fault as hal names it, with the words that reports need. `opens` false = a warning. `mrec` is its code in the
-    industry's list, if it has one.
+    industry's list, if it has one. `gone`: its cause has gone, and hal only keeps it.
     """
 
     name: str
@@ -199,6 +199,7 @@ class FaultNote(Struct, frozen=True):
     code16: str
     text: str
     mrec: str = ""
+    gone: bool = False
 
 
 class Nameplate(Struct, frozen=True):

@@ -141,3 +141,13 @@ def test_a_cause_that_comes_back_in_its_hold_time_begins_it_anew() -> None:
     book.set(Name.CP_SHORT, False, 20_100)
     book.passed(30_100)
     assert names(book) == [Name.CP_SHORT]
+
+
+def test_a_fault_that_is_only_kept_says_so() -> None:
+    book = FaultBook((), 0)
+    book.set(Name.EARTH_LOST, True, 0)
+    assert [fault.gone for fault in book.faults] == [False]
+    book.set(Name.EARTH_LOST, False, 10)
+    assert [fault.gone for fault in book.faults] == [True]
+    book.set(Name.EARTH_LOST, True, 20)
+    assert [fault.gone for fault in book.faults] == [False]

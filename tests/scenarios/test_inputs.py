@@ -15,7 +15,7 @@ def test_an_emergency_stop_is_told_and_needs_a_person(box: Wallbox) -> None:
     assert (last.status, last.errorCode, last.vendorErrorCode) == ("Faulted", "OtherError", "CX008")
     box.order("input", "emergency-stop", "off")
     box.advance(60)
-    assert not box.outlet().closed and "pull the button out again" in sentence(box)
+    assert not box.outlet().closed and "its cause has gone" in sentence(box)
     assert box.tick is not None and box.tick.acknowledge(1)
     box.until(lambda: box.outlet().closed)
     box.finish()

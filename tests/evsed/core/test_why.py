@@ -277,6 +277,21 @@ def test_a_fault_that_ends_by_itself_says_when() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "latched", "told"),
+    [
+        ("EARTH_LOST", False, "its cause has gone, and it ends by itself within 30 s, or when the car is unplugged."),
+        ("EMERGENCY_STOP", True, "its cause has gone; run 'evsectl clear-faults --evse 1'."),
+        ("FAIL_TO_CLOSE", True, "its feedback contact needs a repair."),
+    ],
+)
+def test_a_fault_that_is_only_kept_says_what_ends_it(name: str, latched: bool, told: str) -> None:
+    fault = FaultNote(name, True, latched, "OtherError", "it was so", gone=True)
+    said = why(replace(PLUGGED, faults=(fault,)), STATION)
+    assert said.endswith(told) and is_one_sentence(said)
+    assert not why(replace(PLUGGED, faults=(replace(fault, gone=False),)), STATION).endswith("has gone.")
+
+
 def test_a_pilot_line_that_hangs_is_freed_by_unplugging() -> None:
     told = advice.on_fault("PILOT_DRIVER", latched=False, opens=True, evse=1)
     assert told == "unplug the car; if it stays or comes back, the pilot circuit of the box needs a repair"
