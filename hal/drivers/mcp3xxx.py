@@ -82,8 +82,8 @@ class McpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.line()
 
     def claims(self) -> tuple[str, ...]:
-        """What it takes of the board."""
-        return (f"spi {self.device} channel {self.channel}",)
+        """What it takes of the board: its whole bus. Two pilots that take turns need up to twice a tick for a burst."""
+        return (f"the SPI bus of {self.device.rpartition('.')[0]}",)
 
     def line(self) -> Line:
         """Codes to volts. Raises ValueError."""
