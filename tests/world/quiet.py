@@ -37,6 +37,8 @@ def quiet_until(world: Wallbox) -> int:
         return world.ms
     if any(tx.refused_wh is not None for tx in world.watch.open.values()):  # a reading may end it
         return world.ms
+    if world.felt_mc != [thermometer.mc for thermometer in world.plant.thermometers]:  # the next round will tell
+        return world.ms
     mono_ms = world.mono_ms
     loops = [_due_ms(loop, mono_ms) for loop in tick._all if isinstance(loop, OutletLoop)]
     due_ms = min(evsed.busy_ms(), *loops) + world.ms - mono_ms

@@ -125,6 +125,7 @@ class Wallbox:
         self._known: dict[int, tuple[Flow, MeterReading]] = {}
         self._readers: dict[int, Reader] = self.board.readers()
         self._thermometers = self.board.thermometers()
+        self.felt_mc: list[int] = []  # what they said in the last round
         self._meter_at_ms = self._tick_at_ms = self._ticked_ms = self._lively_ms = 0
         self._hal_at_ms = NEVER_MS
         self.mailbox = Mailbox()
@@ -433,6 +434,7 @@ class Wallbox:
             self._stir()
 
     def _feel(self) -> None:
+        self.felt_mc = [thermometer.mc for thermometer in self.plant.thermometers]
         for sensor, thermometer in self._thermometers.items():
             with suppress(NoReading):
                 self.mailbox.put_warmth(sensor, Warmth(thermometer.read(), self.mono_ms))

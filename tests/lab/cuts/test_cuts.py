@@ -85,7 +85,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 def test_some_cuts_of_a_day(day: Day) -> None:
     kinds = {operation.kind for operation in day.operations}
     assert {"write", "sync", "truncate", "create", "remove", "rename", "link", "mkdir", "sync-all"} <= kinds
-    found = replayed(day, nothing_kept(), 1, 12, range(len(day.operations)))
+    found = replayed(day, nothing_kept(), 1, 24, range(len(day.operations)))
     assert found.wrong == []
     assert found.states > 100
 
@@ -93,7 +93,7 @@ def test_some_cuts_of_a_day(day: Day) -> None:
 @traced
 def test_a_disk_that_syncs_nothing_is_found_out(day: Day) -> None:
     lazy = day._replace(operations=[each for each in day.operations if not each.kind.startswith("sync")])
-    wrong = replayed(lazy, nothing_kept(), 2, 40, range(len(lazy.operations))).wrong
+    wrong = replayed(lazy, nothing_kept(), 2, 60, range(len(lazy.operations))).wrong
     assert any("the journal holds" in text for text in wrong)
     assert any("not whole" in text for text in wrong)
 

@@ -137,7 +137,7 @@ def test_what_went_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_a_long_life_stays_as_small_as_it_was(tmp_path: Path) -> None:
-    figures, wrong = year.lived(tmp_path / "state", days=2, sessions=2, reconnects=6, offline_s=7_200)
+    figures, wrong = year.lived(tmp_path / "state", days=2, sessions=2, reconnects=4, offline_s=3_600)
     assert wrong == []
     assert figures.passed == list(year.WRAPS)
     assert figures.queued > 5
