@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None, typed: Callable[[str], str] = i
 def _scan(options: Namespace, _: Callable[[str], str]) -> int:
     settings = [(options.baud, options.parity)] if options.baud else list(SETTINGS)
     most_s = longest_s(options.addresses, settings)
-    _say(f"{len(options.addresses)} addresses at {len(settings)} settings of the line: at most {most_s} s.")
+    where = f"{len(options.addresses)} addresses at {len(settings)} settings of the line"
+    _say(f"{where}: {most_s} s, and some seconds more for each device that answers.")
     count = 0
     for found, line in scan(options.port, options.addresses, settings, _progress):
         count += 1

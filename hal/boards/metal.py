@@ -18,20 +18,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
 from hal.contract import MeterChoice
 from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.pilot import HALVES, TwoHalves
-from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
+from hal.drivers.protocols import Contactor, PartFailed, Parts, Reader, Thermometer
 from hal.lamp import Signals
 from hal.settings import SettingsError, as_struct
 
 log = logging.getLogger("hal.boards")
 
+LOOK_MS = 5
 SAFETY = ("contactor", "enable", "pilot")
 MOST_SHOWN = 600
 
@@ -117,10 +120,24 @@ class MetalBoard:
         raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
 
     def close(self) -> None:
-        """Give all parts back."""
+        """Give all parts back; a phase relay, which drops then, once its contactor is open."""
+        for outlet in getattr(self, "outlets", {}).values():
+            if outlet.parts.phases is not None:
+                until_open(outlet.parts.contactor, outlet.timing.feedback_ms)
         for part in self._built:
             if hasattr(type(part), "close"):
                 part.close()
+
+
+def until_open(contactor: Contactor, most_ms: int) -> None:
+    """Open it, and wait for its feedback, but not for a weld: what comes next must not move under load."""
+    with suppress(PartFailed):  # its feedback tells
+        contactor.order(False)
+    for _ in range(most_ms // LOOK_MS):
+        with suppress(PartFailed):  # without feedback the whole time passes
+            if not contactor.closed():
+                return
+        sleep(LOOK_MS / 1_000)
 
 
 class _Missing:

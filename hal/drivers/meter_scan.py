@@ -1,7 +1,8 @@
 """Who is on a serial line: find devices by address and speed, and say which tables read them sensibly.
 
 Rules this file upholds:
-- A scan has an end that is told before it begins: each address costs two short questions a setting of the line.
+- How long a scan takes where nobody answers is told before it begins: each address costs two short questions a setting
+  of the line. Who answers is then tried with every table.
 - An exception is an answer too: somebody is there.
 - A table is named only if all it needs is there and plausible, and a line voltage or a frequency shows that it fits.
 """

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from hal import drivers
-from hal.boards import Board, BoardError, assemble, check_parts, load, with_outlets
+from hal.boards import Board, BoardError, assemble, check_parts, load, metal, with_outlets
 from hal.bus import Bus, Mailbox
 from hal.contract import Cp, MeterChoice
 from hal.make_safe import main as make_safe
 from tests.hal.box import Box
+from tests.hal.drivers import file_tree
 
 BOARD = """
 name = "bench"
@@ -223,3 +224,36 @@ def test_a_real_board_takes_no_orders_and_has_no_simulated_meter(pins: Path) -> 
         board.meter_port(MeterChoice(model="sdm630", port="sim"))
     with pytest.raises(BoardError, match="only a board of kind sim"):
         with_outlets(load(written(pins)), 2)
+
+
+PHASES = '[outlet.phases]\ndriver = "files"\nfolder = "{pins}"\n'
+
+
+@pytest.mark.parametrize(("welded", "waits"), [(False, 3), (True, 50)])
+def test_a_phase_relay_is_let_go_once_the_contactor_is_open(
+    pins: Path, monkeypatch: pytest.MonkeyPatch, welded: bool, waits: int
+) -> None:
+    slept: list[float] = []
+    dropped_after: list[int] = []
+
+    class Phases:
+        Config = file_tree.PARTS["contactor"].Config
+
+        def __init__(self, config: object) -> None:
+            pass
+
+        def close(self) -> None:
+            dropped_after.append(len(slept))
+
+    def passes(s: float) -> None:
+        slept.append(s)
+        if len(slept) == 3 and not welded:
+            (pins / "mirror").write_text("0")
+
+    monkeypatch.setitem(file_tree.PARTS, "phases", Phases)
+    monkeypatch.setattr(metal, "sleep", passes)
+    board = assemble(load(written(pins, "[outlet.reader]", PHASES + "[outlet.reader]")))
+    (pins / "coil").write_text("1")
+    (pins / "mirror").write_text("1")
+    board.close()
+    assert (pins / "coil").read_text() == "0" and dropped_after == [waits]

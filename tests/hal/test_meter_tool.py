@@ -62,7 +62,9 @@ def test_a_scan_names_models_controllers_and_strangers(said: Said) -> None:
     out, _ = said()
     assert code == 0
     first, *found = out.splitlines()
-    assert first == f"4 addresses at 1 settings of the line: at most {longest_s((2, 3, 4, 5), [(9_600, 'N')])} s."
+    least_s = longest_s((2, 3, 4, 5), [(9_600, "N")])
+    more = "and some seconds more for each device that answers"
+    assert first == f"4 addresses at 1 settings of the line: {least_s} s, {more}."
     assert found[0].startswith("address 2, 9600 8N1: model sdm630, 1234.56 kWh; sdm120 would do too")
     assert found[1] == "address 3, 9600 8N1: a pilot controller EVSE-DIN or EVSE-WB, see docs/evse-din.md"
     assert found[2] == "address 4, 9600 8N1: a device that no table reads sensibly"
