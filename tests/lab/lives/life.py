@@ -175,8 +175,9 @@ class Life:
         if not world.becomes(lambda: day.owes(world) >= 0, within=BOOTS_S):
             self._eyes.see("I15", "the link does not come up")
             return
+        world.becomes(lambda: world.evsed is not None and world.evsed.station.box.durable, within=BOOTS_S)
         for action, payload in WELL_AGAIN:
-            world.csms.call(action, payload)
+            self.ask(action, payload)
             world.advance(2)
         for evse in world.plant.bays:
             world.csms.call("UnlockConnector", {"connectorId": evse})
