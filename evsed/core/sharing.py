@@ -38,11 +38,17 @@ def share(total_ma: int, wants: Mapping[int, Want]) -> dict[int, int]:
     return shares
 
 
-def in_turn(total_ma: int, shares: Mapping[int, int], held: Mapping[int, int]) -> dict[int, int]:
-    """What each may take of its share now: what others still hold above theirs is not free yet."""
+def in_turn(
+    total_ma: int, shares: Mapping[int, int], held: Mapping[int, int], offered: Mapping[int, int]
+) -> dict[int, int]:
+    """What each may take of its share now: what others still hold above theirs is not free yet.
+
+    Who comes down does so at once, and only who would get more has to wait: `offered` is not taken back.
+    """
     taken = {evse: max(share_ma, held[evse]) for evse, share_ma in shares.items()}
     free_ma = total_ma - sum(taken.values())
-    return {evse: max(min(share_ma, free_ma + taken[evse]), 0) for evse, share_ma in shares.items()}
+    may = {evse: share_ma if held[evse] else offered[evse] for evse, share_ma in shares.items()}
+    return {evse: min(share_ma, max(free_ma + taken[evse], may[evse])) for evse, share_ma in shares.items()}
 
 
 def _at(level_ma: int, want: Want) -> int:

@@ -47,6 +47,9 @@ def capacity(variables: Variables) -> Capacity:
     )
 
 
+FOLLOW_MS = 12_000  # a new duty waits up to 5 s at the pilot, and the car has 5 s to follow (IEC 61851-1 A.6 seq. 6)
+
+
 class _Drew(Struct, frozen=True):
     """The most phases on which a car was seen to draw, since when, and whether that has lasted."""
 
@@ -61,6 +64,7 @@ class SmartCharging:
     def __init__(self) -> None:
         self._drew: dict[str, _Drew] = {}
         self._changes_ms: int | None = None
+        self._above_ms: int | None = None  # since when a car has more than its share of the station's maximum
 
     def settle(self, station: Station, turn: Turn) -> None:
         """Limit each outlet that charges to what the profiles allow it now."""
@@ -73,7 +77,7 @@ class SmartCharging:
         allowed = {evse: allowance.ma for evse, allowance in told.items()}
         total_ma = maximum_at(scene, at_ms)
         if total_ma is not None and len(allowed) > 1:
-            allowed = _as_it_becomes_free(station, total_ma, allowed)
+            allowed = self._as_it_becomes_free(station, total_ma, allowed, turn.now.mono_ms)
         for outlet in station.outlets.values():
             outlet.limit_by_profiles(allowed.get(outlet.evse), turn)
             outlet.phases = _phases(outlet, told.get(outlet.evse))
@@ -122,6 +126,23 @@ class SmartCharging:
             phases_used=min(drew.phases, wired) if drew and drew.settled else wired,
             phases_wired=wired,
         )
+
+    def _as_it_becomes_free(
+        self, station: Station, total_ma: int, allowed: Mapping[int, int | None], now_ms: int
+    ) -> dict[int, int | None]:
+        """A car follows a lower offer within seconds; until then the others have only what they have, and after that
+        only the rest (OCPP 1.6 §3.13.3).
+        """
+        shares = {evse: _share(station.outlets[evse], ma) for evse, ma in allowed.items()}
+        held = {evse: _held_ma(station.outlets[evse], share_ma) for evse, share_ma in shares.items()}
+        self._above_ms = (self._above_ms if self._above_ms is not None else now_ms) if any(held.values()) else None
+        patient = self._above_ms is not None and now_ms - self._above_ms < FOLLOW_MS
+        if patient and self._above_ms is not None:
+            end_ms = self._above_ms + FOLLOW_MS
+            self._changes_ms = end_ms if self._changes_ms is None else min(self._changes_ms, end_ms)
+        offered = {evse: station.outlets[evse].seen.offered_ma if patient else 0 for evse in shares}
+        free = in_turn(total_ma, shares, held, offered)
+        return {evse: free[evse] if free[evse] < shares[evse] else ma for evse, ma in allowed.items()}
 
     def _watch_phases(self, station: Station, now_ms: int) -> None:
         """On how many phases each car was ever seen to draw: one that pauses would draw on as many again."""
@@ -193,14 +214,6 @@ def _charging(station: Station) -> list[tuple[Outlet, Transaction]]:
     """The outlets whose transaction may have energy, or has it still."""
     there = [(outlet, outlet.charging.tx) for outlet in station.outlets.values()]
     return [(outlet, tx) for outlet, tx in there if tx and (outlet.charging.energy_allowed or outlet.seen.closed)]
-
-
-def _as_it_becomes_free(station: Station, total_ma: int, allowed: Mapping[int, int | None]) -> dict[int, int | None]:
-    """A car follows a lower offer within seconds; until then the others have only the rest (OCPP 1.6 §3.13.3)."""
-    shares = {evse: _share(station.outlets[evse], ma) for evse, ma in allowed.items()}
-    held = {evse: _held_ma(station.outlets[evse], share_ma) for evse, share_ma in shares.items()}
-    free = in_turn(total_ma, shares, held)
-    return {evse: free[evse] if free[evse] < shares[evse] else ma for evse, ma in allowed.items()}
 
 
 def _share(outlet: Outlet, allowed_ma: int | None) -> int:

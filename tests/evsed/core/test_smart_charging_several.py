@@ -77,13 +77,39 @@ def test_what_one_leaves_the_others_have_when_its_contactor_is_open() -> None:
     world.bays[1].contactor_sticks = True
     world.swipe(TAG, 1)
     world.advance(2)
-    assert shares(world) == (0, 0)  # 4 A are left, which is nothing
+    assert shares(world) == (0, 10_000)  # not more, and not less either: a car has its seconds
     world.bays[1].car_draws = False
     world.advance(2)
     assert shares(world) == (0, 10_000)
     world.bays[1].contactor_sticks = False
     world.advance(2)
     assert shares(world) == (0, 16_000)
+
+
+def test_a_maximum_that_falls_below_what_two_have_brings_both_down_and_pauses_none() -> None:
+    world = World(outlets=2, installer_ma=32_000).online()
+    charging(world, 1)
+    joins(world, 2)
+    assert shares(world) == (32_000, 32_000)
+    seen: list[tuple[int, ...]] = []
+    sets(world, (0, 16), evse=0, purpose=Purpose.STATION_MAX)
+    for _ in range(30):
+        seen.append(shares(world))
+        world.advance(1)
+    assert set(seen) == {(8_000, 8_000)}
+    assert world.status(1) is Status.CHARGING and world.status(2) is Status.CHARGING
+
+
+def test_who_does_not_come_down_in_time_costs_the_other_what_is_missing() -> None:
+    world = charging(two_outlets(32), 1)
+    joins(world, 2)
+    assert shares(world) == (16_000, 16_000)
+    world.bays[1].follow = lambda: None  # type: ignore[method-assign]
+    sets(world, (0, 16), id=99, evse=0, purpose=Purpose.STATION_MAX)
+    world.advance(11)
+    assert shares(world) == (8_000, 8_000)
+    world.advance(2)
+    assert shares(world) == (8_000, 0)  # 16 A are taken
 
 
 def test_while_there_is_not_enough_for_two_the_first_one_charges() -> None:
