@@ -109,6 +109,7 @@ class Watched:
         until_s = time.monotonic() + MOST_S
         while not self._map[0:8].strip(b"\0"):
             if time.monotonic() > until_s or self._process.poll() is not None:
+                self.__exit__()
                 raise RuntimeError("the charge on the bench did not begin")
             time.sleep(0.01)
         return self
