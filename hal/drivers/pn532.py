@@ -30,6 +30,7 @@ _NORMAL_MODE = bytes((0x01, 0x14, 0x00))  # no SAM; the time-out counts in anoth
 _TRY_TWICE = bytes((0x05, 0xFF, 0x01, 0x01))  # MxRtyATR, MxRtyPSL, MxRtyPassiveActivation
 _ONE_CARD_TYPE_A = bytes((0x01, 0x00))
 _ANSWER_MS = 300  # until it says anything
+_LEFTOVERS = 20
 _PIECE_MS = 200  # between two pieces of what it says: it looks for a card before the second
 
 
@@ -75,7 +76,9 @@ class Pn532:
 
     def _ask(self, command: int, data: bytes) -> bytes:
         """The data of the chip's answer. Raises PartFailed."""
-        self._port.waiting()  # whatever is left over answers an older question
+        for _ in range(_LEFTOVERS):  # whatever is left over answers an older question
+            if not self._port.waiting():
+                break
         self._port.write(_frame(bytes((_TO_CHIP, command)) + data))
         heard = b""
         while piece := self._port.within(_PIECE_MS if heard else _ANSWER_MS):

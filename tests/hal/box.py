@@ -76,7 +76,8 @@ class Box:
         )
         self._leases: dict[int, Lease] = {}
         self._renew_ms = self.now_ms
-        self.run(100)
+        for _ in range(10):
+            self.tick_once()
 
     @property
     def plant(self) -> Plant:

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -322,8 +323,17 @@ def test_damaged_answers_of_a_pn532_are_no_card(
     with pytest.raises(PartFailed, match=f": a {why} answer"):
         world.poll()
     world.spoil = lambda frame: frame
-    assert heard(world) == ["04A1B2C3"]
+    assert soon(world) == "04A1B2C3"
     world.close()
+
+
+def soon(world: World) -> str | None:
+    """The first card after the rest of the noise, which may still be on its way."""
+    for _ in range(10):
+        with suppress(PartFailed):
+            if (tag := world.poll()) is not None:
+                return tag
+    return None
 
 
 @pytest.mark.parametrize("family", ["hid_reader", "serial_reader", "mfrc522", "pn532"])
