@@ -175,8 +175,14 @@ class Journal:
         return [*running, *ended][:limit]
 
     def security_log(self, limit: int = KEEP_SECURITY) -> list[SecurityEntry]:
-        """The security log as the disk has it, newest first."""
-        return list(_only(SecurityEntry, self._read("security", _NEWEST_SECURITY, limit)))
+        """The security log, newest first: what is only gathered yet, then what the disk has."""
+        gathered = [
+            decode(kept.row) for kept in self._gathered.values() if kept is not None and kept.past == "security"
+        ]
+        return [
+            *_only(SecurityEntry, gathered[::-1]),
+            *_only(SecurityEntry, self._read("security", _NEWEST_SECURITY, limit)),
+        ][:limit]
 
     def close(self) -> None:
         """Write what was gathered and give the file back. Raises StoreFailed."""

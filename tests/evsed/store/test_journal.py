@@ -374,6 +374,18 @@ def event(n: int) -> SecurityEntry:
     return SecurityEntry(f"s{n}", SecurityKind.RECONFIGURED, AT, str(n))
 
 
+def test_a_line_of_the_security_log_is_there_before_the_card_has_it(folder: Path) -> None:
+    journal = Journal(folder)
+    journal.commit(Persist((Put(event(1)),), urgent=True))
+    journal.commit(Persist((Put(event(2)),), urgent=False))
+    journal.commit(Persist((Put(event(3)),), urgent=False))
+    assert journal.security_log() == [event(3), event(2), event(1)]
+    assert journal.security_log(2) == [event(3), event(2)]
+    journal.flush()
+    assert journal.security_log() == [event(3), event(2), event(1)]
+    journal.close()
+
+
 def test_the_security_log_rolls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "KEEP_SECURITY", 3)
     journal = Journal(folder)
