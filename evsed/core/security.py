@@ -3,7 +3,8 @@
 Rules this file upholds:
 - Every event becomes a line of the security log and a report (A04.FR.01, A04.FR.04). A critical one is on the disk
   before anything that follows, and is told until the central system answers (A04.FR.02).
-- What a stranger can bring about at will is noted once in a while: it must not wear the card, nor hide the rest.
+- What a stranger can bring about at will is noted once in a while, with how often it came meanwhile: it must not wear
+  the card, nor hide the rest. What answers a request of the central system is no stranger's (A02.FR.07).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Security:
         self._new_id = new_id
         self._noted_ms: dict[SecurityKind, int] = {}
         self._since_link: set[SecurityKind] = set()
+        self._unsaid: dict[SecurityKind, int] = {}
         self._offset_ms: int | None = None
         self._began = False
         self._open = False
@@ -61,13 +63,21 @@ class Security:
 
     def note(self, kind: SecurityKind, info: str, turn: Turn) -> None:
         """It happened; `info` holds no secret."""
-        if kind in PROVOKED and self._too_soon(kind, turn.now.mono_ms):
-            return
         info = info if info.isprintable() else ascii(info)[1:-1]
         critical, at = kind in self._critical, turn.now.stamp()
         turn.put(SecurityEntry(self._new_id(), kind, at, info), urgent=critical)
         self._outbox.put(SecurityNoted(kind, at, info, critical), turn)
         turn.log(f"! security: {kind} {info}".rstrip())
+
+    def notice(self, kind: SecurityKind, info: str, turn: Turn) -> None:
+        """The same of what the shell saw on the line."""
+        if kind in PROVOKED:
+            if self._too_soon(kind, turn.now.mono_ms):
+                self._unsaid[kind] = self._unsaid.get(kind, 0) + 1
+                return
+            if more := self._unsaid.pop(kind, 0):
+                info = f"{info} ({more} more since the last one)".lstrip()
+        self.note(kind, info, turn)
 
     def linked(self) -> None:
         """A connection came up: what keeps us from the next one is news again."""
@@ -106,7 +116,7 @@ class Security:
 
 def noticed(station: Station, event: SecurityNoticed, turn: Turn) -> None:
     """The shell saw something."""
-    station.box.security.note(event.kind, event.info, turn)
+    station.box.security.notice(event.kind, event.info, turn)
 
 
 def _offset(turn: Turn) -> int | None:

@@ -185,6 +185,13 @@ def test_one_that_nobody_asked_for_is_refused(box: Wallbox, root: pki.Certificat
     box.until(lambda: "InvalidChargePointCertificate" in events(box))
 
 
+def test_each_refused_certificate_is_an_event_of_its_own(box: Wallbox, root: pki.Certificate) -> None:
+    for times in (1, 2, 3):  # A02.FR.07
+        assert send(box, root.alone.read_text()).status == "Rejected"
+        box.advance(5)
+        assert events(box).count("InvalidChargePointCertificate") == times
+
+
 def test_a_new_one_that_is_not_taken_gives_way_to_the_one_before(box: Wallbox, root: pki.Certificate) -> None:
     assert send(box, signed(box, trigger(box), root)).status == "Accepted"
     box.advance(10)

@@ -175,6 +175,17 @@ def test_what_a_stranger_provokes_is_noted_now_and_then(kind: SecurityKind) -> N
     assert logged(world).count(kind) == 2
 
 
+def test_what_was_left_out_is_counted_in_the_next_one() -> None:
+    world = World().offline()
+    for _ in range(4):
+        note(world, SecurityKind.TLS_VERSION)
+    world.advance(UNCHANGED_AGAIN_MS / 1_000)
+    note(world, SecurityKind.TLS_VERSION)
+    world.disk.flush()
+    told = [entry.info for entry in world.disk.of(SecurityEntry) if entry.kind is SecurityKind.TLS_VERSION]
+    assert [" more since" in info for info in told] == [False, True] and "(3 more since the last one)" in told[1]
+
+
 def test_after_a_connection_it_is_news_again_but_not_within_a_minute() -> None:
     world = World().offline()
     note(world, SecurityKind.TLS_VERSION)
