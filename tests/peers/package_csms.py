@@ -146,6 +146,10 @@ class Station(ChargePoint):
     def _meter_values(self, **_: object) -> object:
         return self._answer("MeterValues", {})
 
+    @on("SignCertificate")
+    def _sign(self, **_: object) -> object:
+        return self._answer("SignCertificate", {"status": "Accepted"})
+
     @on("SecurityEventNotification")
     def _security_event(self, **_: object) -> object:
         return self._answer("SecurityEventNotification", {})

@@ -23,6 +23,7 @@ const ANSWERS = {
     Heartbeat: () => ({ currentTime: now() }),
     MeterValues: () => ({}),
     SecurityEventNotification: () => ({}),
+    SignCertificate: () => ({ status: "Accepted" }),
     StartTransaction: () => ({ transactionId: ++transaction, idTagInfo: { status: "Accepted" } }),
     StatusNotification: () => ({}),
     StopTransaction: (payload) => (payload.idTag ? { idTagInfo: { status: "Accepted" } } : {}),

@@ -6,10 +6,13 @@ Each step is a function of the two; it returns when what it is about has happene
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.evsed.pki import Pki
 from tests.evsed.servers import WebFiles, serving
-from tests.peers.central import CentralSystem, Refused
+from tests.peers.central import CentralSystem
 from tests.stand import Wallbox
 
 TAG, OTHER_TAG, LISTED_TAG = "04A1B2C3", "REMOTE1", "LISTED01"
@@ -19,7 +22,7 @@ MESSAGES = (
     *("Authorize", "BootNotification", "DataTransfer", "Heartbeat", "MeterValues"),
     *("SecurityEventNotification", "StartTransaction", "StatusNotification", "StopTransaction"),
     *("DiagnosticsStatusNotification", "FirmwareStatusNotification"),
-    *("LogStatusNotification", "SignedFirmwareStatusNotification"),
+    *("LogStatusNotification", "SignedFirmwareStatusNotification", "SignCertificate"),
 )
 REQUESTS = (
     *("ChangeAvailability", "ChangeConfiguration", "ClearCache", "DataTransfer", "GetConfiguration"),
@@ -28,6 +31,7 @@ REQUESTS = (
     *("SetChargingProfile", "ClearChargingProfile", "GetCompositeSchedule"),
     *("GetLocalListVersion", "SendLocalList", "ReserveNow", "CancelReservation"),
     *("GetDiagnostics", "GetLog", "SignedUpdateFirmware", "UpdateFirmware"),
+    *("InstallCertificate", "DeleteCertificate", "GetInstalledCertificateIds", "CertificateSigned"),
 )
 PROFILE: dict[str, Any] = {
     "chargingProfileId": 1,
@@ -37,9 +41,8 @@ PROFILE: dict[str, Any] = {
     "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 10.5}]},
 }
 PAUSE = {"startPeriod": 0, "limit": 0}
-# Profiles it does not have: refused with an error, and nothing breaks.
 LATER, LONG_AGO = "2030-01-02T03:04:05Z", "2020-01-02T03:04:05Z"
-REFUSED: dict[str, dict[str, Any]] = {"GetInstalledCertificateIds": {"certificateType": "ManufacturerRootCertificate"}}
+ROOTS = "CentralSystemRootCertificate"
 
 
 class Unexpected(AssertionError):
@@ -269,15 +272,19 @@ def is_looked_into(box: Wallbox, central: CentralSystem) -> None:
         expect(central, "SignedUpdateFirmware", "InvalidCertificate", **unproven)
 
 
-def refuses_what_it_has_not(box: Wallbox, central: CentralSystem) -> None:
-    for action, payload in REFUSED.items():
-        try:
-            got = central.ask(action, **payload)
-        except Refused as refused:
-            if not str(refused).startswith(("NotSupported", "NotImplemented")):
-                raise Unexpected(f"{action} was refused with {refused}") from None
-        else:
-            raise Unexpected(f"{action} was answered with {got}: the station does not list its profile")
+def has_certificates(box: Wallbox, central: CentralSystem) -> None:
+    """A root comes and goes; the station has a key of its own signed, and takes no wrong certificate for it."""
+    expect(central, "GetInstalledCertificateIds", "NotFound", certificateType=ROOTS)
+    with TemporaryDirectory() as folder:
+        root = Pki(Path(folder)).root.pem
+    expect(central, "InstallCertificate", "Accepted", certificateType=ROOTS, certificate=root)
+    [held] = central.ask("GetInstalledCertificateIds", certificateType=ROOTS)["certificateHashData"]
+    expect(central, "DeleteCertificate", "Accepted", certificateHashData=held)
+    expect(central, "DeleteCertificate", "NotFound", certificateHashData=held)
+    expect(central, "ChangeConfiguration", "Accepted", key="CpoName", value="Peers")
+    expect(central, "ExtendedTriggerMessage", "Accepted", requestedMessage="SignChargePointCertificate")
+    central.wait_for("SignCertificate")
+    expect(central, "CertificateSigned", "Rejected", certificateChain=root)
 
 
 def is_reset(box: Wallbox, central: CentralSystem) -> None:
@@ -301,7 +308,7 @@ STEPS: tuple[Callable[[Wallbox, CentralSystem], None], ...] = (
     talks_of_this_and_that,
     is_triggered,
     is_looked_into,
-    refuses_what_it_has_not,
+    has_certificates,
     is_reset,
 )
 
