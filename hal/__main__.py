@@ -28,7 +28,7 @@ from hal.iec61851 import STOP_WAIT_MS
 from hal.lamp import Lamp
 from hal.latches import LatchFile, forget_all
 from hal.make_safe import make_safe
-from hal.options import board_file, installation, meters, parse, worries
+from hal.options import board_file, installation, meters, parse, suit, worries
 from hal.server import Server
 from hal.settings import SettingsError
 from hal.system import Notifier, be_ordinary, start_log
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check(options: Namespace) -> int:
     """Say whether all that the site decides can be obeyed here; starts nothing. Raises SettingsError."""
-    chosen = meters(installation(options), board_file(options))
+    site, file = installation(options), board_file(options)
+    suit(site, file)
+    chosen = meters(site, file)
     _uids(options.allow_user)
     for worry in worries(chosen):
         sys.stderr.write(f"{worry}\n")
@@ -97,6 +99,7 @@ def _service(options: Namespace) -> int:
 def _run(options: Namespace) -> int:
     site = installation(options)
     file = board_file(options)
+    suit(site, file)
     chosen = meters(site, file)
     state = folder_of(options.state)
     with claimed(state):  # before any part is touched: another process may be charging with them

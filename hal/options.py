@@ -178,6 +178,12 @@ def board_file(options: argparse.Namespace) -> BoardFile:
     return board if options.evses is None else with_outlets(board, options.evses)
 
 
+def suit(site: Installation, board: BoardFile) -> None:
+    """Whether the board can do what the site asks of it. Raises SettingsError."""
+    if site.limits.switch_phases and board.kind != "sim" and all(outlet.phases is None for outlet in board.outlet):
+        raise SettingsError(f"limits.switch_phases: board {board.name} can't choose phases; leave it false")
+
+
 def meters(site: Installation, board: BoardFile) -> tuple[MeterChoice, ...]:
     """Which meter counts for which outlet; a simulated board brings its own. Raises SettingsError."""
     outlets = {outlet.evse for outlet in board.outlet}

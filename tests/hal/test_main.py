@@ -298,6 +298,11 @@ def test_a_check_says_that_a_table_of_a_meter_is_not_sure(tmp_path: Path) -> Non
         ),
         (SIM + METER.replace("sdm630", "abacus"), [], "evse-hal: meter[1].model: no meter model is called 'abacus'"),
         (SIM + METER + "evse = 2\n", [], "evse-hal: meter[1].evse: board sim has no outlet 2"),
+        (
+            SIM.replace("sim", "pi-reference") + "[limits]\nswitch_phases = true\n",
+            [],
+            "evse-hal: limits.switch_phases: board pi-reference can't choose phases; leave it false",
+        ),
         (SIM + "[limits]\nmax_ma = 1\n", [], "evse-hal: {site}: limits.max_ma must be at least 6000"),
         (SIM, ["--allow-user", "nobody-at-all"], "evse-hal: --allow-user nobody-at-all: there is no such user"),
     ],
