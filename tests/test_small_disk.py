@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from evsed.room import RESERVE
+from tests.small_disk import told_on
 
-ROOT = Path(__file__).resolve().parents[1]
 MEGA = 1024 * 1024
 STORY = """
 import sys
@@ -48,18 +43,6 @@ with CentralSystem.of_package() as central, Wallbox(central.url, state=disk) as 
 
 def test_files_that_find_no_room_fail_and_charges_begin(tmp_path: Path) -> None:
     disk, size = RESERVE + 4 * MEGA, 5 * MEGA
-    mount = f'mount -t tmpfs -o size={disk} none "$1" && exec "$0" -c "$2" "$1" {size}'
-    ran = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, sys.executable, str(tmp_path), STORY],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    if "unshare" in ran.stderr or "mount:" in ran.stderr:
-        pytest.skip("no filesystem may be mounted here")
-    assert ran.returncode == 0, ran.stderr
-    image, log, trouble, *said = ran.stdout.splitlines()
+    image, log, trouble, *said = told_on(tmp_path, disk, STORY, size).splitlines()
     assert (image, log, trouble) == ("image False", "log False 0", "trouble '' []")
     assert len(said) == 2, said  # the image and the log

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from evsed.room import RESERVE
+from tests.small_disk import told_on
 
-ROOT = Path(__file__).resolve().parents[2]
 MEGA = 1024 * 1024
 STORY = """
 import asyncio, sys
@@ -54,19 +49,7 @@ def on_a_small_disk(folder: Path, disk: int, size: int, eats: int = 0) -> list[s
     """A file of `size` comes to a disk of `disk` bytes, `eats` of which another one takes meanwhile: outcome, is there,
     the reserve is whole, why. Needs a mount of our own.
     """
-    mount = f'mount -t tmpfs -o size={disk} none "$1" && exec "$0" -c "$2" "$1" {size} {eats}'
-    ran = subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, sys.executable, str(folder), STORY],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-    if "unshare" in ran.stderr or "mount:" in ran.stderr:
-        pytest.skip("no filesystem may be mounted here")
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip().split(" ", 3)
+    return told_on(folder, disk, STORY, size, eats).strip().split(" ", 3)
 
 
 def test_what_fits_beside_the_reserve_comes(tmp_path: Path) -> None:
