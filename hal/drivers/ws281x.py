@@ -36,6 +36,10 @@ class StripConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pixels: Annotated[int, msgspec.Meta(ge=1, le=MOST_PIXELS)]
     order: Annotated[str, msgspec.Meta(pattern="^(rgb|rbg|grb|gbr|brg|bgr)$")] = "grb"
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board: its whole bus. A strip has no chip select and takes every byte for a colour."""
+        return (f"the SPI bus of {self.device.rpartition('.')[0]}",)
+
 
 class StripLights:
     """A `Lights`."""

@@ -70,6 +70,12 @@ def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
             "spidev0.1",
             "outlet 2: pilot.in: the SPI bus of /dev/spidev0 is taken by outlet 1: pilot.in",
         ),
+        (
+            "pi-reference",
+            "[outlet.contactor]",
+            '[outlet.lights]\ndriver = "ws281x"\ndevice = "/dev/spidev0.1"\npixels = 8\n[outlet.contactor]',
+            "lights: the SPI bus of /dev/spidev0 is taken by outlet 1: pilot.in",
+        ),
         ("pi-two", "gpio = 13", "gpio = 12", "outlet 2: pilot.out: line GPIO12 is taken by outlet 1: pilot.out"),
         ("pi-two", '"GPIO17"', '"GPIO23"', "outlet 2: contactor: line GPIO23 is taken by outlet 1: contactor"),
         (
