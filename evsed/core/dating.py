@@ -32,6 +32,7 @@ class Calendar:
 
     def __init__(self, recovered: Recovered) -> None:
         self._offsets = {clock.boot: clock.offset_ms for clock in recovered.clocks}
+        self._set = {clock.boot: clock.set_ms for clock in recovered.clocks}
         self._last: dict[str, int] = {}
         for stamp in _stamps(recovered):
             self._last[stamp.boot] = max(self._last.get(stamp.boot, 0), stamp.mono_ms)
@@ -44,7 +45,7 @@ class Calendar:
         if self._learnt or turn.now.wall_ms is None:
             return
         self._learnt = True
-        for boot, offset_ms in self._reckoned(turn.now).items():
+        for boot, offset_ms in reversed(self._reckoned(turn.now).items()):  # the newest last
             if boot not in self._offsets:
                 self._offsets[boot] = offset_ms
                 turn.put(BootClock(boot, offset_ms))
@@ -52,6 +53,26 @@ class Calendar:
         for boot in spare[: max(len(spare) - CLOCKS_KEPT, 0)]:
             del self._offsets[boot]
             turn.drop(BootClock, boot, urgent=False)
+
+    def step_ms(self, now: Now) -> int:
+        """By how much the time that is now told is not what it was: in this boot, or back before the newest moment that
+        is known of the boot before it, its begin at least; 0 where nothing speaks against it.
+        """
+        assert now.wall_ms is not None
+        if now.boot in self._offsets:
+            return now.wall_ms - now.mono_ms - self._clock(now.boot)
+        newest = next(reversed(self._offsets), None)
+        return 0 if newest is None else min(0, now.wall_ms - self._clock(newest) - self._last.get(newest, 0))
+
+    def was_set(self, step_ms: int, turn: Turn) -> None:
+        """The clock of this boot goes otherwise from now on; what it dated by then stays as it is."""
+        boot = turn.now.boot
+        if boot in self._offsets:
+            self._set[boot] = self._set.get(boot, 0) + step_ms
+            turn.put(BootClock(boot, self._offsets[boot], self._set[boot]), urgent=False)
+
+    def _clock(self, boot: str) -> int:
+        return self._offsets[boot] + self._set.get(boot, 0)
 
     def date(self, stamp: Stamp, now: Now) -> int | None:
         """The wall time of a stamp, as far as it is known by now; None while no time is known at all."""

@@ -129,10 +129,13 @@ class MeterMark(Struct, frozen=True):
 
 
 class BootClock(Struct, frozen=True):
-    """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps."""
+    """Wall time minus monotonic time of one boot, kept when it becomes known: it dates that boot's stamps. `set_ms` is
+    by how much the clock was set since.
+    """
 
     boot: str
     offset_ms: int
+    set_ms: int = 0
 
     @property
     def key(self) -> str:

@@ -3,6 +3,8 @@
 Rules this file upholds:
 - Every event becomes a line of the security log and a report (A04.FR.01, A04.FR.04). A critical one is on the disk
   before anything that follows, and is told until the central system answers (A04.FR.02).
+- A clock is set when it goes otherwise than before: in this boot, or back before what is known of the boot
+  before it. A box without a clock of its own learns the time at each start; that sets nothing.
 - What a stranger can bring about at will is noted once in a while, with how often it came meanwhile: it must not wear
   the card, nor hide the rest. What answers a request of the central system is no stranger's (A02.FR.07).
 """
@@ -18,6 +20,7 @@ from evsed.core.security_events import SecurityEntry, SecurityKind, SecurityNote
 from evsed.core.turn import Turn
 
 if TYPE_CHECKING:
+    from evsed.core.dating import Calendar
     from evsed.core.station import Station
 
 ENCLOSURE_OPEN = "ENCLOSURE_OPEN"  # evse-hal names it so
@@ -56,7 +59,6 @@ class Security:
         if self._began:
             return
         self._began = True
-        self._offset_ms = _offset(turn)
         if damaged:
             self.note(SecurityKind.LOG_CLEARED, "the journal was damaged and begun anew", turn)
         self.note(SecurityKind.STARTED, "", turn)
@@ -83,16 +85,16 @@ class Security:
         """A connection came up: what keeps us from the next one is news again."""
         self._since_link.clear()
 
-    def watch_time(self, turn: Turn) -> None:
-        """The clock is set when wall time and monotonic time drift apart."""
-        offset_ms = _offset(turn)
+    def watch_time(self, calendar: Calendar, turn: Turn) -> None:
+        """SettingSystemTime (whitepaper §8). The calendar has not learnt the time of this turn yet."""
+        offset_ms = None if turn.now.wall_ms is None else turn.now.wall_ms - turn.now.mono_ms
         if offset_ms is None:
             return
         before_ms, self._offset_ms = self._offset_ms, offset_ms
-        if before_ms is None:
-            self.note(SecurityKind.TIME_SET, "the time became known", turn)
-        elif abs(offset_ms - before_ms) >= TIME_STEP_MS:
-            self.note(SecurityKind.TIME_SET, f"by {(offset_ms - before_ms) / 1_000:+.0f} s", turn)
+        step_ms = calendar.step_ms(turn.now) if before_ms is None else offset_ms - before_ms
+        if abs(step_ms) >= TIME_STEP_MS:
+            calendar.was_set(step_ms, turn)
+            self.note(SecurityKind.TIME_SET, f"by {step_ms / 1_000:+.0f} s", turn)
 
     def watch_enclosure(self, station: Station, turn: Turn) -> None:
         """An enclosure that is opened, however many outlets it holds (1.6 security whitepaper §8). Closed it is only
@@ -117,10 +119,6 @@ class Security:
 def noticed(station: Station, event: SecurityNoticed, turn: Turn) -> None:
     """The shell saw something."""
     station.box.security.notice(event.kind, event.info, turn)
-
-
-def _offset(turn: Turn) -> int | None:
-    return None if turn.now.wall_ms is None else turn.now.wall_ms - turn.now.mono_ms
 
 
 # Each function takes exactly the event type that it is entered under.

@@ -100,9 +100,9 @@ class Station:
         """Everything that follows from one event, in the order in which it must be done."""
         turn = Turn(now)
         self._now_ms = now.mono_ms
-        self._calendar.learn(turn)
         self.box.security.begin(self._recovered.damaged, turn)
-        self.box.security.watch_time(turn)
+        self.box.security.watch_time(self._calendar, turn)
+        self._calendar.learn(turn)
         self._take(event, turn)
         self.box.security.watch_enclosure(self, turn)
         self.box.online = self.registration.online

@@ -19,16 +19,33 @@ def test_a_start_is_told_after_the_statuses(make: Make) -> None:
     assert [m.action for m in world.csms.received] == [
         "BootNotification",
         *["StatusNotification"] * 2,
-        *["SecurityEventNotification"] * 2,
+        "SecurityEventNotification",
     ]
-    assert events(world) == ["StartupOfTheDevice", "SettingSystemTime"]
+    assert events(world) == ["StartupOfTheDevice"]
+
+
+def test_a_clock_that_is_set_is_told_and_one_that_is_learnt_is_not(box: Wallbox) -> None:
+    box.csms.judges_statuses = False  # by the true time
+    box.ntp_offset_ms = 0
+    box.advance(60)
+    box.power_cut()
+    box.advance(60)
+    assert "SettingSystemTime" not in events(box)
+    box.ntp_offset_ms = 3_600_000
+    box.advance(60)
+    for _ in range(3):
+        box.power_cut()
+        box.kill_evsed(restart_s=0.5)
+        box.advance(60)
+    (told,) = (m for m in box.csms.all("SecurityEventNotification") if m.type == "SettingSystemTime")
+    assert told.techInfo == "by +3600 s"
 
 
 @pytest.mark.parametrize("kind", ["Soft", "Hard"])
 def test_a_reset_is_told(box: Wallbox, kind: str) -> None:
     box.csms.call("Reset", {"type": kind})
     box.advance(20)
-    told = {message.id: message for message in box.csms.all("SecurityEventNotification")[2:]}
+    told = {message.id: message for message in box.csms.all("SecurityEventNotification")[1:]}
     reset, start, *_ = told.values()  # what was on its way at the restart comes again, with its id
     assert (reset.type, reset.techInfo, start.type) == ("ResetOrReboot", kind, "StartupOfTheDevice")
 
@@ -51,7 +68,7 @@ def test_a_central_system_without_the_extension_is_not_pestered(make: Make) -> N
     world = make()
     world.csms.rejects_next("SecurityEventNotification", code="NotImplemented", times=2)
     world.advance(600)
-    assert events(world) == ["StartupOfTheDevice", "SettingSystemTime"]
+    assert events(world) == ["StartupOfTheDevice"]
 
 
 def test_a_central_system_that_is_silent_on_it_still_hears_the_rest(make: Make) -> None:
@@ -65,7 +82,7 @@ def test_a_central_system_that_is_silent_on_it_still_hears_the_rest(make: Make) 
     assert len(asked) < 6  # ever more slowly
     world.csms.speaks_on("SecurityEventNotification")
     world.advance(3_600)
-    assert {"StartupOfTheDevice", "SettingSystemTime"} <= set(events(world)[len(asked) :])
+    assert events(world)[len(asked) :] == ["StartupOfTheDevice"]
 
 
 def test_the_disk_fills_and_that_is_told(box: Wallbox) -> None:
@@ -75,7 +92,7 @@ def test_the_disk_fills_and_that_is_told(box: Wallbox) -> None:
     box.advance(30)
     box.disk_full = False
     box.advance(60)
-    assert events(box)[2:] == ["MemoryExhaustion"]
+    assert events(box)[1:] == ["MemoryExhaustion"]
 
 
 def test_frames_that_are_no_messages_are_told_once_in_a_while(box: Wallbox) -> None:
@@ -83,7 +100,7 @@ def test_frames_that_are_no_messages_are_told_once_in_a_while(box: Wallbox) -> N
         box.csms.say("nonsense")
         box.advance(0.1)
     box.advance(5)
-    assert events(box)[2:] == ["InvalidMessages"]
+    assert events(box)[1:] == ["InvalidMessages"]
 
 
 @pytest.mark.parametrize("message", ["BootNotification", "Heartbeat", "MeterValues", "StatusNotification"])

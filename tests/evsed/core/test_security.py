@@ -31,9 +31,9 @@ def quiet() -> World:
     return world
 
 
-def test_a_start_and_the_first_time_are_events() -> None:
+def test_a_start_is_an_event_and_that_the_time_becomes_known_is_none() -> None:
     world = quiet()
-    assert told(world) == logged(world) == [SecurityKind.STARTED, SecurityKind.TIME_SET]
+    assert told(world) == logged(world) == [SecurityKind.STARTED]
     assert world.disk.of(QueuedReport) == ()
 
 
@@ -43,7 +43,32 @@ def test_a_clock_that_is_set_is_an_event(step_ms: int, news: bool) -> None:
     assert world.wall_offset is not None
     world.wall_offset += step_ms
     world.do(ev.DeadlineReached())
-    assert (told(world)[2:] == [SecurityKind.TIME_SET]) is news
+    assert (told(world)[1:] == [SecurityKind.TIME_SET]) is news
+
+
+@pytest.mark.parametrize(("step_ms", "news"), [(1_999, False), (2_000, True), (-2_000, True)])
+def test_a_clock_that_was_set_while_nobody_looked_is_an_event(step_ms: int, news: bool) -> None:
+    world = quiet()
+    assert world.wall_offset is not None
+    world.wall_offset += step_ms
+    for _ in range(2):
+        world.crash()
+        assert logged(world).count(SecurityKind.TIME_SET) == news
+
+
+@pytest.mark.parametrize(("step_ms", "news"), [(-3_000, False), (-60_000, True), (86_400_000, False)])
+def test_after_a_cut_only_a_time_before_that_of_the_boot_before_was_set(step_ms: int, news: bool) -> None:
+    world = quiet()
+    offset = world.wall_offset
+    assert offset is not None
+    world.power_cut(off_s=20)
+    world.wall_offset = offset + step_ms
+    world.do(ev.DeadlineReached())
+    assert logged(world).count(SecurityKind.TIME_SET) == news
+    world.power_cut()
+    world.wall_offset = offset + step_ms
+    world.do(ev.DeadlineReached())
+    assert logged(world).count(SecurityKind.TIME_SET) == news
 
 
 @pytest.mark.parametrize("kind", list(ev.ResetKind))
@@ -64,7 +89,7 @@ def test_a_full_disk_is_an_event_once_it_takes_something_again() -> None:
     world.do(ev.StoreBroken((), "the disk is full", full=True))
     world.mends()
     world.answer_all()
-    assert told(world)[2:] == [SecurityKind.MEMORY_EXHAUSTED]
+    assert told(world)[1:] == [SecurityKind.MEMORY_EXHAUSTED]
 
 
 def test_a_journal_that_was_begun_anew_has_lost_the_log() -> None:
@@ -105,7 +130,7 @@ def test_a_plain_one_is_given_up_after_as_many_attempts_as_any_message() -> None
     world.until(SecurityNoted).fail()
     world.advance(7_200)
     world.answer_all()
-    assert told(world)[2:] == [SecurityKind.STATION_CERTIFICATE] * 2
+    assert told(world)[1:] == [SecurityKind.STATION_CERTIFICATE] * 2
 
 
 @pytest.mark.parametrize("code", ["NotImplemented", "NotSupported"])
@@ -120,7 +145,7 @@ def test_a_central_system_that_knows_no_such_message_has_answered(code: str) -> 
 def test_it_outlives_a_cut_and_keeps_its_identity(end: Callable[[World], None]) -> None:
     world = quiet()
     note(world)
-    (sent,) = [send for send in world.sent if send.report.__class__ is SecurityNoted][2:]
+    (sent,) = [send for send in world.sent if send.report.__class__ is SecurityNoted][1:]
     end(world)
     world.online()
     assert world.sent[-1] is not sent
