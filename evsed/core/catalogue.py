@@ -9,13 +9,12 @@ from typing import Any
 
 from evsed.core import capacities, light_variables, security_variables, wear_variables
 from evsed.core.capacities import length_of
-from evsed.core.variables import BOOL, INT, LIST, Kind, Variable
+from evsed.core.phase_rotation import CONNECTORS, ROTATION
+from evsed.core.variables import BOOL, INT, LIST, Variable
 from evsed.core.words import Measurand
 
 DAY_S = 86_400
 MEASURANDS = tuple(str(measurand) for measurand in Measurand)
-ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
-CONNECTORS = tuple(str(number) for number in range(9))
 
 # --- authorization -------------------------------------------------------------------------------------------
 AUTHORIZE_REMOTE_START = Variable(
@@ -304,20 +303,11 @@ RESET_RETRIES = Variable(
 
 # --- what this box is ----------------------------------------------------------------------------------------
 
-
-def _rotations(text: str) -> tuple[str, ...] | None:
-    """Items like "1.RST", each connector once (OCPP 1.6 §9.1.7); 0 is the grid connection of the main meter."""
-    items = LIST.parse(text) or ()
-    parts = [item.partition(".") for item in items]
-    known = all(number in CONNECTORS and rotation in ROTATIONS for number, _, rotation in parts)
-    return items if known and len({number for number, _, _ in parts}) == len(items) else None
-
-
 PHASE_ROTATION = Variable(
     component="ChargingStation",
     name="PhaseRotation",
     key16="ConnectorPhaseRotation",
-    kind=Kind("a list such as 1.RST,2.Unknown", _rotations, ",".join),
+    kind=ROTATION,
     default=(),
     most=len(CONNECTORS),
     informs=True,  # phases are reported as the meter counts them, whatever the rotation (OCPP 1.6 §4.7)

@@ -25,6 +25,7 @@ from evsed.core.events import (
     VendorRequested,
 )
 from evsed.core.outlet import Outlet
+from evsed.core.phase_rotation import strangers
 from evsed.core.profiles import ClearProfiles, InstalledProfile, InstallProfile, Profile
 from evsed.core.records import Inoperative, Setting
 from evsed.core.reports import Booted, HeartbeatDue
@@ -86,6 +87,9 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
     if fixed or variable.check(request.value) is not None:
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
+    if variable is catalogue.PHASE_ROTATION and _wires_strangers(station, request.value, turn):
+        turn.tell(Reply(request.ref, Verdict.REJECTED))
+        return
     if variable is SECURITY_PROFILE:
         networks.write_profile(station, request, turn)
         return
@@ -97,6 +101,15 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
     if variable is catalogue.SAMPLED_INTERVAL:
         for outlet in station.outlets.values():
             outlet.charging.interval_changed(turn)
+
+
+def _wires_strangers(station: Station, text: str, turn: Turn) -> bool:
+    """Whether it names connectors that do not exist; until the board is known, none is known not to."""
+    items = catalogue.PHASE_ROTATION.kind.parse(text) or ()
+    wrong = strangers(items, station.outlets) if station.outlets else ()
+    if wrong:
+        turn.log(f"! ConnectorPhaseRotation is refused: this board has no connector for {', '.join(wrong)}")
+    return bool(wrong)
 
 
 def read_variables(station: Station, request: VariablesRead, turn: Turn) -> None:

@@ -38,6 +38,7 @@ from evsed.core.metering import Aligned
 from evsed.core.networks import Networks, prove
 from evsed.core.outbox import Outbox, Stage
 from evsed.core.outlet import Outlet
+from evsed.core.phase_rotation import strangers
 from evsed.core.profile_book import ProfileBook
 from evsed.core.records import Bound, QueuedReport, Recovered, Transaction, past
 from evsed.core.registration import Registration
@@ -182,8 +183,11 @@ class Station:
         self._recovered = replace(self._recovered, transactions=self._orphans(turn))
         variables = self.box.variables
         variables.write(catalogue.NUMBER_OF_CONNECTORS, str(len(self.outlets)))
-        if not variables[catalogue.PHASE_ROTATION]:
-            variables.write(catalogue.PHASE_ROTATION, ",".join(f"{evse}.Unknown" for evse in self.outlets))
+        if wrong := strangers(variables[catalogue.PHASE_ROTATION], self.outlets):
+            turn.log(f"! ConnectorPhaseRotation: this board has no connector for {', '.join(wrong)}")
+        rotation = [item for item in variables[catalogue.PHASE_ROTATION] if item not in wrong]
+        rotation = rotation or [f"{evse}.Unknown" for evse in self.outlets]
+        variables.write(catalogue.PHASE_ROTATION, ",".join(rotation))
 
     def hal_went(self, event: HalDown, turn: Turn) -> None:
         """Nothing that hal said may be believed any more."""

@@ -182,7 +182,7 @@ def test_what_is_no_value_is_refused_in_one_sentence(key: str, text: str) -> Non
         ("LocalPreAuthorize", "TRUE", "true"),
         ("MeterValuesSampledData", " Voltage , Frequency,", "Voltage,Frequency"),
         ("StopTxnSampledData", "", ""),
-        ("ConnectorPhaseRotation", "0.RST, 2.Unknown,1.NotApplicable", "0.RST,2.Unknown,1.NotApplicable"),
+        ("ConnectorPhaseRotation", "0.RST, 1.NotApplicable", "0.RST,1.NotApplicable"),
     ],
 )
 def test_a_value_is_kept_and_told_in_one_form(key: str, text: str, canonical: str) -> None:
@@ -266,16 +266,32 @@ def test_reading_all_and_reading_some() -> None:
     assert [(view.name, view.value, view.writable) for view in some.found] == [("MessageTimeout", "30", True)]
 
 
-def test_the_box_says_how_many_outlets_it_has_and_that_their_wiring_is_not_known() -> None:
-    def told(world: World, key16: str) -> str | None:
-        variable = by_key16(key16)
-        assert variable is not None
-        reply = world.asks(ev.VariablesRead(world.ref(), ((variable.component, variable.name),)))
-        assert isinstance(reply, VariablesReply)
-        return reply.found[0].value
+def told(world: World, key16: str) -> str | None:
+    variable = by_key16(key16)
+    assert variable is not None
+    reply = world.asks(ev.VariablesRead(world.ref(), ((variable.component, variable.name),)))
+    assert isinstance(reply, VariablesReply)
+    return reply.found[0].value
 
+
+def test_the_box_says_how_many_outlets_it_has_and_that_their_wiring_is_not_known() -> None:
     world = World(2).online()
     assert told(world, "NumberOfConnectors") == "2"
     assert told(world, "ConnectorPhaseRotation") == "1.Unknown,2.Unknown"
     world = World(2, presets={"ChargingStation.PhaseRotation": "1.RST,2.STR"}).online()
     assert told(world, "ConnectorPhaseRotation") == "1.RST,2.STR"
+
+
+@pytest.mark.parametrize(("outlets", "verdict"), [(1, Verdict.REJECTED), (2, Verdict.ACCEPTED)])
+def test_the_wiring_of_an_outlet_that_does_not_exist_is_refused(outlets: int, verdict: Verdict) -> None:
+    world = World(outlets).online()
+    place = (catalogue.PHASE_ROTATION.component, catalogue.PHASE_ROTATION.name)
+    assert world.asks(ev.VariableWritten("write", *place, "0.RST,1.STR,2.TRS")) is verdict
+    assert told(world, "ConnectorPhaseRotation") == ("0.RST,1.STR,2.TRS" if outlets == 2 else "1.Unknown")
+
+
+@pytest.mark.parametrize(("preset", "kept"), [("1.RST,7.RST", "1.RST"), ("7.RST", "1.Unknown")])
+def test_a_wiring_written_for_another_board_is_left_out_and_named(preset: str, kept: str) -> None:
+    world = World(1, presets={"ChargingStation.PhaseRotation": preset}).online()
+    assert told(world, "ConnectorPhaseRotation") == kept
+    assert "! ConnectorPhaseRotation: this board has no connector for 7.RST" in world.lines
