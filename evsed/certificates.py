@@ -70,6 +70,10 @@ class Unfit(Exception):
     """This certificate is not what it should be; the text says why."""
 
 
+class NoRoom(Exception):
+    """There are as many as may be; the text says so."""
+
+
 class NotNow(Exception):
     """It can't be judged at present; the text says why."""
 
@@ -105,6 +109,8 @@ class CertificateStore:
             self._doers[type(errand)](errand)
         except (NoCertificate, Unfit) as why:
             return ErrandDone(errand.job, Outcome.INVALID, str(why), self.held())
+        except NoRoom as why:
+            return ErrandDone(errand.job, Outcome.HOPELESS, str(why), self.held())
         except (NotNow, NoOpenssl, OSError) as why:
             return ErrandDone(errand.job, Outcome.FAILED, str(why), self.held())
         return ErrandDone(errand.job, Outcome.DONE, "", self.held())
@@ -163,6 +169,8 @@ class CertificateStore:
         new, known = one(errand.pem), {read.id: read for _, read, _ in self._roots(errand.use)}
         if new.id in known:
             return
+        if not errand.room:
+            raise NoRoom("there is no room for more")
         if not new.authority:
             raise Unfit("it is not the certificate of an authority")
         above = known.values() if errand.signed_by is None else [known[errand.signed_by]]

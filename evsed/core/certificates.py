@@ -91,7 +91,7 @@ class Certificates:
     """What is held, what is asked for, and what is under way."""
 
     def __init__(self, held: Held) -> None:
-        self.held = held
+        self.held = self._held_before = held
         self._waiting: deque[Task] = deque()
         self._task: tuple[str, Task] | None = None
         self._chain: frozenset[str] = frozenset()
@@ -130,6 +130,7 @@ class Certificates:
 
     def done(self, event: ErrandDone, station: Station, turn: Turn) -> None:
         """An errand is over; what is held counts even if nobody waits for its end any more."""
+        self._held_before = self.held
         if event.held is not None:
             self.held = event.held
             station.networks.holds(self.held, turn)
@@ -235,18 +236,15 @@ class Certificates:
 
     # --- each task: how it begins, how it ends ---------------------------------------------------------------
 
-    def _install(self, task: RootSent, job: str, station: Station, turn: Turn) -> CertificateErrand | None:
-        if len(self.held.roots) >= station.box.variables[STORE_LENGTH]:  # M05.FR.03
-            turn.log("! a root certificate is refused: there is no room for more")
-            self._answer(task, Verdict.REJECTED, turn)
-            return None
+    def _install(self, task: RootSent, job: str, station: Station, turn: Turn) -> CertificateErrand:
+        room = len(self.held.roots) < station.box.variables[STORE_LENGTH]
         checked = station.box.variables[ADDITIONAL_ROOT_CHECK] and task.use is RootUse.CENTRAL
         before = self._central() if checked else []
-        return InstallRoot(job, task.use, task.pem, before[-1].id if before else None)
+        return InstallRoot(job, task.use, task.pem, before[-1].id if before else None, room)
 
     def _installed(self, task: RootSent, event: ErrandDone, station: Station, turn: Turn) -> None:
         self._answer(task, VERDICTS.get(event.outcome, Verdict.FAILED), turn)
-        if event.outcome is Outcome.DONE:
+        if event.outcome is Outcome.DONE and self.held.roots != self._held_before.roots:
             station.box.security.note(SecurityKind.RECONFIGURED, f"a {task.use} root was installed", turn)
         elif event.outcome is Outcome.INVALID and task.use is RootUse.CENTRAL:
             station.box.security.note(SecurityKind.CENTRAL_CERTIFICATE, f"a root was refused: {event.text}", turn)
@@ -319,7 +317,12 @@ def _lead_ms(own: Own) -> int:
     return min(MONTH_MS, (own.until_ms - own.since_ms) // 3)
 
 
-VERDICTS = {Outcome.DONE: Verdict.ACCEPTED, Outcome.INVALID: Verdict.REJECTED}
+# A store that is full is a refusal, not a failure: M05.FR.03.
+VERDICTS = {
+    Outcome.DONE: Verdict.ACCEPTED,
+    Outcome.INVALID: Verdict.REJECTED,
+    Outcome.HOPELESS: Verdict.REJECTED,
+}
 NAMES: dict[type, str] = {
     RootSent: "a root certificate is not taken",
     RootUnwanted: "a root certificate is not deleted",

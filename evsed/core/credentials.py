@@ -129,12 +129,15 @@ class SigningAnswer(Struct, frozen=True):
 
 
 class InstallRoot(Struct, frozen=True):
-    """Look at it and keep it. `signed_by`: the root that must have signed it, if one must."""
+    """Look at it and keep it. `signed_by`: the root that must have signed it, if one must. Without `room` only one that
+    is held already is taken; every other one is HOPELESS.
+    """
 
     job: str
     use: RootUse
     pem: str
     signed_by: str | None = None
+    room: bool = True
 
 
 class RemoveRoots(Struct, frozen=True):

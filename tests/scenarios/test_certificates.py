@@ -90,7 +90,10 @@ def test_the_store_has_an_end(box: Wallbox, root: pki.Certificate, second: pki.C
         (box.folder / "manufacturer-roots" / f"{n}.pem").write_text(second.alone.read_text())
     box.kill_evsed(1)
     box.advance(10)
-    assert install(box, MAKER, root).status == "Rejected"
+    held, told = len(ids(box, MAKER)), len(events(box))
+    assert install(box, MAKER, root).status == "Rejected"  # M05.FR.03
+    assert install(box, CENTRAL, root).status == "Accepted", "it is held already"
+    assert len(ids(box, MAKER)) == held and len(events(box)) == told
     assert delete(box, second) == "Accepted"
     assert install(box, MAKER, root).status == "Accepted"
 
