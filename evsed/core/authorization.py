@@ -2,6 +2,11 @@
 
 The box answers alone where it may (lists, cache, offline rules) and asks otherwise. A token is never compared with
 a group (parent) id; two tokens belong together when their groups are equal.
+
+Offline two keys open the box, each by itself: LocalAuthorizeOffline for those that list or cache accept,
+AllowOfflineTxForUnknownId for all that list and cache do not speak against. Where these may not be used, a card that
+they accept is one that "cannot be explicitly authorized" by them, as a stranger's is (OCPP 1.6 §3.5.4): to refuse it where
+the stranger charges would be absurd. Who is known as not accepted is refused whatever the keys say.
 """
 
 from __future__ import annotations
@@ -59,10 +64,10 @@ def decide(opinion: Opinion | None, policy: Policy) -> Decision:
     if policy.online:
         known = opinion is not None and opinion.accepted
         return Decision.START if known and policy.pre_authorize else Decision.ASK  # LocalPreAuthorize, OCPP 1.6 §3.5
-    if opinion is None:
-        return Decision.START if policy.unknown_offline else Decision.REFUSE  # OCPP 1.6 §3.5.4
-    # A token known as not valid is refused offline even where unknown ones are let in (OCPP 1.6 §3.5.4).
-    return Decision.START if opinion.accepted and policy.authorize_offline else Decision.REFUSE
+    if opinion is not None and not opinion.accepted:
+        return Decision.REFUSE  # OCPP 1.6 §3.5.4: even where unknown ones are let in
+    accepted_here = opinion is not None and policy.authorize_offline
+    return Decision.START if accepted_here or policy.unknown_offline else Decision.REFUSE  # OCPP 1.6 §3.5.4
 
 
 class TokenBook:

@@ -47,7 +47,7 @@ OFFLINE_TX_FOR_UNKNOWN = Variable(
     key16="AllowOfflineTxForUnknownId",
     kind=BOOL,
     default=False,
-    help="Without a connection, unknown cards may charge.",
+    help="Without a connection, any card may charge that is not known as refused or expired.",
 )
 AUTH_CACHE_ENABLED = Variable(
     component="AuthCacheCtrlr",
