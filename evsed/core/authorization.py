@@ -5,8 +5,8 @@ a group (parent) id; two tokens belong together when their groups are equal.
 
 Offline two keys open the box, each by itself: LocalAuthorizeOffline for those that list or cache accept,
 AllowOfflineTxForUnknownId for all that list and cache do not speak against. Where these may not be used, a card that
-they accept is one that "cannot be explicitly authorized" by them, as a stranger's is (OCPP 1.6 §3.5.4): to refuse it where
-the stranger charges would be absurd. Who is known as not accepted is refused whatever the keys say.
+they accept is one that "cannot be explicitly authorized" by them, as a stranger's is (OCPP 1.6 §3.5.4): to refuse it
+where the stranger charges would be absurd. Who is known as not accepted is refused whatever the keys say.
 """
 
 from __future__ import annotations
