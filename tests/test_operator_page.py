@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evsed.core.catalogue import ALL
+from evsed.core.measurands import PHASED
 from evsed.core.variables import Variable
+from evsed.core.words import Measurand
 from evsed.ocpp.v16.dialect import INBOUND, OUTBOUND
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "operator.md"
@@ -96,6 +98,12 @@ def _default(variable: Variable) -> str:
     return variable.kind.text(variable.default).replace(",", ", ") or "(empty)"
 
 
+def measurands() -> str:
+    rows = ["| measurand | phases that may be asked for alone |", "| --- | --- |"]
+    rows += [f"| {measurand} | {', '.join(PHASED.get(measurand, ()))} |" for measurand in Measurand]
+    return "\n".join(rows) + "\n"
+
+
 def messages(sentences: dict[str, str], actions: Iterable[str]) -> str:
     rows = ["| message | what it does here |", "| --- | --- |"]
     rows += [f"| {action} | {sentences[action]} |" for action in sorted(set(actions))]
@@ -104,6 +112,7 @@ def messages(sentences: dict[str, str], actions: Iterable[str]) -> str:
 
 TABLES = {
     "keys": keys,
+    "measurands": measurands,
     "from the central system": lambda: messages(FROM_CENTRAL, INBOUND),
     "from the station": lambda: messages(FROM_STATION, (outbound.action for outbound in OUTBOUND.values())),
 }

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from evsed.core import capacities, light_variables, security_variables, wear_variables
+from evsed.core import capacities, light_variables, measurands, security_variables, wear_variables
 from evsed.core.capacities import length_of
 from evsed.core.phase_rotation import CONNECTORS, ROTATION
 from evsed.core.variables import BOOL, INT, LIST, Variable
-from evsed.core.words import Measurand
 
 DAY_S = 86_400
-MEASURANDS = tuple(str(measurand) for measurand in Measurand)
 
 # --- authorization -------------------------------------------------------------------------------------------
 AUTHORIZE_REMOTE_START = Variable(
@@ -154,26 +152,6 @@ ALIGNED_INTERVAL = Variable(
     high=DAY_S,
     help="Clock-aligned meter interval; 0 switches it off.",
 )
-ALIGNED_MEASURANDS = Variable(
-    component="AlignedDataCtrlr",
-    name="Measurands",
-    key16="MeterValuesAlignedData",
-    kind=LIST,
-    choices=MEASURANDS,
-    most=len(MEASURANDS),
-    default=("Energy.Active.Import.Register", "Power.Active.Import"),
-    help="What is sent at each clock-aligned interval.",
-)
-ALIGNED_ENDED_MEASURANDS = Variable(
-    component="AlignedDataCtrlr",
-    name="TxEndedMeasurands",
-    key16="StopTxnAlignedData",
-    kind=LIST,
-    choices=MEASURANDS,
-    most=len(MEASURANDS),
-    default=(),
-    help="Clock-aligned values that the end of a transaction carries.",
-)
 SAMPLED_INTERVAL = Variable(
     component="SampledDataCtrlr",
     name="TxUpdatedInterval",
@@ -184,33 +162,6 @@ SAMPLED_INTERVAL = Variable(
     low=0,
     high=DAY_S,
     help="Meter interval within a transaction; 0 switches it off.",
-)
-SAMPLED_MEASURANDS = Variable(
-    component="SampledDataCtrlr",
-    name="TxUpdatedMeasurands",
-    key16="MeterValuesSampledData",
-    kind=LIST,
-    choices=MEASURANDS,
-    most=len(MEASURANDS),
-    default=(
-        "Energy.Active.Import.Register",
-        "Power.Active.Import",
-        "Current.Import",
-        "Voltage",
-        "Current.Offered",
-        "Power.Offered",
-    ),
-    help="What is sent at each interval within a transaction.",
-)
-SAMPLED_ENDED_MEASURANDS = Variable(
-    component="SampledDataCtrlr",
-    name="TxEndedMeasurands",
-    key16="StopTxnSampledData",
-    kind=LIST,
-    choices=MEASURANDS,
-    most=len(MEASURANDS),
-    default=(),
-    help="Sampled values that the end of a transaction carries.",
 )
 TX_ENDED_MOST_SETS = Variable(
     component="SampledDataCtrlr",
@@ -353,10 +304,10 @@ SWITCHES_PHASES = Variable(
 LIST_LENGTHS = tuple(
     length_of(variable)
     for variable in (
-        ALIGNED_MEASURANDS,
-        SAMPLED_MEASURANDS,
-        ALIGNED_ENDED_MEASURANDS,
-        SAMPLED_ENDED_MEASURANDS,
+        measurands.ALIGNED,
+        measurands.SAMPLED,
+        measurands.ALIGNED_ENDED,
+        measurands.SAMPLED_ENDED,
         PHASE_ROTATION,
         SUPPORTED_PROFILES,
     )
@@ -365,7 +316,10 @@ LIST_LENGTHS = tuple(
 ALL: tuple[Variable[Any], ...] = (
     *(
         value
-        for room in (globals(), *map(vars, (capacities, light_variables, security_variables, wear_variables)))
+        for room in (
+            globals(),
+            *map(vars, (capacities, light_variables, measurands, security_variables, wear_variables)),
+        )
         for value in room.values()
         if isinstance(value, Variable)
     ),

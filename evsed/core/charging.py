@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from evsed.core import catalogue
+from evsed.core import catalogue, measurands
 from evsed.core.box import Box
 from evsed.core.deadlines import soonest
 from evsed.core.events import TokenAnswer
@@ -117,19 +117,19 @@ class Charging:
 
     def aligned(self, turn: Turn) -> None:
         """A clock-aligned moment; without a transaction the values stand alone, and are not queued offline."""
-        values = self._set(self._box.variables[catalogue.ALIGNED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
+        values = self._set(self._box.variables[measurands.ALIGNED], Context.SAMPLE_CLOCK, turn)
         if values is not None and self.tx is not None:
             self._box.outbox.put(TransactionUpdated(self.tx.id, self._evse, (values,)), turn)
         elif values is not None and self._box.online:
             self._box.outbox.put(MetersSampled(self._evse, (values,)), turn)
-        ended = self._set(self._box.variables[catalogue.ALIGNED_ENDED_MEASURANDS], Context.SAMPLE_CLOCK, turn)
+        ended = self._set(self._box.variables[measurands.ALIGNED_ENDED], Context.SAMPLE_CLOCK, turn)
         self._keep(ended, turn)
 
     def triggered(self, turn: Turn) -> bool:
         """A central system asks for the present values (OCPP 1.6 errata 3.46: those of MeterValuesSampledData).
         Whether there are any.
         """
-        values = self._set(self._box.variables[catalogue.SAMPLED_MEASURANDS], Context.TRIGGER, turn)
+        values = self._set(self._box.variables[measurands.SAMPLED], Context.TRIGGER, turn)
         if values is None:
             return False
         # No history (OCPP 1.6 §5.17): they overtake the queue. Who has not got the start does not know the transaction.
@@ -225,10 +225,10 @@ class Charging:
         if self._sample_at_ms is not None and now_ms >= self._sample_at_ms:
             interval_s = self._box.variables[catalogue.SAMPLED_INTERVAL]
             self._sample_at_ms = next_sampled_ms(self._sample_at_ms, interval_s, now_ms)
-            values = self._set(self._box.variables[catalogue.SAMPLED_MEASURANDS], Context.SAMPLE_PERIODIC, turn)
+            values = self._set(self._box.variables[measurands.SAMPLED], Context.SAMPLE_PERIODIC, turn)
             if values is not None:
                 self._box.outbox.put(TransactionUpdated(self.tx.id, self._evse, (values,)), turn)
-            ended = self._set(self._box.variables[catalogue.SAMPLED_ENDED_MEASURANDS], Context.SAMPLE_PERIODIC, turn)
+            ended = self._set(self._box.variables[measurands.SAMPLED_ENDED], Context.SAMPLE_PERIODIC, turn)
             self._keep(ended, turn)
         if now_ms >= self._note_at_ms:
             self._note_at_ms = now_ms + NOTE_MS
@@ -251,16 +251,16 @@ class Charging:
 
     def _ended_measurands(self) -> tuple[str, ...]:
         variables = self._box.variables
-        names = (*variables[catalogue.SAMPLED_ENDED_MEASURANDS], *variables[catalogue.ALIGNED_ENDED_MEASURANDS])
+        names = (*variables[measurands.SAMPLED_ENDED], *variables[measurands.ALIGNED_ENDED])
         return tuple(dict.fromkeys(names))
 
-    def _set(self, measurands: tuple[str, ...], why: Context, turn: Turn) -> MeterSet | None:
+    def _set(self, words: tuple[str, ...], why: Context, turn: Turn) -> MeterSet | None:
         reading = fresh(self._seen.meter, turn.now.mono_ms)
-        if reading is None or not measurands:
+        if reading is None or not words:
             return None
         self._register.keep(turn)  # a register that was told never falls
         offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1), self._seen.warmth)
-        return sample(reading, offer, measurands, turn.now.stamp(), why)
+        return sample(reading, offer, words, turn.now.stamp(), why)
 
 
 def judged(tx: Transaction, answer: TokenAnswer, register_wh: int) -> Transaction:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from evsed.core.measurands import PAIRS, PHASES, TO_NEUTRAL
 from evsed.core.words import Context, Measurand, MeterReading, MeterSet, Now, SampledValue, Stamp
 
 DAY_MS = 86_400_000
-# As the meter counts them, whatever the rotation of the connector is (OCPP 1.6 §4.7).
-PHASES = ("L1", "L2", "L3")
 FRESH_MS = 5_000
 STEP_MS = 1_000
 
@@ -36,7 +36,7 @@ def _each(measurand: Measurand, values: tuple[int, ...], phases: tuple[str, ...]
 
 
 def _voltages(reading: MeterReading) -> list[SampledValue]:
-    return _each(Measurand.VOLTAGE, reading.voltage_mv, tuple(f"{phase}-N" for phase in PHASES))
+    return _each(Measurand.VOLTAGE, reading.voltage_mv, TO_NEUTRAL)
 
 
 def _powers(reading: MeterReading) -> list[SampledValue]:
@@ -64,10 +64,26 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def sample(reading: MeterReading, offer: Offer, measurands: Iterable[str], at: Stamp, why: Context) -> MeterSet | None:
-    """One set of what is wanted and measured; None when nothing of it is there."""
-    values = tuple(value for name in measurands for value in SOURCES[name](reading, offer))
+def sample(reading: MeterReading, offer: Offer, words: Iterable[str], at: Stamp, why: Context) -> MeterSet | None:
+    """One set of what is wanted and measured, each value once; None when nothing of it is there."""
+    values = tuple(dict.fromkeys(value for word in words for value in _measured(word, reading, offer)))
     return MeterSet(at, why, values) if values else None
+
+
+def _measured(word: str, reading: MeterReading, offer: Offer) -> list[SampledValue]:
+    """A measurand with all its phases, or one phase of it alone under the name that was asked for."""
+    if word not in PAIRS:
+        return SOURCES[word](reading, offer)
+    measurand, phase = PAIRS[word]
+    found = SOURCES[measurand](reading, offer)
+    return [replace(value, phase=phase) for value in found if value.phase is not None and value.phase[:2] == phase[:2]]
+
+
+def beyond(words: Iterable[str], readings: Iterable[MeterReading | None]) -> str | None:
+    """A phase among these words that no meter of the box tells apart; None while one of them has said nothing yet."""
+    known = tuple(readings)
+    pairs = (word for word in words if word in PAIRS)
+    return next((p for p in pairs if not any(r is None or _measured(p, r, Offer(0, 0)) for r in known)), None)
 
 
 def fresh(reading: MeterReading | None, now_ms: int, max_age_ms: int = FRESH_MS) -> MeterReading | None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from evsed.core import catalogue, certificates, local_list, networks, reservations, smart_charging, upkeep
+from evsed.core import (
+    catalogue,
+    certificates,
+    local_list,
+    measurands,
+    metering,
+    networks,
+    reservations,
+    smart_charging,
+    upkeep,
+)
 from evsed.core.central_systems import SecretWritten
 from evsed.core.effects import LinkSettings, Reply, VariablesReply, VariableView, VendorReply
 from evsed.core.events import (
@@ -32,6 +42,7 @@ from evsed.core.reports import Booted, HeartbeatDue
 from evsed.core.reservations import Stance
 from evsed.core.security_variables import SECURITY_PROFILE
 from evsed.core.turn import Turn
+from evsed.core.variables import Variable
 from evsed.core.words import Registration as State
 from evsed.core.words import Verdict
 
@@ -84,10 +95,7 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
         turn.tell(Reply(request.ref, Verdict.NOT_SUPPORTED))
         return
     fixed = not variable.writable or variable.secret or variable.path in _given(station)
-    if fixed or variable.check(request.value) is not None:
-        turn.tell(Reply(request.ref, Verdict.REJECTED))
-        return
-    if variable is catalogue.PHASE_ROTATION and _wires_strangers(station, request.value, turn):
+    if fixed or variable.check(request.value) is not None or _not_of_this_box(station, variable, request.value, turn):
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
     if variable is SECURITY_PROFILE:
@@ -103,6 +111,13 @@ def write_variable(station: Station, request: VariableWritten, turn: Turn) -> No
             outlet.charging.interval_changed(turn)
 
 
+def _not_of_this_box(station: Station, variable: Variable[Any], text: str, turn: Turn) -> bool:
+    """Whether what would be a value elsewhere speaks of what this box does not have."""
+    if variable is catalogue.PHASE_ROTATION:
+        return _wires_strangers(station, text, turn)
+    return variable in measurands.LISTS and _unmeasured(station, variable, text, turn)
+
+
 def _wires_strangers(station: Station, text: str, turn: Turn) -> bool:
     """Whether it names connectors that do not exist; until the board is known, none is known not to."""
     items = catalogue.PHASE_ROTATION.kind.parse(text) or ()
@@ -110,6 +125,15 @@ def _wires_strangers(station: Station, text: str, turn: Turn) -> bool:
     if wrong:
         turn.log(f"! ConnectorPhaseRotation is refused: this board has no connector for {', '.join(wrong)}")
     return bool(wrong)
+
+
+def _unmeasured(station: Station, variable: Variable[Any], text: str, turn: Turn) -> bool:
+    """Whether a list of measurands asks for a phase that no meter here tells apart (OCPP 1.6 §3.16.4)."""
+    readings = [outlet.seen.meter for outlet in station.outlets.values()]
+    phase = metering.beyond(variable.kind.parse(text) or (), readings) if readings else None
+    if phase is not None:
+        turn.log(f"! {variable.key16} is not changed: no meter here measures {phase}")
+    return phase is not None
 
 
 def read_variables(station: Station, request: VariablesRead, turn: Turn) -> None:

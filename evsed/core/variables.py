@@ -6,7 +6,7 @@ Values travel as text, as they do on the wire; inside they have the type of thei
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -79,7 +79,7 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
         if self.low is not None and self.high is not None:
             words += f" from {self.low} to {self.high}"
         if self.choices:
-            words += " of " + ", ".join(self.choices)
+            words += " of " + ", ".join(_grouped(self.choices))
         if self.most is not None:
             words += f" (at most {self.most})"
         return words + (f" {self.unit}" if self.unit else "")
@@ -99,6 +99,14 @@ class Variable(Struct, Generic[T], frozen=True, kw_only=True):
             known = not self.choices or all(item in self.choices for item in value)
             return known and (self.most is None or len(value) <= self.most) and len(set(value)) == len(value)
         return True
+
+
+def _grouped(choices: tuple[str, ...]) -> Iterator[str]:
+    """What only goes on from a choice stands behind it: "Voltage[.L1 .L2]" are Voltage, Voltage.L1 and Voltage.L2."""
+    for choice in choices:
+        longer = [other.removeprefix(choice) for other in choices if other.startswith(f"{choice}.")]
+        if choice.rpartition(".")[0] not in choices:
+            yield f"{choice}[{' '.join(longer)}]" if longer else choice
 
 
 class Variables:

@@ -17,7 +17,7 @@ from evsed.core import advice
 from evsed.core.figures import amps, duration, kilowatt_hours
 from evsed.core.lapsing import hindrances
 from evsed.core.limits import CSMS, INSTALLER, LEAST_OFFER_MA
-from evsed.core.metering import PHASES
+from evsed.core.measurands import PHASES
 from evsed.core.status import DARK_MV, DRAWS_MA, METER_SILENT, SLACK_MA, Access, OutletStatus, StationStatus
 from evsed.core.words import FaultNote, Refused, Registration, Status
 

@@ -34,7 +34,7 @@ from hal.latches import LatchFile
 from hal.make_safe import make_safe
 from hal.sim.bay import Bay
 from hal.sim.meter import Flow
-from hal.sim.plant import Plant
+from hal.sim.plant import MODEL, Plant
 from hal.tick import TICK_MS, Tick
 from tests.world.csms import NEW_YEAR_2027, Csms
 from tests.world.depot import VERSION, Depot
@@ -82,6 +82,7 @@ class Wallbox:
         network: bool = True,
         systems: tuple[CentralSystem, ...] = (CentralSystem("ws://csms", "basis"),),
         board: str = "sim",
+        meter: str = MODEL,
         phase_ms: int = 0,
         leaps: bool = False,
         uptime_ms: int = 0,
@@ -121,6 +122,7 @@ class Wallbox:
         self.plant: Plant = self.board._plant  # type: ignore[attr-defined]
         self.watch = watch(self)
         self._latches = self._read_latches()
+        self._model = meter
         self._meters: dict[int, Meter] = {}
         self._known: dict[int, tuple[Flow, MeterReading]] = {}
         self._readers: dict[int, Reader] = self.board.readers()
@@ -152,7 +154,7 @@ class Wallbox:
         self.mailbox = Mailbox()
         self._latches = self._read_latches()
         board, outlets = BootedBoard(self.board, self._since_ms), self.board.outlets
-        self._meters = {evse: self.plant.meter_values(evse) for evse in outlets}
+        self._meters = {evse: self.plant.meter_values(evse, self._model) for evse in outlets}
         self._known.clear()
         self.tick = Tick(
             board,  # type: ignore[arg-type]
@@ -559,7 +561,7 @@ class Wallbox:
         lies, meter.faults = meter.faults, set()
         frozen, meter._frozen = meter._frozen, None
         try:
-            return self.plant.meter_values(evse).read().energy_wh
+            return self.plant.meter_values(evse, self._model).read().energy_wh
         finally:
             meter.faults, meter._frozen = lies, frozen
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from evsed.core import events as ev
-from evsed.core.metering import SOURCES, Aligned, Offer, fresh, next_sampled_ms, sample
+from evsed.core.measurands import PAIRS, WORDS
+from evsed.core.metering import SOURCES, Aligned, Offer, beyond, fresh, next_sampled_ms, sample
 from evsed.core.reports import MetersSampled, TransactionUpdated
 from evsed.core.words import Context, Measurand, MeterReading, Now, SampledValue, Stamp, Verdict
 from tests.evsed.core.box_world import WALL0, World
@@ -36,8 +37,8 @@ def test_every_measurand_has_a_source() -> None:
     assert set(SOURCES) == {str(measurand) for measurand in Measurand}
 
 
-def values(measurand: Measurand, reading: MeterReading = FULL) -> list[tuple[int, str | None]]:
-    found = sample(reading, Offer(16_000, 3), (measurand,), AT, Context.TRIGGER)
+def values(*words: str, reading: MeterReading = FULL) -> list[tuple[int, str | None]]:
+    found = sample(reading, Offer(16_000, 3), words, AT, Context.TRIGGER)
     return [] if found is None else [(value.value, value.phase) for value in found.values]
 
 
@@ -70,7 +71,47 @@ def test_each_measurand(measurand: Measurand, expected: list[tuple[int, str | No
     ],
 )
 def test_what_the_meter_does_not_say_is_left_out(measurand: Measurand) -> None:
-    assert values(measurand, BARE) == []
+    assert values(measurand, reading=BARE) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("Power.Active.Import.L3", (1_200, "L3")),
+        ("Current.Import.L2", (5_100, "L2")),
+        ("Voltage.L1", (229_000, "L1")),
+        ("Voltage.L1-N", (229_000, "L1-N")),
+        ("Voltage.L3-N", (231_000, "L3-N")),
+    ],
+)
+def test_a_phase_that_is_asked_for_comes_alone_and_under_that_name(word: str, expected: tuple[int, str]) -> None:
+    assert values(word) == [expected]
+
+
+def test_each_phase_that_may_be_asked_for_is_one_value_of_its_measurand() -> None:
+    assert set(PAIRS) == set(WORDS) - {str(measurand) for measurand in Measurand}
+    for word, (measurand, phase) in PAIRS.items():
+        ((value, told),) = values(word)
+        assert told == phase
+        assert (value, phase) in [(v, p and p[: len(phase)]) for v, p in values(measurand)]
+
+
+def test_phases_come_in_the_order_of_the_list_and_each_value_once() -> None:
+    assert values("Current.Import.L3", "Current.Import", "Current.Import.L1") == [
+        (5_200, "L3"),
+        (5_000, "L1"),
+        (5_100, "L2"),
+    ]
+
+
+def test_a_phase_is_beyond_a_box_whose_meters_all_leave_it_out() -> None:
+    one = MeterReading(at_ms=1, energy_wh=1, power_w=1, current_ma=(5_000,), voltage_mv=(230_000,))
+    words = ("Voltage", "Frequency", "Voltage.L1-N", "Current.Import.L1")
+    assert beyond(words, (one,)) is None
+    assert beyond((*words, "Voltage.L2"), (one,)) == "Voltage.L2"
+    assert beyond((*words, "Power.Active.Import.L1"), (one,)) == "Power.Active.Import.L1"
+    assert beyond((*words, "Voltage.L2"), (one, FULL)) is None
+    assert beyond((*words, "Voltage.L2"), (one, None)) is None
 
 
 def test_temperatures_tell_where_they_were_measured() -> None:
@@ -81,7 +122,7 @@ def test_temperatures_tell_where_they_were_measured() -> None:
 
 
 def test_a_meter_that_shows_no_phases_apart_tells_the_whole() -> None:
-    assert values(Measurand.POWER_IMPORT, BARE) == [(3_450, None)]
+    assert values(Measurand.POWER_IMPORT, reading=BARE) == [(3_450, None)]
 
 
 def test_a_meter_without_volts_offers_power_at_the_nominal_voltage() -> None:
@@ -192,6 +233,8 @@ def test_the_next_sample_is_always_to_come(interval_s: int) -> None:
         "Energy.Active.Import.Register,SoC",
         "Power.Active.Import,Power.Active.Import",
         "power.active.import",
+        "Voltage.L1,Current.Offered.L1",
+        "Voltage,Power.Active.Import.L1",  # its meter shows the power of all phases only
         ",".join(f"{m}" for m in (*Measurand, "RPM")),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evsed.core import catalogue, light_variables, security_variables, wear_variables
+from evsed.core import catalogue, light_variables, measurands, security_variables, wear_variables
 from evsed.core import events as ev
 from evsed.core.catalogue import ALL, by_key16, by_path
 from evsed.core.effects import VariablesReply
@@ -21,7 +21,7 @@ from evsed.core.words import Verdict
 from tests.evsed.core.box_world import World
 
 EVSED = Path(catalogue.__file__).resolve().parent.parent
-ROOMS = (vars(catalogue), vars(light_variables), vars(security_variables), vars(wear_variables))
+ROOMS = [vars(room) for room in (catalogue, light_variables, measurands, security_variables, wear_variables)]
 NAME_OF = {id(value): name for room in ROOMS for name, value in room.items() if isinstance(value, Variable)}
 DECLARED = pytest.mark.parametrize("variable", ALL, ids=lambda variable: variable.path)
 
@@ -66,7 +66,7 @@ def names_in(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute):
             yield node.attr
-        elif isinstance(node, ast.Name):
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             yield node.id
 
 
@@ -97,6 +97,17 @@ def test_it_says_what_it_takes_and_what_it_is_for(variable: Variable[Any]) -> No
     assert variable.help.endswith(".")
 
 
+@pytest.mark.parametrize("variable", [v for v in ALL if v.choices], ids=lambda variable: variable.path)
+def test_the_choices_that_it_says_are_those_that_it_takes(variable: Variable[Any]) -> None:
+    told = variable.limits_text().removeprefix(f"{variable.kind.name} of ").partition(" (at most")[0]
+    for each in told.split(", "):
+        word, _, longer = each.removesuffix("]").partition("[")
+        for choice in (word, *(word + more for more in longer.split())):
+            assert choice in variable.choices and variable.check(choice) is None
+    said = sum(1 + each.count(" .") + each.count("[") for each in told.split(", "))
+    assert said == len(variable.choices) == variable.most
+
+
 @DECLARED
 def test_it_is_found_by_both_names_without_regard_to_case(variable: Variable[Any]) -> None:
     assert by_path(variable.path.upper()) is variable
@@ -105,7 +116,7 @@ def test_it_is_found_by_both_names_without_regard_to_case(variable: Variable[Any
 
 @pytest.mark.parametrize("variable", [v for v in ALL if v.writable], ids=lambda variable: variable.path)
 def test_what_can_be_written_is_obeyed_or_said_to_inform(variable: Variable[Any], obeyed: set[str]) -> None:
-    assert variable.informs or NAME_OF[id(variable)] in obeyed
+    assert variable.informs or variable.secret or NAME_OF[id(variable)] in obeyed  # secrets have SecretWritten
 
 
 def test_only_one_merely_informs_and_says_so() -> None:
@@ -158,6 +169,16 @@ def test_the_length_of_a_list_is_what_its_own_check_allows(key: str) -> None:
         ("LocalPreAuthorize", "1"),
         ("MeterValuesSampledData", "SoC"),
         ("MeterValuesSampledData", "Voltage,Voltage"),
+        ("MeterValuesSampledData", "Voltage.L1,Voltage.L1"),
+        ("MeterValuesSampledData", "Voltage,Voltage.L4"),
+        ("MeterValuesSampledData", "Voltage.L1-L2"),
+        ("MeterValuesSampledData", "Current.Import.N"),
+        ("MeterValuesSampledData", "Current.Import.L1-N"),
+        ("MeterValuesSampledData", "Current.Offered.L1"),
+        ("MeterValuesSampledData", "Energy.Active.Import.Register.L1"),
+        ("MeterValuesSampledData", "Frequency.L1"),
+        ("MeterValuesSampledData", "Voltage."),
+        ("MeterValuesSampledData", ".L1"),
         ("MeterValuesSampledData", "Voltage," * 200),
         ("ConnectorPhaseRotation", "1.ABC"),
         ("ConnectorPhaseRotation", "9.RST"),
