@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
 
-from hal.boards import BoardFile, check_parts, load, with_outlets
+from hal.boards import BoardFile, check_parts, claimed, load, with_outlets
 from hal.contract import MAX_EVSES, BoardChoice, Installation, MeterChoice, objection
+from hal.drivers.claims import file_claim, owner_of
 from hal.drivers.meter_model import ModelError, load_model
 from hal.settings import SettingsError, as_struct, read_toml
 
@@ -186,7 +187,7 @@ def suit(site: Installation, board: BoardFile) -> None:
 
 def meters(site: Installation, board: BoardFile) -> tuple[MeterChoice, ...]:
     """Which meter counts for which outlet; a simulated board brings its own. Raises SettingsError."""
-    outlets = {outlet.evse for outlet in board.outlet}
+    outlets, owners = {outlet.evse for outlet in board.outlet}, claimed(board)
     for number, meter in enumerate(site.meter, 1):
         if meter.evse not in outlets:
             raise SettingsError(f"meter[{number}].evse: board {board.name} has no outlet {meter.evse}")
@@ -196,6 +197,9 @@ def meters(site: Installation, board: BoardFile) -> tuple[MeterChoice, ...]:
             load_model(meter.model)
         except ModelError as wrong:
             raise SettingsError(f"meter[{number}].model: {wrong}") from None
+        wanted = f"{file_claim(meter.port)} address {meter.address}"
+        if (owner := owner_of(wanted, owners)) is not None:
+            raise SettingsError(f"meter[{number}]: {wanted} is taken by {owner} of board {board.name}")
     if site.meter or board.kind != "sim":
         return site.meter
     return tuple(MeterChoice(model="sdm630", port="sim", evse=evse) for evse in sorted(outlets))

@@ -236,6 +236,15 @@ def check_parts(board: BoardFile) -> None:
         metal.check(board)
 
 
+def claimed(board: BoardFile) -> dict[str, str]:
+    """What its parts claim of the machine, and which part does. Raises BoardError where two claims clash."""
+    if board.kind == "sim":
+        return {}
+    from hal.boards import metal
+
+    return metal.claimed(board)
+
+
 def outlet_board(board: BoardFile, outlet: OutletFile, parts: Parts, inputs: Sequence[Input] | None) -> OutletBoard:
     """One outlet of a board with its parts; `inputs` are those of the board, None = nobody asks them."""
     return OutletBoard(

@@ -19,7 +19,7 @@ import logging
 from typing import Any
 
 from hal.boards import BoardError, BoardFile, OutletBoard, OutletFile
-from hal.boards.metal import part_builder, place
+from hal.boards.metal import claimed, part_builder, place
 from hal.contract import MeterChoice
 from hal.controller import Keeper
 from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
@@ -121,3 +121,4 @@ def check(board: BoardFile) -> None:
             build = part_builder(board, outlet, role)
             if role == "controller" and build is None:
                 raise BoardError(f"{place(board, outlet, role)}: is missing; each outlet of kind external needs it")
+    claimed(board)

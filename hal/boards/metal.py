@@ -8,7 +8,8 @@ A pilot is one driver, or the two halves `[outlet.pilot.out]` and `[outlet.pilot
 
 Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
-- What a driver's `Config` claims of the board, by `claims()` if it has that, no other part may claim.
+- What a driver's `Config` claims of the board, by `claims()` if it has that, no other part may claim: see
+  drivers/claims.py.
 - A class of a family is built from its own `Config`; it may have `close()`, and `warning()` for what a builder should
   hear at each start.
 - What must be made safe is built though other parts are broken.
@@ -26,6 +27,7 @@ from typing import Any
 
 from hal.boards import ROLES, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
 from hal.contract import MeterChoice
+from hal.drivers.claims import owner_of
 from hal.drivers.families import FamilyError, parts_of
 from hal.drivers.pilot import HALVES, TwoHalves
 from hal.drivers.protocols import Contactor, PartFailed, Parts, Reader, Thermometer
@@ -160,29 +162,30 @@ def check(board: BoardFile) -> None:
             _builder(board, outlet, role)
     list(_probes(board))
     list(_inputs(board))
-    _share_nothing(board)
+    claimed(board)
 
 
-def _share_nothing(board: BoardFile) -> None:
-    """Whether each line, channel or device belongs to one part. Raises BoardError."""
+def claimed(board: BoardFile) -> dict[str, str]:
+    """Each line, channel or device that a part claims, and which part. Raises BoardError where two claims clash."""
     owners: dict[str, str] = {}
     for where, options, role in _tables(board):
         config = _config(where, options, role)[1]
         for claim in config.claims() if hasattr(config, "claims") else ():
-            if claim in owners:
-                raise BoardError(f"{where}: {claim} is taken by {owners[claim]}; give each a place of its own")
+            if (owner := owner_of(claim, owners)) is not None:
+                raise BoardError(f"{where}: {claim} is taken by {owner}; give each a place of its own")
             owners[claim] = where.removeprefix(f"board {board.name}: ")
+    return owners
 
 
 def _tables(board: BoardFile) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Every table that names a driver: where it stands, its keys, the role."""
     for outlet in board.outlet:
-        for role in ROLES:
+        for role in (*ROLES, "controller"):
             options, where = getattr(outlet, role) or {}, place(board, outlet, role)
             if "driver" in options:
                 yield where, options, role
             elif role == "pilot":
-                yield from ((f"{where}.{key}", options[key], half) for key, half in HALVES.items())
+                yield from ((f"{where}.{key}", options[key], half) for key, half in HALVES.items() if key in options)
     for number, thermometer in enumerate(board.thermometer, 1):
         yield f"board {board.name}: thermometer[{number}].probe", thermometer.probe or {}, "thermometer"
     for number, one in enumerate(board.input, 1):

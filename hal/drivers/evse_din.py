@@ -25,6 +25,7 @@ import msgspec
 from hal.bus import monotonic_ms
 from hal.contract import Cp
 from hal.controller import Seen
+from hal.drivers.claims import file_claim
 from hal.drivers.protocols import NoReading
 from hal.faults import Name
 
@@ -53,6 +54,10 @@ class DinConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[str, msgspec.Meta(pattern="^/")]
     address: Annotated[int, msgspec.Meta(ge=1, le=247)] = 1
     baud: Annotated[int, msgspec.Meta(ge=1_200, le=115_200)] = 9_600
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"{file_claim(self.port)} address {self.address}",)
 
 
 class Registers(Protocol):

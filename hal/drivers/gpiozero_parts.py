@@ -20,9 +20,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from hal.bus import monotonic_ms
+from hal.drivers.claims import gpio_claim
 from hal.drivers.kept_levels import kept_levels
 from hal.drivers.line_parts import Contact, Fault, Heartbeat, Switch, when
-from hal.drivers.lines import gpio_claim, stirs_at_boot
+from hal.drivers.lines import stirs_at_boot
 from hal.drivers.protocols import PartFailed
 from hal.lasting import Lasting
 

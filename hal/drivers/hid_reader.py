@@ -25,6 +25,7 @@ from typing import Annotated
 
 import msgspec
 
+from hal.drivers.claims import file_claim
 from hal.drivers.protocols import PartFailed
 from hal.drivers.tags import Lines, Presentations, Script
 
@@ -52,6 +53,10 @@ class Keys(Script, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Keys beside `driver`: the event device of the reader, and how it writes."""
 
     device: Annotated[str, msgspec.Meta(pattern="^/")]
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (file_claim(self.device),)
 
 
 class HidReader:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,13 @@ def _device(wanted: str) -> str:
     return found[0]
 
 
+def converter(device: str, channel: int) -> str:
+    """What a channel takes of the board; a converter that is there is called by its address."""
+    with suppress(OSError, PartFailed):
+        device = Path(_device(device)).resolve().parent.name
+    return f"converter {device} channel {channel}"
+
+
 class ProximityConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which channel sees the divider of the proximity contact."""
 
@@ -82,7 +90,7 @@ class ProximityConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board."""
-        return (f"converter {self.device} channel {self.channel}",)
+        return (converter(self.device, self.channel),)
 
 
 class IioProximity:
@@ -126,7 +134,7 @@ class NtcConfig(Divider, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board."""
-        return (f"converter {self.device} channel {self.channel}",)
+        return (converter(self.device, self.channel),)
 
 
 class IioThermometer:

@@ -21,6 +21,7 @@ Rules this file upholds:
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from os import access
 from pathlib import Path
 from time import sleep
@@ -29,7 +30,7 @@ from typing import Literal
 import msgspec
 
 from hal.drivers import sysfs
-from hal.drivers.lines import gpio_claim
+from hal.drivers.claims import gpio_claim
 from hal.drivers.protocols import PartFailed
 
 PERIOD_NS = 1_000_000  # IEC 61851-1 A.2: 1 kHz
@@ -55,8 +56,8 @@ class PwmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     inverted: bool = False
 
     def claims(self) -> tuple[str, ...]:
-        """What it takes of the board."""
-        return (gpio_claim(self.gpio),)
+        """What it takes of the board: its pin, and the channel behind it where this machine has one."""
+        return (gpio_claim(self.gpio), *_channel_claim(self.gpio))
 
 
 class KernelPwm:
@@ -143,9 +144,20 @@ class KernelPwm:
         sysfs.write(f"{self._folder}/{name}", value)
 
 
+def _chips() -> dict[str, Path]:
+    """What the kernel has of PWM: device → folder."""
+    return {chip.joinpath("device").resolve().name: chip for chip in Path(CLASS).glob("pwmchip*")}
+
+
+def _channel_claim(gpio: int) -> Iterator[str]:
+    """A Pi 3, 4 or Zero 2 W drives GPIO12 and 18 by one channel, and GPIO13 and 19 by the other; a Pi 5 has four."""
+    for device in _chips().keys() & BLOCKS.keys():
+        yield f"PWM channel {BLOCKS[device][gpio]} of {device}"
+
+
 def _channel(gpio: int) -> str:
     """The folder of the GPIO's channel, exported where it is not yet. Raises PartFailed."""
-    chips = {chip.joinpath("device").resolve().name: chip for chip in Path(CLASS).glob("pwmchip*")}
+    chips = _chips()
     found = sorted(chips.keys() & BLOCKS.keys())
     if len(found) != 1:
         overlay = f"dtoverlay=pwm,pin={gpio},func={_FUNCTIONS[gpio]}"

@@ -52,6 +52,10 @@ class LightsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blue: LedName | None = None
     folder: str = FOLDER
 
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return tuple(f"LED {name}" for name in (self.red, self.green, self.blue) if name is not None)
+
 
 class LedLights:
     """A `Lights`."""
@@ -79,6 +83,10 @@ class BuzzerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: LedName
     folder: str = FOLDER
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (f"LED {self.name}",)
 
 
 class LedBuzzer:

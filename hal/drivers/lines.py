@@ -13,6 +13,8 @@ from typing import Annotated, Literal, Protocol
 
 import msgspec
 
+from hal.drivers.claims import gpio_claim
+
 LAST_GPIO = 27
 ALIASES = {"ID_SDA": 0, "ID_SCL": 1, "SDA1": 2, "SCL1": 3, "TXD1": 14, "RXD1": 15}
 """Names that the kernels of a Pi give to lines of the header beside GPIO0 to GPIO27."""
@@ -96,11 +98,6 @@ def claim(line: LineOut | LineIn) -> str:
     if gpio is not None:
         return gpio_claim(gpio)
     return f"line {line.line} of {line.chip}" if isinstance(line.line, int) else f"line {line.line}"
-
-
-def gpio_claim(gpio: int) -> str:
-    """What a pin of a Pi's header takes of the board."""
-    return f"line GPIO{gpio}"
 
 
 def check_switch(names: tuple[OutName, ...]) -> None:

@@ -31,6 +31,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from hal.drivers.calibration import Line, Point
+from hal.drivers.claims import spi_bus
 from hal.drivers.plateaus import Plateaus
 from hal.drivers.protocols import PartFailed
 from hal.drivers.rounds import Rounds
@@ -83,7 +84,7 @@ class McpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board: its whole bus. Two pilots that take turns need up to twice a tick for a burst."""
-        return (f"the SPI bus of {self.device.rpartition('.')[0]}",)
+        return (spi_bus(self.device),)
 
     def line(self) -> Line:
         """Codes to volts. Raises ValueError."""

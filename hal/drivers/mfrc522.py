@@ -20,6 +20,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from hal.drivers.claims import spi_device
 from hal.drivers.nfc import (
     ANTICOLLISION,
     CASCADE_TAG,
@@ -72,6 +73,10 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bus: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
     device: Annotated[int, msgspec.Meta(ge=0, le=9)] = 0
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (spi_device(f"/dev/spidev{self.bus}.{self.device}"),)
 
 
 class Mfrc522:

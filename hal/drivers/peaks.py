@@ -24,8 +24,8 @@ from typing import Annotated
 import msgspec
 
 from hal.drivers.calibration import Line, Point
-from hal.drivers.iio import Voltage
-from hal.drivers.lines import Out, OutName, as_out
+from hal.drivers.iio import Voltage, converter
+from hal.drivers.lines import Out, OutName, as_out, claim
 from hal.drivers.rounds import Rounds
 
 RESET_S = 0.0015  # chargebyte's detectors; a cable discharges within one
@@ -57,6 +57,11 @@ class PeaksConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         self.line_low()
         if self.high.channel == self.low.channel:
             raise ValueError("high and low are two channels")
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        plateaus = (converter(self.device, detector.channel) for detector in (self.high, self.low))
+        return (*plateaus, *(() if self.reset is None else (claim(as_out(self.reset)),)))
 
     def line_high(self) -> Line:
         """Millivolts to volts of the high plateau. Raises ValueError."""

@@ -17,6 +17,7 @@ from typing import Annotated
 
 import msgspec
 
+from hal.drivers.claims import file_claim
 from hal.drivers.protocols import PartFailed
 from hal.drivers.serial_port import SerialPort
 from hal.drivers.tags import Presentations, uid_text
@@ -39,6 +40,10 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     port: Annotated[str, msgspec.Meta(pattern="^/")]
     baud: Annotated[int, msgspec.Meta(ge=9_600, le=460_800)] = 115_200
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (file_claim(self.port),)
 
 
 class Pn532:

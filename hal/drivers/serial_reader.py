@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from hal.drivers.claims import file_claim
 from hal.drivers.serial_port import SerialPort
 from hal.drivers.tags import Lines, Presentations, Script, uid_text
 
@@ -33,6 +34,10 @@ class Keys(Script, frozen=True, forbid_unknown_fields=True, kw_only=True):
     port: Annotated[str, msgspec.Meta(pattern="^/")]
     baud: Annotated[int, msgspec.Meta(ge=1_200, le=115_200)] = 9_600
     frame: Literal["line", "em4100"] = "line"
+
+    def claims(self) -> tuple[str, ...]:
+        """What it takes of the board."""
+        return (file_claim(self.port),)
 
 
 class SerialReader:

@@ -20,6 +20,7 @@ from typing import Annotated
 
 import msgspec
 
+from hal.drivers.claims import spi_bus
 from hal.drivers.protocols import PartFailed
 
 HZ = 2_400_000
@@ -38,7 +39,7 @@ class StripConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board: its whole bus. A strip has no chip select and takes every byte for a colour."""
-        return (f"the SPI bus of {self.device.rpartition('.')[0]}",)
+        return (spi_bus(self.device),)
 
 
 class StripLights:
