@@ -5,7 +5,13 @@ A rig has the `part`, and the world behind it: `run(ms)` lets the world and its 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
+
+import pytest
+
+from hal.drivers.protocols import NoReading, PartFailed
+from hal.drivers.tags import AWAY_POLLS
 
 
 class ContactorContract:
@@ -48,31 +54,35 @@ class ContactorContract:
 
 
 class EnableContract:
-    """The rig's `alive` is a gate that lets go 500 ms after the last edge."""
+    """The rig's `alive` is a gate that lets go within 500 ms after the last edge; `beats` make it come alive."""
+
+    beats = 1
+
+    def feed(self, rig: Any, beats: int) -> None:
+        for _ in range(beats):
+            rig.part.beat()
+            rig.run(10)
 
     def test_without_a_beat_the_gate_stays_shut(self, rig: Any) -> None:
         rig.run(1_000)
         assert not rig.alive
 
     def test_beats_keep_it_alive_and_silence_ends_it(self, rig: Any) -> None:
+        self.feed(rig, self.beats)
         for _ in range(100):
-            rig.part.beat()
-            rig.run(10)
             assert rig.alive
+            self.feed(rig, 1)
         rig.run(510)
         assert not rig.alive
 
     def test_a_dropped_gate_comes_back_with_the_next_beat_only(self, rig: Any) -> None:
-        for _ in range(3):  # whichever level the line has
-            rig.part.beat()
-            rig.run(10)
+        for more in range(3):  # whichever level the line has
+            self.feed(rig, self.beats + more)
+            assert rig.alive
             rig.part.drop()
             rig.part.drop()
             rig.run(510)
             assert not rig.alive
-            rig.part.beat()
-            rig.run(10)
-            assert rig.alive
 
 
 class LockContract:
@@ -123,10 +133,76 @@ class InputContract:
 class PhasesContract:
     """The relay of the rig follows its coil."""
 
-    def test_it_begins_with_one_phase_and_follows_the_choice(self, rig: Any) -> None:
-        rig.run(300)
-        assert rig.part.three() is False
-        for three in (True, True, False, False, True):
+    def test_it_follows_the_choice(self, rig: Any) -> None:
+        for three in (False, True, True, False, False, True):
             rig.part.use(three)
             rig.run(300)
             assert rig.part.three() is three
+
+
+class MeterContract:
+    """`cut(True)` takes the meter from its line, `now_ms()` is the clock of its readings."""
+
+    def test_a_reading_is_whole_and_dated_by_its_question(self, rig: Any) -> None:
+        began_ms = rig.now_ms()
+        reading = rig.part.read()
+        assert began_ms <= reading.at_ms <= rig.now_ms()
+        assert reading.energy_wh >= 0 and len(reading.current_ma) in (0, 1, 3)
+        assert all(0 <= mv < 300_000 for mv in reading.voltage_mv)
+        assert all(0 <= ma < 100_000 for ma in reading.current_ma)
+
+    def test_its_register_never_falls(self, rig: Any) -> None:
+        for before, after in pairwise(rig.part.read() for _ in range(4)):
+            assert before.at_ms <= after.at_ms and before.energy_wh <= after.energy_wh
+
+    def test_without_its_line_there_is_no_reading_and_after_it_there_is(self, rig: Any) -> None:
+        rig.cut(True)
+        for _ in range(2):
+            with pytest.raises(NoReading):
+                rig.part.read()
+        rig.cut(False)
+        assert rig.part.read().energy_wh >= 0
+
+
+def heard(rig: Any, polls: int = 4) -> list[str]:
+    """All cards that a reader tells."""
+    return [tag for _ in range(polls) if (tag := rig.poll()) is not None]
+
+
+class ReaderContract:
+    """`show(n)` holds one of two cards to the reader; `tags` are theirs, "" where nobody knows them."""
+
+    def hears(self, rig: Any, card: int, polls: int = 4) -> str:
+        rig.show(card)
+        [tag] = heard(rig, polls)
+        assert tag == tag.upper().strip() != "" and rig.tags[card] in ("", tag)
+        return str(tag)
+
+    def test_a_card_is_told_once_however_long_it_stays(self, rig: Any) -> None:
+        assert heard(rig) == []
+        first = self.hears(rig, 0, 4 * AWAY_POLLS)
+        rig.remove()
+        assert heard(rig, AWAY_POLLS) == []
+        assert self.hears(rig, 1) != first
+
+    def test_a_card_that_was_away_is_told_again(self, rig: Any) -> None:
+        told = []
+        for _ in range(2):
+            told.append(self.hears(rig, 0))
+            rig.remove()
+            assert heard(rig, AWAY_POLLS + 1) == []
+        assert told[0] == told[1]
+
+    def test_a_reader_that_is_pulled_out_says_so_and_comes_back(self, rig: Any) -> None:
+        self.hears(rig, 0)
+        rig.remove()
+        rig.pull_out()
+        for _ in range(2):
+            with pytest.raises(PartFailed, match="reader"):
+                rig.poll()
+        rig.plug_in()
+        self.hears(rig, 1)
+
+    def test_it_is_closed_twice_without_harm(self, rig: Any) -> None:
+        rig.poll()
+        rig.reader.close()

@@ -54,6 +54,19 @@ class World(Protocol):
         """The end."""
 
 
+class Shown:
+    """A world as the rig of the contract: its two cards by number."""
+
+    def __init__(self, world: World, cards: tuple[bytes, bytes]) -> None:
+        self.world, self.reader, self._cards = world, world.reader, cards
+        self.tags = [card.hex().upper() for card in cards]
+        self.poll, self.remove = world.poll, world.remove
+        self.pull_out, self.plug_in = world.pull_out, world.plug_in
+
+    def show(self, card: int) -> None:
+        self.world.show(self._cards[card])
+
+
 class Simulated:
     def __init__(self) -> None:
         self.sim = SimReader()

@@ -1,71 +1,111 @@
-"""The contracts of contactor and lock on metal: with `-m bench`, EVSE_BENCH_BOARD=board.toml and EVSE_BENCH_CLOSES=yes.
+"""The contracts on metal, with `-m bench` and EVSE_BENCH_BOARD=board.toml: all parts of outlet 1 of that board.
 
-It closes the contactor and moves the bolt of outlet 1 of that board, again and again: with the mains of the power side
-off. What only a world can do, such as a weld, is skipped. On the board "sim" it shows that it runs.
+| beside it | lets them |
+| --- | --- |
+| EVSE_BENCH_CLOSES=yes | close the contactor and move the bolt, again and again: with the mains of the power side off |
+| EVSE_BENCH_HANDS=yes, and `-s` | ask a person to press, to hold a card, to pull a plug |
+| EVSE_BENCH_SITE=site.toml | read the meter that it names for outlet 1 |
+
+What only a world can do, such as a weld, is skipped. On the board "sim" it shows that it runs.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from threading import Event
-from typing import Any
+import sys
+from collections.abc import Iterator
 
 import pytest
 
 from hal.boards import Board, assemble, load
-from hal.bus import monotonic_ms
+from hal.bringup.bench import RealTime
+from hal.bringup.person import Nobody, Person, Terminal
+from hal.contract import Installation
+from hal.devices import open_meters
+from hal.drivers.protocols import Meter
 from hal.make_safe import make_safe
-from tests.hal.drivers.contracts import ContactorContract, LockContract
+from hal.options import installation, meters, parse
+from tests.hal.drivers.on_metal import (
+    Metal,
+    OnContactor,
+    OnEnable,
+    OnInputs,
+    OnLock,
+    OnMeter,
+    OnPhases,
+    OnReader,
+    OnResidual,
+)
 
-BOARD = os.environ.get("EVSE_BENCH_BOARD", "") if os.environ.get("EVSE_BENCH_CLOSES") == "yes" else ""
+BOARD, SITE = os.environ.get("EVSE_BENCH_BOARD", ""), os.environ.get("EVSE_BENCH_SITE", "")
+CLOSES, HANDS = (os.environ.get(f"EVSE_BENCH_{what}") == "yes" for what in ("CLOSES", "HANDS"))
+INPUTS = tuple(one.means for one in load(BOARD).input if 1 in (one.evses or (1,))) if BOARD else ()
 
-pytestmark = [
-    pytest.mark.bench,
-    pytest.mark.skipif(not BOARD, reason="it closes a real contactor: see the top of this file"),
-]
+pytestmark = [pytest.mark.bench, pytest.mark.skipif(not BOARD, reason="EVSE_BENCH_BOARD names no board of metal")]
 
 
-class Bench:
-    """A real outlet in real time; while it waits it feeds the gate and asks the part, as the tick does."""
+class BenchTime(RealTime):
+    """Real time, in which a simulated board goes on too."""
 
-    def __init__(self, board: Board, part: Any, look: Callable[[], bool]) -> None:
-        self.board, self.part, self.look = board, part, look
+    def __init__(self, board: Board) -> None:
+        self._board = board
 
-    def run(self, ms: int) -> None:
-        for _ in range(ms // 10):
-            self.board.advance(monotonic_ms())
-            self.board.outlets[1].parts.enable.beat()
-            self.look()
-            Event().wait(0.01)
+    def pass_ms(self, ms: int) -> None:
+        super().pass_ms(ms)
+        self._board.advance(self.now_ms())
 
-    def hold(self, on: bool) -> None:
-        pytest.skip("nobody welds a contactor here")
 
-    def jam(self, on: bool) -> None:
-        pytest.skip("nobody holds the bolt here")
+def meter_of(board: Board) -> Meter | None:
+    if not SITE:
+        return None
+    site: Installation = installation(parse(["--site", SITE]))
+    return open_meters((choice for choice in meters(site, load(BOARD)) if choice.evse == 1), board).get(1)
 
 
 @pytest.fixture
-def board() -> Iterator[Board]:
+def metal() -> Iterator[Metal]:
     board = assemble(load(BOARD))
-    board.advance(monotonic_ms())
-    yield board
-    make_safe(board)
+    time = BenchTime(board)
+    time.pass_ms(0)
+    person: Person = Terminal(sys.stderr, sys.stdin.readline) if HANDS else Nobody(sys.stderr)
+    reader, meter = board.readers().get(1), meter_of(board)
+    yield Metal(board, time, person, CLOSES, meter, reader, INPUTS)
+    for refused in make_safe(board):
+        pytest.fail(refused)
+    for device in (reader, meter):
+        if device is not None:
+            device.close()
     board.close()
 
 
-class TestContactor(ContactorContract):
-    @pytest.fixture
-    def rig(self, board: Board) -> Bench:
-        contactor = board.outlets[1].parts.contactor
-        return Bench(board, contactor, contactor.closed)
+class TestContactor(OnContactor):
+    pass
 
 
-class TestLock(LockContract):
-    @pytest.fixture
-    def rig(self, board: Board) -> Bench:
-        lock = board.outlets[1].parts.lock
-        if lock is None:
-            pytest.skip("this board has no lock")
-        return Bench(board, lock, lock.locked)
+class TestEnable(OnEnable):
+    pass
+
+
+class TestLock(OnLock):
+    pass
+
+
+class TestResidual(OnResidual):
+    pass
+
+
+@pytest.mark.parametrize("number", range(len(INPUTS)))
+class TestInputs(OnInputs):
+    pass
+
+
+class TestPhases(OnPhases):
+    pass
+
+
+class TestMeter(OnMeter):
+    pass
+
+
+class TestReader(OnReader):
+    pass

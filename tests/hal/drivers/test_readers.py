@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,8 @@ from hal.drivers.families import parts_of
 from hal.drivers.nfc import crc_a
 from hal.drivers.protocols import PartFailed
 from hal.drivers.tags import AWAY_POLLS, Lines, Presentations, Script, canonical
-from tests.hal.drivers.readers import Keyboard, OnHsu, OnSpi, Sending, Simulated, World
+from tests.hal.drivers.contracts import ReaderContract, heard
+from tests.hal.drivers.readers import Keyboard, OnHsu, OnSpi, Sending, Shown, Simulated, World
 
 CARD, OTHER = bytes.fromhex("04A1B2C3D4"), bytes.fromhex("99887766FF")
 SHORT, SEVEN, TEN = bytes.fromhex("04A1B2C3"), bytes.fromhex("04A1B2C3D4E580"), bytes.fromhex("04A1B2C3D4E58088AB01")
@@ -30,68 +32,21 @@ KINDS: dict[str, tuple[bytes, bytes]] = {
 }
 
 
-@pytest.fixture(params=KINDS)
-def bench(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[World, str]]:
-    makers: dict[str, Callable[[], World]] = {
-        "simulated": Simulated,
-        "keyboard": lambda: Keyboard(tmp_path, monkeypatch),
-        "line": lambda: Sending(tmp_path, "line"),
-        "em4100": lambda: Sending(tmp_path, "em4100"),
-        "mfrc522": lambda: OnSpi(monkeypatch),
-        "pn532": lambda: OnHsu(tmp_path),
-    }
-    world = makers[request.param]()
-    yield world, request.param
-    world.close()
-
-
-def heard(world: World, polls: int = 4) -> list[str]:
-    return [tag for _ in range(polls) if (tag := world.poll()) is not None]
-
-
-def test_a_card_is_told_once_however_long_it_stays(bench: tuple[World, str]) -> None:
-    world, kind = bench
-    card, other = KINDS[kind]
-    assert heard(world) == []
-    world.show(card)
-    assert heard(world, 4 * AWAY_POLLS) == [card.hex().upper()]
-    world.remove()
-    assert heard(world, AWAY_POLLS) == []
-    world.show(other)
-    assert heard(world) == [other.hex().upper()]
-
-
-def test_a_card_that_was_away_is_told_again(bench: tuple[World, str]) -> None:
-    world, kind = bench
-    card, _ = KINDS[kind]
-    for _ in range(2):
-        world.show(card)
-        assert heard(world) == [card.hex().upper()]
-        world.remove()
-        assert heard(world, AWAY_POLLS + 1) == []
-
-
-def test_a_reader_that_is_pulled_out_says_so_and_comes_back(bench: tuple[World, str]) -> None:
-    world, kind = bench
-    card, other = KINDS[kind]
-    world.show(card)
-    assert heard(world) == [card.hex().upper()]
-    world.remove()
-    world.pull_out()
-    for _ in range(2):
-        with pytest.raises(PartFailed, match="reader"):
-            world.poll()
-    world.plug_in()
-    world.show(other)
-    assert heard(world) == [other.hex().upper()]
-
-
-def test_it_is_closed_twice_without_harm(bench: tuple[World, str]) -> None:
-    world, _ = bench
-    world.poll()
-    world.reader.close()
+@pytest.mark.parametrize("kind", KINDS)
+class TestEachKind(ReaderContract):
+    @pytest.fixture
+    def rig(self, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        makers: dict[str, Callable[[], World]] = {
+            "simulated": Simulated,
+            "keyboard": lambda: Keyboard(tmp_path, monkeypatch),
+            "line": lambda: Sending(tmp_path, "line"),
+            "em4100": lambda: Sending(tmp_path, "em4100"),
+            "mfrc522": lambda: OnSpi(monkeypatch),
+            "pn532": lambda: OnHsu(tmp_path),
+        }
+        rig = Shown(makers[kind](), KINDS[kind])
+        yield rig
+        rig.world.close()
 
 
 # --- presentations ----------------------------------------------------------------------------------------------------

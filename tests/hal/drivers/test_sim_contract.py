@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
+from hal.sim.contact import SimInput
 from hal.sim.plant import Plant
 from hal.sim.power import ContactorFault
-from tests.hal.drivers.contracts import ContactorContract, EnableContract, LockContract, ResidualContract
+from tests.hal.drivers.contracts import (
+    ContactorContract,
+    EnableContract,
+    InputContract,
+    LockContract,
+    PhasesContract,
+    ResidualContract,
+)
 
 
 class SimRig:
@@ -43,6 +51,9 @@ class SimRig:
     def leak(self, on: bool) -> None:
         self.bay.residual.trip(on)
 
+    def press(self, on: bool) -> None:
+        self.part.on = on
+
 
 class TestSimContactor(ContactorContract):
     @pytest.fixture
@@ -73,4 +84,20 @@ class TestSimResidual(ResidualContract):
     def rig(self) -> SimRig:
         rig = SimRig(feeding=True)
         rig.part = rig.bay.residual
+        return rig
+
+
+class TestSimInput(InputContract):
+    @pytest.fixture
+    def rig(self) -> SimRig:
+        rig = SimRig(feeding=True)
+        rig.part = SimInput()
+        return rig
+
+
+class TestSimPhases(PhasesContract):
+    @pytest.fixture
+    def rig(self) -> SimRig:
+        rig = SimRig(feeding=True)
+        rig.part = rig.bay.phases
         return rig
