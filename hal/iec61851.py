@@ -93,10 +93,8 @@ def duty_permille(ma: int) -> float:
     """The drive that offers `ma`; below 6 A it is x1. The norm has no duty for 51–52.5 A: it offers 51 A there."""
     if ma < MIN_MA:
         return X1
-    if ma <= 51_000:
-        return ma / 60
     if ma < 52_500:
-        return 850.0
+        return min(ma, 51_000) / 60
     return min(ma, MAX_MA) / 250 + 640
 
 
@@ -109,10 +107,8 @@ def ev_reads(permille: float) -> int:
     """What a car may draw at this duty, in mA; 0 where it must not charge (3–7 % asks for ISO 15118 instead)."""
     if permille < 80 or permille > 970:
         return 0
-    if permille < 100:
-        return MIN_MA
     if permille <= 850:
-        return round(permille * 60)
+        return max(round(permille * 60), MIN_MA)
     return min(round((permille - 640) * 250), MAX_MA)
 
 
@@ -235,7 +231,7 @@ def _notice(s: PilotState, level: Level, now_ms: int, rules: Rules) -> PilotStat
     was, cp = s.level.cp, level.cp
     sound = level.trouble is None
     draws = sound and (cp is Cp.C or (cp is Cp.D and rules.allow_d))
-    pulse_ms = 0 if s.c_ms is None or draws else now_ms - s.c_ms
+    pulse = cp is Cp.B and s.c_ms is not None and SHORT_C_MS <= now_ms - s.c_ms < CONFIRM_MS
     keeps_diode = sound and (cp is Cp.B or draws)  # a fresh proof is due after A, D, E, F
     return s._replace(
         level=level,
@@ -244,7 +240,7 @@ def _notice(s: PilotState, level: Level, now_ms: int, rules: Rules) -> PilotStat
         diode_seen=keeps_diode and (s.diode_seen or level.diode),
         simplified=(was is Cp.A and cp is Cp.C) or (s.simplified and cp is not Cp.A and cp is not Cp.B),  # seq. 1.2
         woken=s.woken and cp is not Cp.A,
-        short_c=s.short_c + (cp is Cp.B and SHORT_C_MS <= pulse_ms < CONFIRM_MS),
+        short_c=s.short_c + pulse,
     )
 
 

@@ -10,12 +10,11 @@ import argparse
 import difflib
 import os
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 from tests.mutants.equivalents import equivalents
-from tests.mutants.hunt import TARGETS, Target, is_killed
+from tests.mutants.hunt import survivors
 from tests.mutants.mutate import Mutant, mutants
+from tests.mutants.targets import TARGETS, Target
 
 
 def diff(target: Target, mutant: Mutant) -> str:
@@ -33,35 +32,37 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--list", action="store_true", help="name the mutants and run nothing")
     options = parser.parse_args()
-    wanted = [(TARGETS[name], mutant) for name in options.target or TARGETS for mutant in hunted(name, options.only)]
-    if options.list:
-        print("\n".join(mutant.name for _, mutant in wanted))
-        return 0
+    hunted = killed = 0
     for name in options.target or TARGETS:
-        if is_killed(TARGETS[name], TARGETS[name].path.read_text()):
-            print(f"the tests of {name} fail without any mutant; mend that first", file=sys.stderr)
+        wanted = [mutant for mutant in noticeable(name) if options.only in mutant.name]
+        if options.list:
+            print("\n".join(mutant.name for mutant in wanted))
+            continue
+        try:
+            alive = survived(TARGETS[name], wanted, options.jobs)
+        except RuntimeError as broken:
+            print(broken, file=sys.stderr)
             return 1
-    killed = sum(hunt(wanted, options.jobs))
-    print(f"killed {killed} of {len(wanted)}")
-    return 0 if killed == len(wanted) else 1
+        hunted, killed = hunted + len(wanted), killed + len(wanted) - alive
+        print(f"{name}: {len(wanted) - alive} of {len(wanted)}, and {len(equivalents(name))} that change nothing")
+    if not options.list:
+        print(f"killed {killed} of {hunted}")
+    return 0 if killed == hunted else 1
 
 
-def hunted(name: str, word: str) -> Iterator[Mutant]:
+def noticeable(name: str) -> list[Mutant]:
     """The mutants of a target that must be noticed."""
     harmless = equivalents(name)
-    for mutant in mutants(TARGETS[name].path.read_text()):
-        if mutant.name not in harmless and word in mutant.name:
-            yield mutant
+    return [mutant for mutant in mutants(TARGETS[name].path.read_text()) if mutant.name not in harmless]
 
 
-def hunt(wanted: list[tuple[Target, Mutant]], jobs: int) -> Iterator[bool]:
-    """One after the other whether it was noticed; says so of each that was not."""
-    with ThreadPoolExecutor(jobs) as pool:
-        outcomes = pool.map(lambda one: is_killed(one[0], one[1].source), wanted)
-        for (target, mutant), noticed in zip(wanted, outcomes, strict=True):
-            if not noticed:
-                print(f"survived: {mutant.name}\n{diff(target, mutant)}\n", flush=True)
-            yield noticed
+def survived(target: Target, wanted: list[Mutant], jobs: int) -> int:
+    """How many no test noticed; tells each."""
+    alive = 0
+    for mutant in survivors(target, wanted, jobs):
+        print(f"survived: {mutant.name}\n{diff(target, mutant)}\n", flush=True)
+        alive += 1
+    return alive
 
 
 if __name__ == "__main__":

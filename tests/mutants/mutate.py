@@ -2,14 +2,17 @@
 
 A mutant replaces the text of one syntax node and leaves all other lines as they are, so that its diff can be read.
 Its name is the function it is in, the old lines and the new ones: stable as long as these lines are.
+Left alone are types, which mypy proves, and words for people: docstrings and texts with values in them.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from tests.mutants.kin import Kin
 
 COMPARED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -30,17 +33,19 @@ COMPUTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.Div: ast.Mult,
     ast.FloorDiv: ast.Mult,
     ast.Mod: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
 }
-SWAPPED = {"min": "max", "max": "min"}
+SWAPPED = {"min": "max", "max": "min", "any": "all", "all": "any"}
+UNWRAPPED = {"abs", "round"}
 FLOAT_STEP = 0.01  # 10 mV, or a hundredth of a permille
-DROPPED = ast.Expr | ast.Assign | ast.AugAssign
 
 
 class Mutant(NamedTuple):
-    """A whole mutated source. `name` tells it from all others of its module."""
+    """A whole mutated source. `name` tells it from all others of its module, `place` is the function it is in."""
 
     name: str
-    line: int
+    place: str
     source: str
 
 
@@ -49,8 +54,8 @@ def mutants(source: str) -> Iterator[Mutant]:
     starts = [0]
     for text in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(text.encode()))
-    raw, seen = source.encode(), Counter[str]()
-    for place, node, text in _changes(ast.parse(source)):
+    raw, seen, tree = source.encode(), Counter[str](), ast.parse(source)
+    for place, node, text in _changes(tree, Kin(tree)):
         assert node.end_lineno is not None and node.end_col_offset is not None
         begin, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
         first, last = starts[node.lineno - 1], starts[node.end_lineno]
@@ -59,7 +64,7 @@ def mutants(source: str) -> Iterator[Mutant]:
         name = f"{place}: {_words(old)} → {_words(new)}"
         seen[name] += 1
         number = f" #{seen[name]}" if seen[name] > 1 else ""
-        yield Mutant(name + number, node.lineno, (raw[:begin] + text.encode() + raw[end:]).decode())
+        yield Mutant(name + number, place, (raw[:begin] + text.encode() + raw[end:]).decode())
 
 
 def _words(text: str) -> str:
@@ -67,79 +72,81 @@ def _words(text: str) -> str:
     return " ".join(word for line in text.splitlines() for word in line.partition("  # ")[0].split())
 
 
+MODULE = "module"
 Change = tuple[str, ast.expr | ast.stmt | ast.keyword, str]
 
 
-def _changes(tree: ast.AST, place: str = "module") -> Iterator[Change]:
+def _changes(tree: ast.AST, kin: Kin, place: str = MODULE) -> Iterator[Change]:
     """Each changeable node with its new texts, under the name of its function."""
     for child in ast.iter_child_nodes(tree):
+        if _is_annotation(tree, child) or _is_words(child):
+            continue
         here = place
         if isinstance(child, ast.FunctionDef | ast.ClassDef):
-            here = child.name if place == "module" else f"{place}.{child.name}"
+            here = child.name if place == MODULE else f"{place}.{child.name}"
         if isinstance(child, ast.expr | ast.stmt | ast.keyword):
-            for text in _texts(child, in_function=place != "module"):
+            for text in (*_texts(child), *kin.texts(child)):
                 yield here, child, text
-        if isinstance(child, ast.If):
-            yield here, child.test, "True"
-            yield here, child.test, "False"
-        if not _is_annotation(tree, child) and not _is_words(child):
-            yield from _changes(child, here)
+        for condition in _conditions(child):
+            yield here, condition, "True"
+            yield here, condition, "False"
+        if isinstance(child, ast.For):
+            yield here, child.iter, "()"
+        yield from _changes(child, kin, here)
 
 
 def _is_annotation(parent: ast.AST, child: ast.AST) -> bool:
-    """Types are proven by mypy, not by running."""
     return child in (getattr(parent, "annotation", None), getattr(parent, "returns", None))
 
 
 def _is_words(node: ast.AST) -> bool:
-    """Docstrings, and messages for people."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    """A docstring, or a text with values in it."""
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
-def _texts(node: ast.expr | ast.stmt | ast.keyword, in_function: bool) -> Iterator[str]:
+def _conditions(node: ast.AST) -> list[ast.expr]:
+    if isinstance(node, ast.comprehension):
+        return node.ifs
+    return [node.test] if isinstance(node, ast.If) else []
+
+
+def _texts(node: ast.AST) -> Iterator[str]:
     """What may stand there instead."""
-    if isinstance(node, ast.Compare):
-        yield from _compared(node)
-    elif isinstance(node, ast.BoolOp):
-        yield from _joined(node)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
-        yield f"({ast.unparse(node.operand)})"
-    elif isinstance(node, ast.BinOp) and type(node.op) in COMPUTED:
-        yield f"({ast.unparse(ast.BinOp(node.left, COMPUTED[type(node.op)](), node.right))})"
-    elif isinstance(node, ast.IfExp):
-        yield f"({ast.unparse(node.body)})"
-        yield f"({ast.unparse(node.orelse)})"
-    elif isinstance(node, ast.Constant):
-        yield from _constants(node.value)
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SWAPPED:
-        yield ast.unparse(ast.Call(ast.Name(SWAPPED[node.func.id]), node.args, node.keywords))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "_replace":
-        for keyword in node.keywords:
-            rest = [other for other in node.keywords if other is not keyword]
-            yield ast.unparse(ast.Call(node.func, node.args, rest))
-    elif isinstance(node, DROPPED) and in_function and not _is_words(node):
-        yield "pass"
-    elif isinstance(node, ast.List) and len(node.elts) > 0:
-        for element in node.elts:
-            yield ast.unparse(ast.List([other for other in node.elts if other is not element], ast.Load()))
+    of_type = _OF_TYPE.get(type(node))
+    return of_type(node) if of_type else iter(())
 
 
-def _compared(node: ast.Compare) -> Iterator[str]:
+def _compare(node: ast.Compare) -> Iterator[str]:
     for index, operator in enumerate(node.ops):
         for other in COMPARED[type(operator)]:
             operators = [*node.ops[:index], other(), *node.ops[index + 1 :]]
             yield ast.unparse(ast.Compare(node.left, operators, node.comparators))
 
 
-def _joined(node: ast.BoolOp) -> Iterator[str]:
+def _join(node: ast.BoolOp) -> Iterator[str]:
     other = ast.Or() if isinstance(node.op, ast.And) else ast.And()
     yield f"({ast.unparse(ast.BoolOp(other, node.values))})"
-    for value in node.values:
-        rest = [kept for kept in node.values if kept is not value]
+    for rest in _all_but_one(node.values):
         yield f"({ast.unparse(rest[0] if len(rest) == 1 else ast.BoolOp(node.op, rest))})"
 
 
-def _constants(value: object) -> Iterator[str]:
+def _turn(node: ast.UnaryOp) -> Iterator[str]:
+    if isinstance(node.op, ast.Not | ast.USub):
+        yield f"({ast.unparse(node.operand)})"
+
+
+def _compute(node: ast.BinOp) -> Iterator[str]:
+    if type(node.op) in COMPUTED:
+        yield f"({ast.unparse(ast.BinOp(node.left, COMPUTED[type(node.op)](), node.right))})"
+
+
+def _choose(node: ast.IfExp) -> Iterator[str]:
+    yield f"({ast.unparse(node.body)})"
+    yield f"({ast.unparse(node.orelse)})"
+
+
+def _constant(node: ast.Constant) -> Iterator[str]:
+    value = node.value
     if isinstance(value, bool):
         yield str(not value)
     elif isinstance(value, int):
@@ -148,3 +155,68 @@ def _constants(value: object) -> Iterator[str]:
     elif isinstance(value, float):
         yield str(round(value + FLOAT_STEP, 6))
         yield f"({round(value - FLOAT_STEP, 6)})"
+
+
+def _call(node: ast.Call) -> Iterator[str]:
+    """Another function, one argument left out, two neighbours that changed places."""
+    name = node.func.id if isinstance(node.func, ast.Name) else ""
+    if name in SWAPPED:
+        yield ast.unparse(ast.Call(ast.Name(SWAPPED[name]), node.args, node.keywords))
+    if name in UNWRAPPED:
+        yield f"({ast.unparse(node.args[0])})"
+    for keywords in _all_but_one(node.keywords):
+        yield ast.unparse(ast.Call(node.func, node.args, keywords))
+    if name not in SWAPPED:
+        for index in range(len(node.args) - 1):
+            swapped = [*node.args[:index], node.args[index + 1], node.args[index], *node.args[index + 2 :]]
+            yield ast.unparse(ast.Call(node.func, swapped, node.keywords))
+
+
+def _row(node: ast.List | ast.Tuple | ast.Set) -> Iterator[str]:
+    """One element left out; a set stays a set."""
+    if isinstance(getattr(node, "ctx", ast.Load()), ast.Load) and len(node.elts) > isinstance(node, ast.Set):
+        for elements in _all_but_one(node.elts):
+            text = ast.unparse(type(node)(elements))
+            yield text if text.startswith(("[", "{", "(")) else f"({text})"
+
+
+def _table(node: ast.Dict) -> Iterator[str]:
+    for rows in _all_but_one(list(zip(node.keys, node.values, strict=True))):
+        yield ast.unparse(ast.Dict([key for key, _ in rows], [value for _, value in rows]))
+
+
+def _return(node: ast.Return) -> Iterator[str]:
+    """Nothing, but for what is nothing or as good as nothing already."""
+    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value in (None, False)):
+        yield "return None"
+
+
+def _drop(node: ast.stmt) -> Iterator[str]:
+    yield "pass"
+
+
+def _all_but_one(these: Sequence[Any]) -> Iterator[list[Any]]:
+    for index in range(len(these)):
+        yield [*these[:index], *these[index + 1 :]]
+
+
+_OF_TYPE: dict[type[ast.AST], Callable[[Any], Iterator[str]]] = {
+    ast.Compare: _compare,
+    ast.BoolOp: _join,
+    ast.UnaryOp: _turn,
+    ast.BinOp: _compute,
+    ast.IfExp: _choose,
+    ast.Constant: _constant,
+    ast.Call: _call,
+    ast.List: _row,
+    ast.Tuple: _row,
+    ast.Set: _row,
+    ast.Dict: _table,
+    ast.Return: _return,
+    ast.Expr: _drop,
+    ast.Assign: _drop,
+    ast.AugAssign: _drop,
+    ast.Raise: _drop,
+    ast.Continue: _drop,
+    ast.Break: _drop,
+}

@@ -78,16 +78,30 @@ def test_the_data_of_a_stop_outlives_a_crash() -> None:
     assert contexts(world.last(TransactionEnded)).count(Context.SAMPLE_PERIODIC) == 6
 
 
-@pytest.mark.parametrize("most", [2, 3, 5])
-def test_a_long_stop_is_thinned_and_keeps_both_ends(most: int) -> None:
+def stopped_with_at_most(most: int, seconds: float) -> TransactionEnded:
+    """A sample each second, and so many sets in the stop."""
     world = World(presets={"SampledDataCtrlr.TxEndedMaxMeterValues": str(most)}).online()
     world.set("MeterValueSampleInterval", 1).set("StopTxnSampledData", "Energy.Active.Import.Register")
     world.set("ClockAlignedDataInterval", 0).charging()
-    world.advance(40)
+    world.advance(seconds)
     world.swipe()
     world.advance(2)
     world.answer_all()
     report = world.last(TransactionEnded)
+    assert isinstance(report, TransactionEnded)
+    return report
+
+
+@pytest.mark.parametrize(("samples", "kept_s"), [(2, [0, 1, 2]), (3, [0, 2, 3]), (4, [0, 3, 4])])
+def test_there_is_room_for_the_end_so_it_drops_no_sample(samples: int, kept_s: list[int]) -> None:
+    *kept, end = stopped_with_at_most(4, samples + 0.5).samples
+    assert [round((values.at.mono_ms - kept[0].at.mono_ms) / 1_000) for values in kept] == kept_s
+    assert end.context is Context.TRANSACTION_END
+
+
+@pytest.mark.parametrize("most", [2, 3, 5])
+def test_a_long_stop_is_thinned_and_keeps_both_ends(most: int) -> None:
+    report = stopped_with_at_most(most, 40)
     assert len(report.samples) <= most
     assert contexts(report)[0] is Context.TRANSACTION_BEGIN
     assert contexts(report)[-1] is Context.TRANSACTION_END
