@@ -253,14 +253,15 @@ def _clerk(dialling: Dialling, state: Path, station: Station, supervisor: Superv
         installer,
         dialling.trust,
         supervisor.facts,
-        lambda: _hidden(station),
+        lambda: _hidden(station, supervisor),
         dialling.store,
     )
 
 
-def _hidden(station: Station) -> Iterable[str]:
-    """The keys that the central systems know us by, in all ways to write them."""
-    return (text for secret in station.networks.secrets() for text in spellings(secret.value))
+def _hidden(station: Station, supervisor: Supervisor) -> Iterable[str]:
+    """The keys that the central systems know us by, in all ways to write them, and what was hidden of frames."""
+    yield from (text for secret in station.networks.secrets() for text in spellings(secret.value))
+    yield from supervisor.tape.hidden
 
 
 def _link(site: Site, dialling: Dialling, station: Station, recovered: Recovered, supervisor: Supervisor) -> Link:
@@ -273,6 +274,7 @@ def _link(site: Site, dialling: Dialling, station: Station, recovered: Recovered
         (bound.binding for bound in recovered.bindings),
         vendors=handlers(),
         trace=supervisor.note,
+        tape=supervisor.tape,
     )
     supervisor.dialling = dialling.settings
     target = station.networks.target()

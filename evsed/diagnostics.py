@@ -35,6 +35,7 @@ class Facts(msgspec.Struct, frozen=True):
     transactions: Iterable[Transaction]
     variables: Iterable[tuple[str, str]]
     lines: Iterable[tuple[Stamp, str]]
+    frames: Iterable[tuple[Stamp, str]]
     security: Iterable[SecurityEntry]
     date: Callable[[Stamp], int | None]
 
@@ -69,6 +70,8 @@ def _diagnostics(order: LogOrder, facts: Facts) -> Iterator[str]:
     yield from (_transaction(tx, facts.date) for tx in facts.transactions)
     yield "# log"
     yield from _dated(order, facts, facts.lines)
+    yield "# the newest frames, < in and > out, with what may be told of them"
+    yield from _dated(order, facts, facts.frames)
 
 
 def _dated(order: LogOrder, facts: Facts, lines: Iterable[tuple[Stamp, str]]) -> Iterator[str]:

@@ -30,6 +30,7 @@ from evsed.diagnostics import Facts
 from evsed.edges import outlet_figures, tick_figures
 from evsed.hal_link import HalLink
 from evsed.logbook import LogBook
+from evsed.ocpp.tape import Tape
 from evsed.ocpp.transport import CentralSettings
 from evsed.performer import Performer
 from evsed.quarantine import Quarantine
@@ -145,6 +146,7 @@ class Supervisor:
         self._turning_since_ms: int | None = None
         self._changed = asyncio.Event()
         self._book = LogBook()
+        self.tape = Tape(lambda: clock.now().stamp())
         self.beat: Callable[[], None] = lambda: None
         self.metered: frozenset[int] = frozenset()
         self.inbox = Inbox()
@@ -300,7 +302,9 @@ class Supervisor:
         held = self._station.box.variables
         variables = [(variable.path, held.text(variable)) for variable in ALL if not variable.secret]
         security = tuple(reversed(await self.security_log(LOGGED_EVENTS)))
-        return Facts(self.status(), transactions, variables, tuple(self._book), security, self.wall_ms)
+        return Facts(
+            self.status(), transactions, variables, tuple(self._book), tuple(self.tape), security, self.wall_ms
+        )
 
     def clear_faults(self, evse: int) -> None:
         """Tell evse-hal that a person acknowledges the outlet's faults."""

@@ -38,13 +38,13 @@ FROM_CENTRAL = {
     ),
     "GetCompositeSchedule": "What will be offered, second by second, from now on; in amperes or in watts.",
     "GetConfiguration": "All keys of the table below, or those that are asked for. Secrets are never told.",
-    "GetDiagnostics": "Packs the logs and facts of the box, with secrets removed, and uploads them; no fileName where "
-    "the location is none of FTP or HTTP.",
+    "GetDiagnostics": "Packs the logs, the newest frames and the facts of the box, with secrets removed, and uploads "
+    "them; no fileName where the location is none of FTP or HTTP.",
     "GetInstalledCertificateIds": "The hash data of the installed roots of one use.",
     "GetLocalListVersion": (
         "The version of the list that is obeyed; 0 for an empty one, -1 while the list is switched off."
     ),
-    "GetLog": "Uploads the diagnostics or the security log, with secrets removed.",
+    "GetLog": "Uploads the diagnostics, as for GetDiagnostics, or the security log alone, with secrets removed.",
     "InstallCertificate": (
         "Adds a root for the central system or for the manufacturer's signatures, up to the store's limit."
     ),

@@ -20,6 +20,7 @@ from evsed.core.rules import Rules
 from evsed.core.words import Nameplate, Stamp, Verdict
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.schemas import Schemas
+from evsed.ocpp.veils import Veils
 from evsed.ocpp.violations import Flaw, LocalViolation
 
 BINDINGS_AT_MOST = 256
@@ -112,7 +113,7 @@ class Outbound(Struct, Generic[R], frozen=True):
 
 
 class Dialect(Struct, frozen=True):
-    """One OCPP version. `shown` are the fields that a wire trace may show."""
+    """One OCPP version. `shown` are the fields that a line of the log may show, `veils` what an upload may."""
 
     subprotocol: str
     schemas: Schemas
@@ -121,3 +122,4 @@ class Dialect(Struct, frozen=True):
     outbound: Mapping[type, Outbound[Any]]
     rules: Rules
     shown: tuple[str, ...]
+    veils: Veils

@@ -24,6 +24,7 @@ from evsed.ocpp.dialect import Bindings, Dialect, Inbound, Lookups, Outbound, Re
 from evsed.ocpp.frames import Payload
 from evsed.ocpp.schemas import Violation
 from evsed.ocpp.session import Answered, Asked, Failed, Session
+from evsed.ocpp.tape import Recorder, Tape
 from evsed.ocpp.trace import IN, OUT, Trace
 from evsed.ocpp.violations import Flaw, LocalViolation
 
@@ -58,12 +59,13 @@ class Exchange:
         *,
         vendors: Mapping[str, Mapping[str | None, VendorHandler]] | None = None,
         trace: Callable[[str], None] | None = None,
+        tape: Tape | None = None,
     ) -> None:
         self.dialect = dialect
         self.counters: Counter[str] = Counter()
         self._bindings = Bindings(dialect.subprotocol, bindings)
         self._lookups = Lookups(nameplate, date, self._bindings, vendors or {})
-        self._trace = Trace(trace, dialect.shown)
+        self._trace = Trace(trace, dialect.shown, Recorder(tape, dialect.veils) if tape is not None else None)
         self._session: Session | None = None
         self._sent: _Sent | None = None
         self._asked: dict[str, tuple[Asked, Inbound]] = {}
@@ -96,7 +98,7 @@ class Exchange:
         """Give up a call that got no answer in time."""
         if self._session is None or not self._session.expire(now_ms):
             return NOTHING
-        return self._undelivered(None, "no answer in time")
+        return self._undelivered(None, "no answer in time", note=True)
 
     def send(self, effect: Send, now_ms: int) -> Output:
         """Ask the peer. Without a connection nothing happens: the LinkDown is on its way to the core."""
@@ -131,7 +133,7 @@ class Exchange:
         """Answer the peer that we failed at its request."""
         self.counters["requests that failed"] += 1
         asked, _ = self._asked.pop(ref, (None, None))
-        return NOTHING if asked is None else self._refuse(asked.id, Flaw.INTERNAL, text)
+        return NOTHING if asked is None else self._refuse(asked, Flaw.INTERNAL, text)
 
     def receive(self, frame: str | bytes, now_ms: int) -> Output:
         """Take a frame of the peer, whatever it is."""
@@ -144,8 +146,8 @@ class Exchange:
         if isinstance(incoming, Answered):
             return self._take_answer(incoming.payload)
         if isinstance(incoming, Failed):
-            return self._undelivered(incoming.code, incoming.text)
-        self._trace.note(f"{'dropped' if incoming.reply is None else 'refused'}: {incoming.why}")
+            return self._take_error(incoming)
+        self._trace.unread(frame, incoming.why, incoming.reply is not None)
         events = () if incoming.concern is None else (SecurityNoticed(incoming.concern, incoming.why),)
         return Output(self._frame(incoming.reply).frames, events)
 
@@ -155,18 +157,18 @@ class Exchange:
         if inbound is None:
             known = asked.action in self.dialect.schemas.actions
             flaw, word = (Flaw.UNSUPPORTED_ACTION, "supported") if known else (Flaw.UNKNOWN_ACTION, "known")
-            return self._refuse(asked.id, flaw, f"this action is not {word}")
+            return self._refuse(asked, flaw, f"this action is not {word}")
         violation = self.dialect.schemas.of_request(asked.action, asked.payload)
         if violation is not None:
             verdict = inbound.unknown_words.get(violation.field) if violation.flaw is Flaw.VALUE else None
             if verdict is None:
                 concern = SecurityNoticed(SecurityKind.INVALID_MESSAGES, f"{asked.action}: {violation.text}")
-                return Output(self._refuse(asked.id, violation.flaw, violation.text).frames, (concern,))
+                return Output(self._refuse(asked, violation.flaw, violation.text).frames, (concern,))
             return self._answer(asked, inbound, verdict)
         ref = f"central-{next(self._refs)}"
         decoded = inbound.decode(asked.payload, ref, self._lookups)
         if isinstance(decoded, Refusal):
-            return self._refuse(asked.id, decoded.flaw, decoded.text)
+            return self._refuse(asked, decoded.flaw, decoded.text)
         if isinstance(decoded, RequestAnswer):
             return self._answer(asked, inbound, decoded)
         while len(self._asked) >= REQUESTS_REMEMBERED:
@@ -177,14 +179,14 @@ class Exchange:
     def _take_answer(self, payload: Payload) -> Output:
         assert self._sent is not None
         sent = self._sent
-        self._trace.result(IN, sent.item, payload)
+        self._trace.result(IN, sent.item, sent.outbound.action, payload)
         schemas = self.dialect.schemas
         if schemas.of_answer(sent.outbound.action, payload) is not None:
             payload = _without_nulls(payload)
             violation = schemas.of_answer(sent.outbound.action, payload, forgiving=True)
             self.counters["answers against the schema"] += 1
             if violation is not None:
-                return self._undelivered(self.dialect.codes[violation.flaw], violation.text)
+                return self._undelivered(self.dialect.codes[violation.flaw], violation.text, note=True)
         self._sent = None
         answer, bindings = sent.outbound.decode(payload, sent.report, self._lookups)
         self._bindings.add(bindings)
@@ -197,30 +199,34 @@ class Exchange:
         try:
             payload = inbound.encode(answer, asked.payload, self._lookups)
             if isinstance(payload, Refusal):
-                return self._refuse(asked.id, payload.flaw, payload.text)
+                return self._refuse(asked, payload.flaw, payload.text)
             _must_be_none(self.dialect.schemas.of_answer(asked.action, payload))
             frame = self._session.answer(asked.id, payload)
         except LocalViolation as ours:
             self._own_fault(f"answer to {asked.action}: {ours}")
-            return self._refuse(asked.id, Flaw.INTERNAL, "the answer could not be made")
+            return self._refuse(asked, Flaw.INTERNAL, "the answer could not be made")
         if frame is not None and not self._muted:
-            self._trace.result(OUT, asked.id, payload)
+            self._trace.result(OUT, asked.id, asked.action, payload)
         return self._frame(frame)
 
-    def _refuse(self, id: str, flaw: Flaw, text: str) -> Output:
+    def _refuse(self, asked: Asked, flaw: Flaw, text: str) -> Output:
         assert self._session is not None
-        frame = self._session.refuse(id, flaw, text)
+        frame = self._session.refuse(asked.id, flaw, text)
         if frame is not None and not self._muted:
-            self._trace.error(OUT, id, self.dialect.codes[flaw], text)
+            self._trace.error(OUT, asked.id, asked.action, self.dialect.codes[flaw], text, {})
         return self._frame(frame)
 
-    def _undelivered(self, code: str | None, text: str) -> Output:
+    def _take_error(self, failed: Failed) -> Output:
+        assert self._sent is not None
+        action = self._sent.outbound.action
+        self._trace.error(IN, self._sent.item, action, failed.code, failed.text, failed.details)
+        return self._undelivered(failed.code, failed.text)
+
+    def _undelivered(self, code: str | None, text: str, *, note: bool = False) -> Output:
         assert self._sent is not None
         item, self._sent = self._sent.item, None
-        if code is None:
+        if note:
             self._trace.note(f"{item}: {text}")
-        else:
-            self._trace.error(IN, item, code, text)
         return Output(events=(Undelivered(item, code, text),))
 
     def _frame(self, frame: str | None) -> Output:

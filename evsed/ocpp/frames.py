@@ -52,11 +52,12 @@ class Result(Struct, frozen=True):
 
 
 class Error(Struct, frozen=True):
-    """The peer answers that it could not."""
+    """The peer answers that it could not; `details` are empty where they are no object."""
 
     id: str
     code: str
     text: str
+    details: Payload
 
 
 def read(frame: str | bytes) -> Call | Result | Error:
@@ -152,7 +153,8 @@ def _read_result(id: str, rest: list[Any]) -> Result:
 
 def _read_error(id: str, rest: list[Any]) -> Error:
     code, text = (str(word) if isinstance(word, str) else "" for word in [*rest, "", ""][:2])
-    return Error(id, code[:LONGEST_TEXT], text[:LONGEST_TEXT])
+    details = rest[2] if len(rest) > 2 and isinstance(rest[2], dict) else {}
+    return Error(id, code[:LONGEST_TEXT], text[:LONGEST_TEXT], details)
 
 
 _READERS: dict[int, Callable[[str, list[Any]], Call | Result | Error]] = {

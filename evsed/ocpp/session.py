@@ -45,6 +45,7 @@ class Failed(Struct, frozen=True):
 
     code: str
     text: str
+    details: Payload
 
 
 class Dropped(Struct, frozen=True):
@@ -121,9 +122,9 @@ class Session:
             return self._stray(message.id)
         self._close("repeated answers")
         if isinstance(message, frames.Error):
-            return Failed(message.code or self._codes[Flaw.OTHER], message.text)
+            return Failed(message.code or self._codes[Flaw.OTHER], message.text, message.details)
         if message.payload is None:
-            return Failed(self._codes[Flaw.MALFORMED], "the answer is no object")
+            return Failed(self._codes[Flaw.MALFORMED], "the answer is no object", {})
         return Answered(message.payload)
 
     def _called(self, call: frames.Call, now_ms: int) -> Incoming:

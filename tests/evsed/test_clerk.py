@@ -92,7 +92,7 @@ class Office:
         status = StationStatus(identity="box", version="1", outlets=(outlet,))
 
         async def facts() -> Facts:
-            return Facts(status, (), [("A.B", "7")], lines, security, lambda stamp: stamp.wall_ms)
+            return Facts(status, (), [("A.B", "7")], lines, [], security, lambda stamp: stamp.wall_ms)
 
         self.clerk = Clerk(
             folder,

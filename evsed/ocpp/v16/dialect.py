@@ -27,6 +27,7 @@ from evsed.ocpp.v16 import (
     status,
     transactions,
     upkeep,
+    veils,
     vendor,
 )
 from evsed.ocpp.v16.numbers import SUBPROTOCOL
@@ -148,4 +149,4 @@ SHOWN = (
     "certificateType",
 )
 
-DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN)
+DIALECT = Dialect(SUBPROTOCOL, SCHEMAS, CODES, INBOUND, OUTBOUND, RULES, SHOWN, veils.VEILS)

@@ -36,7 +36,7 @@ def refusal(frame: str | bytes) -> RemoteViolation:
 def test_the_three_kinds_are_read() -> None:
     assert read('[2,"a","Heartbeat",{}]') == Call("a", "Heartbeat", {})
     assert read('[3,"a",{"x":1}]') == Result("a", {"x": 1})
-    assert read('[4,"a","InternalError","why",{}]') == Error("a", "InternalError", "why")
+    assert read('[4,"a","InternalError","why",{}]') == Error("a", "InternalError", "why", {})
 
 
 def test_a_null_payload_is_an_empty_one() -> None:
@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back() -> None:
     payload = {"idTag": 'a"\\\u00e9\u0000', "n": [1, -2.5, True, None]}
     assert read(call_frame("a", "X", payload)) == Call("a", "X", payload)
     assert read(result_frame("a", payload)) == Result("a", payload)
-    assert read(error_frame("a", "C", "t" * 999)) == Error("a", "C", "t" * 255)
+    assert read(error_frame("a", "C", "t" * 999)) == Error("a", "C", "t" * 255, {})
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,10 @@ def test_results_of_a_wrong_shape_still_name_their_call() -> None:
 
 
 def test_errors_are_taken_as_they_come() -> None:
-    assert read('[4,"a"]') == Error("a", "", "")
-    assert read('[4,"a",7,[],3,4,5]') == Error("a", "", "")
-    assert read(f'[4,"a","{"c" * 999}"]') == Error("a", "c" * 255, "")
+    assert read('[4,"a"]') == Error("a", "", "", {})
+    assert read('[4,"a",7,[],3,4,5]') == Error("a", "", "", {})
+    assert read(f'[4,"a","{"c" * 999}"]') == Error("a", "c" * 255, "", {})
+    assert read('[4,"a","C","t",{"idTag":"x"}]') == Error("a", "C", "t", {"idTag": "x"})
 
 
 def test_our_own_frames_are_checked() -> None:

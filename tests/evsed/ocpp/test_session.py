@@ -76,12 +76,12 @@ def test_a_newer_call_supersedes_one_that_the_core_has_given_up(session: Session
 def test_an_error_ends_the_call_whatever_its_code(session: Session) -> None:
     for code in (*CODES.values(), "SecurityError", "ProtocolError", "MadeUp", ""):
         session.call("a", "X", {}, 1_000)
-        assert session.receive(json.dumps([4, "a", code, "why", {}]), 1) == Failed(code or "GenericError", "why")
+        assert session.receive(json.dumps([4, "a", code, "why", {}]), 1) == Failed(code or "GenericError", "why", {})
 
 
 def test_an_answer_that_is_no_object_ends_the_call_too(session: Session) -> None:
     session.call("a", "X", {}, 1_000)
-    assert session.receive('[3,"a",[]]', 1) == Failed("FormationViolation", "the answer is no object")
+    assert session.receive('[3,"a",[]]', 1) == Failed("FormationViolation", "the answer is no object", {})
 
 
 def test_calls_of_both_sides_cross(session: Session) -> None:

@@ -13,6 +13,7 @@ from evsed.core.reports import Report
 from evsed.core.words import Nameplate, Stamp
 from evsed.ocpp.dialect import VendorHandler
 from evsed.ocpp.exchange import Exchange, Output
+from evsed.ocpp.tape import Tape
 from evsed.ocpp.v16.dialect import DIALECT
 from tests.world.csms import NEW_YEAR_2027, Csms
 
@@ -37,6 +38,7 @@ class Peers:
         bindings: Iterable[Binding] = (),
         vendors: Mapping[str, Mapping[str | None, VendorHandler]] | None = None,
         nameplate: Nameplate = NAMEPLATE,
+        tape: Tape | None = None,
     ) -> None:
         self.csms = Csms()
         self.csms.registered = True
@@ -45,7 +47,13 @@ class Peers:
         self.now_ms = 0
         self._items = count(1)
         self.exchange = Exchange(
-            DIALECT, nameplate, lambda stamp: stamp.wall_ms, bindings, vendors=vendors, trace=self.lines.append
+            DIALECT,
+            nameplate,
+            lambda stamp: stamp.wall_ms,
+            bindings,
+            vendors=vendors,
+            trace=self.lines.append,
+            tape=tape or Tape(at),
         )
         self.connect()
 
