@@ -103,6 +103,11 @@ class Judge:
         """Whether the meter sees that the plug is live, whatever the contactor says."""
         return self._metered is not None and self._metered.flows(now_ms)
 
+    def suspects(self, inputs: Inputs, now_ms: int) -> bool:
+        """Whether power may come through a contactor that nobody ordered: what must not move under load waits."""
+        unknown = inputs.closed or bool(inputs.broken)
+        return unknown or self.book.holds(Name.WELDED) or self.flows(now_ms)
+
     def phases(self, broken: bool, now_ms: int) -> None:
         """What chooses the phases does not follow, by its feedback or by the meter."""
         astray = self._metered is not None and self._metered.astray

@@ -248,7 +248,7 @@ class OutletLoop:
     def _choose_phases(self, level: Level, inputs: Inputs, now_ms: int) -> None:
         """Follow the lease, one careful step at a time."""
         lease = inputs.lease if inputs.lease is not None and now_ms < inputs.lease.until_ms else None
-        live = self.ordered or inputs.closed or self._judge.flows(now_ms)
+        live = self.ordered or self._judge.suspects(inputs, now_ms)
         wanted = None if lease is None else lease.phases
         try:
             self._phases.look(wanted, inputs.three, live, level.cp is not Cp.A, now_ms)

@@ -4,7 +4,8 @@ Rules this file upholds:
 - Never by default: only where the board has the part and the installer said that he wants it. Some cars, the Renault
   Zoe of the first generation among them, may be destroyed by it.
 - The order is always: no offer (x1), contactor open by the 6 s rule, `OPEN_MS`, switch, feedback, then no offer until
-  the car has been without power for `WAIT_MS`. Nothing moves while the contactor is closed, by order or by feedback.
+  the car has been without power for `WAIT_MS`. Nothing moves while the contactor is closed, by order or by feedback,
+  nor while that is in doubt: a weld that is not cleared, a current, a part that does not answer.
 - At most once in `BETWEEN_MS` and `MOST_MOVES` times while one car is plugged in.
 - What its feedback says counts; one that contradicts for `MOVE_MS` is a fault.
 """
@@ -38,7 +39,7 @@ class Scene(NamedTuple):
 
     wanted: bool | None  # True = three phases
     three: bool  # by feedback
-    live: bool  # the contactor is closed, by order or by feedback
+    live: bool  # the contactor is closed, by order or by feedback, or in doubt
     plugged: bool
 
 

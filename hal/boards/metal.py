@@ -122,24 +122,28 @@ class MetalBoard:
         raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
 
     def close(self) -> None:
-        """Give all parts back; a phase relay, which drops then, once its contactor is open."""
-        for outlet in getattr(self, "outlets", {}).values():
-            if outlet.parts.phases is not None:
-                until_open(outlet.parts.contactor, outlet.timing.feedback_ms)
+        """Give all parts back; a phase relay, which drops then, once its contactor is open, and never behind a weld."""
+        left = []
+        for evse, outlet in getattr(self, "outlets", {}).items():
+            parts, most_ms = outlet.parts, outlet.timing.feedback_ms
+            if parts.phases is not None and not until_open(parts.contactor, most_ms):
+                log.critical("! outlet %d: its contactor does not open, so its phase relay is left as it is", evse)
+                left.append(parts.phases)
         for part in self._built:
-            if hasattr(type(part), "close"):
+            if hasattr(type(part), "close") and part not in left:
                 part.close()
 
 
-def until_open(contactor: Contactor, most_ms: int) -> None:
-    """Open it, and wait for its feedback, but not for a weld: what comes next must not move under load."""
+def until_open(contactor: Contactor, most_ms: int) -> bool:
+    """Open it, and wait for its feedback; whether that says so. What comes next must not move under load."""
     with suppress(PartFailed):  # its feedback tells
         contactor.order(False)
     for _ in range(most_ms // LOOK_MS):
         with suppress(PartFailed):  # without feedback the whole time passes
             if not contactor.closed():
-                return
+                return True
         sleep(LOOK_MS / 1_000)
+    return False
 
 
 class _Missing:

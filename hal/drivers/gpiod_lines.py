@@ -1,7 +1,8 @@
 """Lines of the kernel's GPIO character devices, by libgpiod 2.
 
 Rules this file upholds:
-- An output is inactive from the instant at which it becomes an output: direction and level are one request.
+- An output is inactive, or what its part was found to be, from the instant at which it becomes an output: direction
+  and level are one request.
 - A line is the one of that name, on whichever chip; a name on two chips must come with its chip.
 - Nothing waits: levels are one ioctl, edges only those that the kernel already keeps.
 """
@@ -50,14 +51,14 @@ class _Line:
 
 
 class GpiodOut(_Line):
-    """An `Out`."""
+    """An `Out`; `active` is its level from the first instant."""
 
-    def __init__(self, pin: LineOut, what: str) -> None:
+    def __init__(self, pin: LineOut, what: str, active: bool = False) -> None:
         settings = gpiod.LineSettings(
             direction=Direction.OUTPUT,
             drive=_DRIVES[pin.drive],
             active_low=pin.active_low,
-            output_value=Value.INACTIVE,
+            output_value=_LEVELS[active],
         )
         super().__init__(pin, what, settings)
 

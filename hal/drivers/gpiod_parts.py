@@ -37,8 +37,8 @@ class _Lines:
     def __init__(self) -> None:
         self._stack = ExitStack()
 
-    def out(self, name: OutName, what: str) -> GpiodOut:
-        line = GpiodOut(as_out(name), what)
+    def out(self, name: OutName, what: str, active: bool = False) -> GpiodOut:
+        line = GpiodOut(as_out(name), what, active)
         self._stack.callback(line.close)
         return line
 
@@ -245,16 +245,17 @@ class PhasesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class GpiodPhases(_Switching, PhaseRelay):
-    """A `Phases`."""
+    """A `Phases`. Built, the relay stays as it is: the contactor before it may still be on its way open, or welded."""
 
     Config = PhasesConfig
 
     def __init__(self, config: PhasesConfig, now_ms: Callable[[], int] = monotonic_ms) -> None:
         with _Lines() as lines:
-            coil = lines.out(config.coil, "phase relay")
             seen = lines.seen(config.feedback, config.contact, "phase feedback", now_ms)
+            three = seen()
+            coil = lines.out(config.coil, "phase relay", active=three)
         self._lines = lines
-        super().__init__(Switch([coil], [seen]))
+        super().__init__(Switch([coil], [seen]), three)
 
 
 class BuzzerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

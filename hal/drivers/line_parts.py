@@ -81,11 +81,11 @@ class Contact:
 
 
 class PhaseRelay:
-    """A `Phases`: one relay that adds the second and third phase."""
+    """A `Phases`: one relay that adds the second and third phase, and was found with `three`."""
 
-    def __init__(self, relay: Switch) -> None:
-        self._relay = relay
-        self._ordered = False
+    def __init__(self, relay: Switch, three: bool) -> None:
+        relay.order(three)
+        self._relay, self._ordered = relay, three
 
     def use(self, three: bool) -> None:
         """Choose; repeated equal orders cost nothing."""

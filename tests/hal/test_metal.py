@@ -229,9 +229,13 @@ def test_a_real_board_takes_no_orders_and_has_no_simulated_meter(pins: Path) -> 
 PHASES = '[outlet.phases]\ndriver = "files"\nfolder = "{pins}"\n'
 
 
-@pytest.mark.parametrize(("welded", "waits"), [(False, 3), (True, 50)])
-def test_a_phase_relay_is_let_go_once_the_contactor_is_open(
-    pins: Path, monkeypatch: pytest.MonkeyPatch, welded: bool, waits: int
+@pytest.mark.parametrize(("becomes", "dropped"), [("0", [3]), ("1", []), (None, [])])
+def test_a_phase_relay_is_let_go_once_the_contactor_is_open_and_never_behind_a_weld(
+    pins: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    becomes: str | None,
+    dropped: list[int],
 ) -> None:
     slept: list[float] = []
     dropped_after: list[int] = []
@@ -247,8 +251,8 @@ def test_a_phase_relay_is_let_go_once_the_contactor_is_open(
 
     def passes(s: float) -> None:
         slept.append(s)
-        if len(slept) == 3 and not welded:
-            (pins / "mirror").write_text("0")
+        if len(slept) == 3:
+            (pins / "mirror").unlink() if becomes is None else (pins / "mirror").write_text(becomes)
 
     monkeypatch.setitem(file_tree.PARTS, "phases", Phases)
     monkeypatch.setattr(metal, "sleep", passes)
@@ -256,4 +260,5 @@ def test_a_phase_relay_is_let_go_once_the_contactor_is_open(
     (pins / "coil").write_text("1")
     (pins / "mirror").write_text("1")
     board.close()
-    assert (pins / "coil").read_text() == "0" and dropped_after == [waits]
+    assert (pins / "coil").read_text() == "0" and dropped_after == dropped
+    assert ("its phase relay is left as it is" in caplog.text) is (not dropped)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hal.contract import Cp, Lease, Limits, MeterReading
+from hal.drivers.protocols import PartFailed
 from hal.phases import BETWEEN_MS, MOST_MOVES, WAIT_MS, Move, PhaseState, Scene, step
+from hal.sim.power import SimContactor
 from tests.hal.box import Box
 
 SWITCHING = Limits(max_ma=32_000, switch_phases=True)
@@ -120,6 +122,54 @@ def test_a_wish_that_is_taken_back_in_time_moves_nothing() -> None:
     box.ask(3)
     outlet = box.run(2_000)
     assert outlet.closed and outlet.pwm and outlet.phases == 3
+
+
+def test_behind_a_weld_nothing_moves_and_neither_once_its_feedback_says_open_again() -> None:
+    box = charging()
+    box.say("fault contactor-welded")
+    box.ask(1)
+    box.run(20_000)
+    assert "WELDED" in box.faults() and box.outlet().closed and box.plant.bays[1].phases.closed
+    box.say("clear contactor-welded")
+    box.run(120_000)
+    assert "WELDED" in box.faults() and not box.outlet().closed
+    assert box.plant.bays[1].phases.closed and box.sparks == 0
+
+
+def test_a_weld_that_the_feedback_hides_is_told_by_the_meter_before_anything_moves() -> None:
+    box = Switched(metered=(1,))
+    box.run(2_000)
+    box.charge(16_000)
+    box.run(3_000)
+    box.say("car manners never-stops on")
+    box.say("fault contactor-welded")
+    box.say("fault aux-open")
+    box.ask(1)
+    box.run(120_000)
+    assert "CURRENT_WHILE_OPEN" in box.faults() and not box.outlet().closed
+    assert box.plant.bays[1].phases.closed and box.sparks == 0
+
+
+def test_while_a_part_does_not_answer_nothing_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone: list[str] = []
+    answer = SimContactor.closed
+
+    def closed(part: SimContactor) -> bool:
+        for wire in gone:
+            raise PartFailed(f"{wire} is gone")
+        return answer(part)
+
+    monkeypatch.setattr(SimContactor, "closed", closed)
+    box = Switched()
+    box.say("plug-in")
+    gone.append("its wire")
+    box.ask(1)
+    box.allow(0)
+    box.run(5_000)
+    assert box.plant.bays[1].phases.closed
+    gone.clear()
+    box.run(5_000)
+    assert not box.plant.bays[1].phases.closed and box.sparks == 0
 
 
 def test_a_relay_that_does_not_follow_is_a_fault_and_keeps_open() -> None:

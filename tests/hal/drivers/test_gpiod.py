@@ -170,6 +170,17 @@ def test_given_back_it_is_inactive(bank: Bank, build: Any, role: str) -> None:
     part.close()
 
 
+@only_fake
+@pytest.mark.parametrize("three", [False, True])
+def test_a_phase_relay_stays_as_it_is_found(bank: FakeBank, build: Any, three: bool) -> None:
+    monitored = {"line": "GPIO21", "bias": "disabled"}
+    bank.pull("GPIO21", three)  # its mirror contact
+    part = build("phases", {"coil": "GPIO20", "feedback": monitored, "contact": "mirror"})
+    assert set(bank.line("GPIO20").levels) == {three} and part.three() is three
+    part.use(not three)
+    assert bank.high("GPIO20") is not three
+
+
 def test_every_wire_has_the_bias_that_was_asked_for(bank: Bank, build: Any) -> None:
     part = build("input", {"line": {"line": "GPIO27", "bias": "pull-down", "active_low": False}, "active_when": "made"})
     assert part.active() is False
