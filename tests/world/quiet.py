@@ -51,7 +51,8 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     metered = loop._judge._metered
     astray = metered is not None and _counts(metered)
     stops = loop._phases.stops and not loop._phases.bars  # the next tick may see that the car has stopped
-    if loop.due_ms <= now_ms + CALM_MS or astray or stops or loop._judge.book.faults:  # readings may end a fault
+    faulty = not all(fault.gone for fault in loop._judge.book.faults)  # readings may end it
+    if loop.due_ms <= now_ms + CALM_MS or astray or stops or faulty:
         return now_ms
     judged = loop._judge.deadlines(now_ms)
     of_readings = [loop._judge.heat.due_ms(now_ms), *([] if metered is None else metered.deadlines())]

@@ -332,7 +332,9 @@ class Wallbox:
         heappush(self._appointed, (self.ms + round(seconds * 1_000), next(self._appointments), do))
 
     def _next_ms(self) -> int:
-        times = [self._meter_at_ms, self.outside_ms()]
+        times = [self.outside_ms()]
+        if self.tick is not None or any(bay.contactor.main for bay in self.plant.bays.values()):
+            times.append(self._meter_at_ms)  # without hal only for the watch, which counts how long that lasts
         if self.tick is not None:
             times.append(self._tick_at_ms)
         elif (change := self.board.next_change_ms(self.ms)) is not None:

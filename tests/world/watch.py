@@ -4,15 +4,16 @@ Rules this file upholds:
 - The pilot offers no more than installer, board and cable allow.
 - The coil keeps the power contacts closed only while a transaction is open on the disk (I3, I5).
 - While a transaction is open on the disk no cable comes free (I5) and nobody hears Available, but of an earlier time.
-- Samples of a session bear its transaction. Those that were asked for may be older than its number, and others may have
-  waited for the answer to an earlier call: they are of a time before it.
+- Samples of a session bear its transaction. Those that were asked for may be older than its number, others may have
+  waited for the answer to an earlier call: they are of a time before it; and while the disk does not take its end, the
+  session is over all the same.
 - Down is free, up is journaled.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from evsed.core.effects import Demand, Drop, Effect, Persist, Put
@@ -45,6 +46,7 @@ class Watch:
         self._world = world
         self.open: dict[int, Transaction] = {}
         self.begun: set[str] = set()
+        self._over: set[str] = set()  # ended by this life of evsed, whatever the disk says
         self.breaches: list[str] = []
         self._was_locked: dict[int, bool] = {}
 
@@ -59,6 +61,7 @@ class Watch:
         """A life begins with what is on the disk."""
         self.open = {tx.evse: tx for tx in transactions if tx.ended is None}
         self.begun.update(tx.id for tx in self.open.values())
+        self._over.clear()
 
     def kept(self, persist: Persist) -> None:
         """It is on the disk."""
@@ -79,6 +82,7 @@ class Watch:
         """Down is free, up is journaled: what lowers comes before the commit of its turn, what raises after it."""
         commit = next((at for at, effect in enumerate(effects) if isinstance(effect, Persist)), None)
         last = dict(before)
+        self._over |= {tx.id for tx in _transactions(effects) if tx.ended is not None}
         for at, effect in enumerate(effects):
             if commit is not None and isinstance(effect, Demand):
                 was = last.get(effect.evse)
@@ -137,8 +141,16 @@ class Watch:
         if action == "StatusNotification" and payload["status"] == "Available" and _since(tx, payload):
             self.breach(f"Available on outlet {tx.evse} while {tx.id} is open")
         stray = action == "MeterValues" and "transactionId" not in payload
-        if stray and not _asked_for(payload) and not _older(tx, payload):
+        if stray and tx.id not in self._over and not _asked_for(payload) and not _older(tx, payload):
             self.breach(f"MeterValues without a transaction while {tx.id} is open on outlet {tx.evse}")
+
+
+def _transactions(effects: list[Effect]) -> Iterator[Transaction]:
+    """All that are to be kept."""
+    for effect in effects:
+        for change in effect.changes if isinstance(effect, Persist) else ():
+            if isinstance(change, Put) and isinstance(change.record, Transaction):
+                yield change.record
 
 
 def _since(tx: Transaction, payload: Mapping[str, str]) -> bool:

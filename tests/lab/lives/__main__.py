@@ -1,6 +1,7 @@
 """The fault laboratory: random lives of the virtual wallbox, each from one seed, judged by the invariants.
 
     ./evse lab --seeds 20 --days 1     twenty lives of a day
+    ./evse lab --seeds 500 --dense     as many short ones, in which everything happens at once
     ./evse lab --seed 7                the life of one seed, as it was
     ./evse lab --year                  one long life, see year.py
     ./evse lab --story FILE            a story of a file like tests/lab/lives/stories.jsonl
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 
 from tests.lab.lives import year
 from tests.lab.lives.acts import DAY_MS, Act, told
-from tests.lab.lives.draw import Character, character, story
+from tests.lab.lives.draw import Character, character, dense, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
@@ -43,9 +44,9 @@ class Told(NamedTuple):
 
 
 def live(seed: int, days: int, shrink: bool = True) -> Told:
-    """The life of a seed."""
+    """The life of a seed; 0 days are a dense quarter of an hour."""
     logging.disable(logging.CRITICAL)
-    made, acts = character(seed), story(seed, days)
+    made, acts = character(seed), story(seed, days) if days else dense(seed)
     return judge(seed, made, acts, days, shrink)
 
 
@@ -100,7 +101,7 @@ def lives(options: argparse.Namespace) -> Iterator[tuple[Told, Character]]:
         return
     seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
     with ProcessPoolExecutor(options.jobs) as pool:
-        for life in pool.map(partial(live, days=options.days, shrink=options.shrink), seeds):
+        for life in pool.map(partial(live, days=0 if options.dense else options.days, shrink=options.shrink), seeds):
             yield life, character(life.seed)
 
 
@@ -120,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many lives (20)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
     parser.add_argument("--days", type=int, default=1, help="how many days each lasts (1)")
+    parser.add_argument("--dense", action="store_true", help="a quarter of an hour each, in which much happens at once")
     parser.add_argument("--seed", type=int, help="only the life of this seed")
     parser.add_argument(
         "--year", action="store_true", help="one life of a year: 1,000 sessions, 10,000 reconnects, 72 h offline"
@@ -136,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done, days, violations = done + 1, days + life.days, violations + len(life.violations)
         if life.violations:
             report(life, made)
-    print(f"{done} lives, {days:.0f} days, {violations} violations")
+    print(f"{done} lives, {round(days, 1):g} days, {violations} violations")
     return 1 if violations else 0
 
 

@@ -34,6 +34,7 @@ ACTIONS = (
     "StatusNotification",
     "StopTransaction",
 )
+SHORT_MS = 15 * MINUTE_MS
 OFTEN, SELDOM = (0, 0, 1, 3, 8, 25), (0, 0, 0, 1, 3)
 
 
@@ -79,7 +80,32 @@ def story(seed: int, days: int) -> list[Act]:
                 near = chance.choice(moments) + chance.randint(-5_000, 30_000)
                 at = near if chance.random() < 0.7 else day * DAY_MS + chance.randrange(DAY_MS)
                 acts += HAUNTS[kind][1](chance, max(at, 0), chance.randint(1, made.evses))
-    return sorted(acts)
+    return _in_order(acts)
+
+
+def dense(seed: int) -> list[Act]:
+    """A quarter of an hour or so in which much happens at once, near to what else happens."""
+    chance, made = Random(f"dense {seed}"), character(seed)
+    acts: list[Act] = []
+    for evse in range(1, made.evses + 1):
+        at = chance.randrange(MINUTE_MS)
+        for _ in range(2):
+            comes = visit(chance, evse, at)
+            if comes[-1].at_ms - at < SHORT_MS:
+                acts += comes
+                at = comes[-1].at_ms + chance.randrange(1_000, 2 * MINUTE_MS)
+    acts = acts or [Act(5_000, "plug-in", (1, 20)), Act(8_000, "swipe", (1, TAG)), Act(5 * MINUTE_MS, "tear-out", (1,))]
+    end_ms, moments = max(act.at_ms for act in acts), [act.at_ms for act in acts]
+    for _ in range(chance.choice((2, 4, 8, 14))):
+        near = max(0, chance.choice(moments) + chance.randint(-5_000, 30_000))
+        haunted = HAUNTS[chance.choice(list(HAUNTS))][1](chance, near, chance.randint(1, made.evses))
+        acts += [act for act in haunted if act.at_ms <= max(end_ms, near) + SHORT_MS]
+        moments.append(near)
+    return _in_order(acts)
+
+
+def _in_order(acts: list[Act]) -> list[Act]:
+    return sorted(acts, key=lambda act: (act.at_ms, act.name, repr(act.args)))
 
 
 def visit(chance: Random, evse: int, at: int) -> list[Act]:

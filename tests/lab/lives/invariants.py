@@ -66,6 +66,7 @@ class Eyes(Watch):
         super().__init__(world)
         self._danger_ms: dict[int, int] = {}
         self._was_main: dict[int, bool] = {}
+        self._was_fed: dict[int, bool] = {}
         self._hal_gone_ms: int | None = None
         self._evsed_gone_ms: int | None = None
         self._since_ms: dict[str, int] = {}
@@ -90,8 +91,9 @@ class Eyes(Watch):
             self._orphan(evse, bay)
             self._contacts(evse, bay)
             self._hot(evse, bay)
-            if main and not self._was_main.get(evse, False) and world.tick is not None:
+            if bay.contactor._fed and not self._was_fed.get(evse, False) and world.tick is not None:
                 self._closes(evse, bay)
+            self._was_fed[evse] = bay.contactor._fed
             if main is not self._was_main.get(evse, False):
                 self.edges.append((world.ms, evse))
             self._was_main[evse] = main
@@ -114,8 +116,9 @@ class Eyes(Watch):
                 self.see("I2", f"outlet {evse}: closed {lasted_ms} ms after evse-hal was gone")
 
     def _closes(self, evse: int, bay: Bay) -> None:
+        """When the coil is fed: what befalls while the contacts are on their way is a matter of opening."""
         why = danger(bay)
-        if why is not None and ContactorFault.SLOW not in bay.contactor.faults and self._danger_ms.get(evse) is None:
+        if why is not None:
             self.see("I3", f"outlet {evse}: closed with {why}")
         if allowed_ma(bay.pilot._offered) < MIN_MA:
             self.see("I3", f"outlet {evse}: closed while nothing is offered")
