@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from evsed import __version__, watchdog
+from evsed import __version__, farewell, watchdog
 from evsed.clerk import Clerk
 from evsed.clock import SystemClock
 from evsed.control import CannotListen, listen, serve
@@ -158,12 +158,19 @@ async def _run(site: Site, paths: Paths) -> int:
     listening = listen(paths.control_socket)
     journal = Journal(paths.state)
     clock = SystemClock(trust_system=site.central is None)
-    supervisor = join(site, paths, journal, clock)
+    supervisor = join(site, paths, journal, clock, broke_off=farewell.greet(paths.runtime))
+    code = await _live(supervisor, listening, f"= evsed {__version__} as {site.station.identity}", paths)
+    farewell.part(paths.runtime)
+    return code
+
+
+async def _live(supervisor: Supervisor, listening: socket.socket, greeting: str, paths: Paths) -> int:
+    """Until it is asked to end, or breaks; the exit code."""
     stop = asyncio.create_task(_asked_to_stop())
     gc.collect()
     gc.freeze()
     watchdog.notify("READY=1")
-    supervisor.note(f"= evsed {__version__} as {site.station.identity}")
+    supervisor.note(greeting)
     work = asyncio.create_task(_work(supervisor, listening))
     try:
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -215,8 +222,8 @@ def _outcome(work: asyncio.Task[None], paths: Paths) -> int:
     return 0
 
 
-def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supervisor:
-    """Everything made and wired, nothing running yet."""
+def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock, broke_off: str = "") -> Supervisor:
+    """Everything made and wired, nothing running yet. `broke_off`: how the life before this one did, if it did."""
     recovered = journal.load()
     dialling = Dialling(site, paths.state, lambda: clock.now().wall_ms)
     station = Station(
@@ -229,6 +236,7 @@ def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock) -> Supe
         presets=site.presets,
         systems=dialling.systems(),
         held=dialling.held(),
+        broke_off=broke_off,
     )
     identity, quarantine = site.station.identity, Quarantine(paths.state)
     supervisor = Supervisor(station, journal, quarantine, clock, identity, __version__)

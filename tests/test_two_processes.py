@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from evsed.ctl_link import Control
 from evsed.hal_link import HalClient
 from hal.contract import Snapshot
 from tests.peers.central import CentralSystem
@@ -56,6 +57,12 @@ def test_evsed_is_killed_in_mid_charge(box: Wallbox, central: CentralSystem) -> 
     assert all(outlet.closed for snapshot in seen for outlet in snapshot.outlets), "the contactor moved"
     assert seen[-1].outlets[0].closings == before.outlets[0].closings
     end_charge(box, central)
+    with Control(box.env["EVSED_CONTROL"]) as evsed:
+        told = evsed.ask("security-log", limit=9)["events"]
+    assert [(event["kind"], event["info"]) for event in told][:2] == [
+        ("StartupOfTheDevice", ""),
+        ("ResetOrReboot", "evsed broke off, and was restarted"),
+    ]
     (charge,) = central.ledger.charges
     assert charge.stop_wh is not None
     assert charge.stop_wh > charge.start_wh

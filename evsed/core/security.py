@@ -54,13 +54,17 @@ class Security:
         self._began = False
         self._open = False
 
-    def begin(self, damaged: bool, turn: Turn) -> None:
-        """Once, in the first turn; `damaged`: the journal, and with it the log, had to be begun anew."""
+    def begin(self, damaged: bool, broke_off: str, turn: Turn) -> None:
+        """Once, in the first turn; `damaged`: the journal, and with it the log, had to be begun anew; `broke_off`: how
+        the life before this one ended that was not meant to end.
+        """
         if self._began:
             return
         self._began = True
         if damaged:
             self.note(SecurityKind.LOG_CLEARED, "the journal was damaged and begun anew", turn)
+        if broke_off:
+            self.note(SecurityKind.RESET, broke_off, turn)  # a reset is noted when it is ordered
         self.note(SecurityKind.STARTED, "", turn)
 
     def note(self, kind: SecurityKind, info: str, turn: Turn) -> None:

@@ -75,6 +75,7 @@ class Station:
         presets: Mapping[str, str] | None = None,
         systems: tuple[CentralSystem, ...] = (),
         held: Held | None = None,
+        broke_off: str = "",
     ) -> None:
         variables = Variables(catalogue.ALL, presets or {}, {one.key: one.value for one in recovered.settings})
         self.box: Box = _box(recovered, variables, rules, access, installer_ma, new_id)
@@ -90,6 +91,7 @@ class Station:
         self.hal_up, self.status_unsure = False, False
         self.said_ms = now.mono_ms
         self.store_trouble = ""
+        self._broke_off = broke_off
         self._recovered, self._started, self._now_ms = recovered, now, now.mono_ms
         self._bound = {bound.key: bound.binding.thing for bound in recovered.bindings}
         self._calendar = Calendar(recovered)
@@ -101,7 +103,7 @@ class Station:
         """Everything that follows from one event, in the order in which it must be done."""
         turn = Turn(now)
         self._now_ms = now.mono_ms
-        self.box.security.begin(self._recovered.damaged, turn)
+        self.box.security.begin(self._recovered.damaged, self._broke_off, turn)
         self.box.security.watch_time(self._calendar, turn)
         self._calendar.learn(turn)
         self._take(event, turn)

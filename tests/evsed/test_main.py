@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from evsed import __main__ as evsed
+from evsed import farewell
 from evsed.clock import SystemClock
 from evsed.core import catalogue
 from evsed.core.effects import Demand, Persist, Put
@@ -360,6 +361,7 @@ def test_systemd_hears_when_it_is_ready_that_it_lives_and_that_it_ends(
         manager.start()
         try:
             assert run(tmp_path, FREE) == 0
+            assert farewell.greet(tmp_path) == "", "this end is meant"
         finally:
             gc.unfreeze()
             manager.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from evsed import farewell
 from tests.scenarios.conftest import Make
 from tests.world.csms import Message, wall_ms
 from tests.world.wallbox import Wallbox
@@ -48,6 +49,19 @@ def test_a_reset_is_told(box: Wallbox, kind: str) -> None:
     told = {message.id: message for message in box.csms.all("SecurityEventNotification")[1:]}
     reset, start, *_ = told.values()  # what was on its way at the restart comes again, with its id
     assert (reset.type, reset.techInfo, start.type) == ("ResetOrReboot", kind, "StartupOfTheDevice")
+
+
+def test_a_restart_by_the_watchdog_is_told_as_what_it_was(box: Wallbox) -> None:
+    box.kill_evsed()
+    farewell.note(box.runtime, "watchdog")  # as the unit's ExecStopPost
+    box.advance(0.5)
+    box.start_evsed()
+    box.advance(20)
+    box.power_cut()
+    box.advance(20)
+    _, reset, start, after_the_cut = box.csms.all("SecurityEventNotification")
+    assert (reset.type, reset.techInfo) == ("ResetOrReboot", farewell.ENDS["watchdog"])
+    assert start.type == after_the_cut.type == "StartupOfTheDevice"
 
 
 def test_events_of_an_offline_week_are_told_once_with_their_dates(make: Make) -> None:

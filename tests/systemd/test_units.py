@@ -45,6 +45,13 @@ def test_a_misspelt_key_and_a_missing_program_are_found(laid_out: Path) -> None:
     assert any("bin/gone" in line for line in units.complaints(laid_out))
 
 
+def test_the_next_start_hears_how_this_one_ended() -> None:
+    has = settings("evsed.service")
+    assert has["ExecStopPost"] == ["-/opt/evsed/bin/python -I -m evsed.farewell /run/evsed"]
+    assert (has["RuntimeDirectory"], has["RuntimeDirectoryPreserve"]) == (["evsed"], ["yes"])
+    assert Path(*(item.split("=")[1] for item in has["Environment"] if "CONTROL" in item)).parent == Path("/run/evsed")
+
+
 def test_an_open_service_fails_the_threshold(laid_out: Path) -> None:
     unit = laid_out / "evsed.service"
     kept = [line for line in unit.read_text().splitlines() if not re.match("Protect|Restrict[A-Z]|SystemCall", line)]

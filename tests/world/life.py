@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from evsed import farewell
 from evsed.clock import SystemClock
 from evsed.core.box import Access
 from evsed.core.central_systems import ConnectTo, DialFailed
@@ -139,6 +140,7 @@ class Evsed:
             presets=world.presets,
             systems=world.systems,
             held=self.clerk.store.held(),
+            broke_off=farewell.greet(world.runtime),
         )
         plate = msgspec.structs.replace(PLATE, firmware=world.version())
         bindings = (bound.binding for bound in recovered.bindings)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from evsed import farewell
 from evsed.clock import Sources
 from evsed.core.central_systems import CentralSystem, Target
 from evsed.core.effects import Demand
@@ -89,6 +90,9 @@ class Wallbox:
         watch: type[Watch] = Watch,
     ) -> None:
         self.folder, self.free, self.tags = folder, free, tags
+        self.runtime = folder / "run"  # empty after a boot
+        self.runtime.mkdir(parents=True, exist_ok=True)
+        farewell.part(self.runtime)
         self.limits = limits or Limits()
         self.presets = dict(presets or {})
         self.network, self._phase_ms = network, phase_ms
@@ -247,6 +251,7 @@ class Wallbox:
     def power_on(self) -> None:
         """A new boot: its monotonic clock began a moment ago."""
         self.boot_nr += 1
+        farewell.part(self.runtime)
         self._since_ms = self.ms - BOOT_MS - self.uptime_ms
         self.note("* power is back")
         self.start_hal()
@@ -415,6 +420,7 @@ class Wallbox:
     def _restart(self, kind: str) -> None:
         """As systemd would."""
         self.note(f"* restart {kind}")
+        farewell.part(self.runtime)
         if kind == "Hard":
             self.power_cut(1)
         else:
