@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from evsed.core.central_systems import CentralSystem
+from evsed.core.central_systems import CentralSystem, Target
 from evsed.x509 import one
 from tests.evsed.ocpp import pki
 from tests.scenarios.conftest import Make
-from tests.scenarios.test_cert_security import BROUGHT, OLD, events
+from tests.scenarios.test_cert_security import BROUGHT, OLD, TLS, change, events
 from tests.world.csms import Payload, Question
 from tests.world.wallbox import Wallbox
 
@@ -110,6 +110,28 @@ def signed(world: Wallbox, request: str, by: pki.Certificate, name: str = "SN1",
 
 def send(world: Wallbox, chain: str) -> Question:
     return ask(world, "CertificateSigned", {"certificateChain": chain})
+
+
+def test_tc_083_from_a_key_over_tls_to_a_certificate_made_here(make: Make, root: pki.Certificate) -> None:
+    """Profile 2 to 3; from 1 to 2 it is in test_cert_security.py."""
+    world = make(systems=(TLS,), presets={"SecurityCtrlr.OrganizationName": CPO})
+    world.advance(5)
+    install(world, CENTRAL, root)
+    assert change(world, "SecurityProfile", 3).status == "Rejected"  # A05.FR.04
+    chain = signed(world, trigger(world), root)
+    assert send(world, chain).status == "Accepted"
+    world.admits = lambda target: "" if target.profile == 3 else "unreachable"
+    assert change(world, "SecurityProfile", 3).status == "Accepted"
+    assert ask(world, "Reset", {"type": "Hard"}).status == "Accepted"
+    world.advance(30)
+    shown = one(chain).id[:16]
+    assert world.dialled[-1] == Target(0, "wss://csms/ocpp", 3, None, shown)
+    assert len(world.csms.all("BootNotification")) == 2
+    tried = len(world.dialled)
+    world.admits = lambda target: "" if target.profile == 2 else "unreachable"
+    world.drop_line()
+    world.advance(120)
+    assert {(target.profile, target.key) for target in world.dialled[tried:]} == {(3, None)}  # no way down
 
 
 def test_tc_074_a_new_certificate_at_the_central_systems_wish(box: Wallbox, root: pki.Certificate) -> None:
