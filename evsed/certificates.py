@@ -118,7 +118,7 @@ class CertificateStore:
     def held(self) -> Held:
         """What is there now."""
         roots = tuple(
-            Root(use, read.id, read.title, read.until_ms, read.hashes(issuer))
+            Root(use, read.id, read.title, read.until_ms, read.hashes(issuer), read.since_ms)
             for use in RootUse
             for _, read, issuer in self._roots(use)
         )

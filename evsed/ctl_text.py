@@ -82,10 +82,8 @@ def _station(status: Document) -> Iterable[tuple[str, str]]:
         yield "tick", f"{tick['overruns']} of {tick['ticks']} late, {worst}"
     dropped = {"datagrams dropped by evse-hal": hal["dropped"], "garbled datagrams of evse-hal": hal["garbled"]}
     yield "counted", _counted(dropped | status["link"]["counters"])
-    ending = [
-        f"{c['kind']} “{c['title']}” {c['warning']}" for c in status["certificates"] if c["in_use"] and c["warning"]
-    ]
-    yield "certificates", "; ".join(ending)
+    worth_a_word = (c for c in status["certificates"] if c["warning"] and (c["in_use"] or c["early"]))
+    yield "certificates", "; ".join(f"{c['kind']} “{c['title']}” {c['warning']}" for c in worth_a_word)
     yield "clock", "" if status["clock_trusted"] else "not known yet; records are dated once it is"
     yield "journal", status["store"]
 

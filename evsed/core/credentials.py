@@ -49,6 +49,7 @@ class Root(Struct, frozen=True):
     title: str
     until_ms: int
     hashes: tuple[HashData, ...]
+    since_ms: int = 0
 
 
 class Own(Struct, frozen=True):

@@ -29,6 +29,16 @@ def time_of_day(wall_ms: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02} UTC"
 
 
+def day(wall_ms: int) -> str:
+    """A day of the calendar: "2027-01-15" (UTC). Years begin with March, so that a leap day is the last of one."""
+    era, of_era = divmod(wall_ms // 86_400_000 + 719_468, 146_097)  # days since 0000-03-01; 400 years are one era
+    year = (of_era - of_era // 1_460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * of_year + 2) // 153
+    date = of_year - (153 * month + 2) // 5 + 1
+    return f"{era * 400 + year + (month >= 10)}-{(month + 2) % 12 + 1:02}-{date:02}"
+
+
 def duration(seconds: int) -> str:
     """A stretch of time in its two largest units: 3725 → "1 h 2 min"."""
     minutes, s = divmod(max(seconds, 0), 60)

@@ -1,11 +1,11 @@
-"""The certificates of the box as a person sees them, and which of them have ended or soon will."""
+"""The certificates of the box as a person sees them, and which of them have ended or soon will, or do not count yet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from evsed.core.credentials import NEVER_MS, RootUse
-from evsed.core.figures import duration
+from evsed.core.credentials import NEVER_MS, Own, Root, RootUse
+from evsed.core.figures import day, duration
 from evsed.core.networks import TLS_CERTIFICATE
 from evsed.core.status import CertificateKind, CertificateNote, StationStatus
 from evsed.core.words import Now
@@ -22,26 +22,33 @@ def certificate_notes(station: Station, now: Now) -> tuple[CertificateNote, ...]
     networks, certificates, target = station.networks, station.certificates, station.networks.target()
     shown = target.certificate if target is not None and target.profile == TLS_CERTIFICATE else None
     own = (
-        _note(CertificateKind.OWN, one.title, one.serial, one.until_ms, one.name == shown, now)
+        _note(CertificateKind.OWN, one, one.serial, one.name == shown, now)
         for one in networks.known_certificates()
     )
     roots = (
-        _note(KINDS[one.use], one.title, one.hashes[0].serial, one.until_ms, certificates.relies_on(one), now)
+        _note(KINDS[one.use], one, one.hashes[0].serial, certificates.relies_on(one), now)
         for one in certificates.held.roots
     )
     return (*own, *roots)
 
 
-def _note(kind: CertificateKind, title: str, serial: str, until_ms: int, in_use: bool, now: Now) -> CertificateNote:
+def _note(kind: CertificateKind, one: Own | Root, serial: str, in_use: bool, now: Now) -> CertificateNote:
+    early = now.wall_ms is not None and one.since_ms > now.wall_ms
     return CertificateNote(
         kind=kind,
-        title=title,
+        title=one.title,
         serial=serial,
-        until_ms=None if until_ms == NEVER_MS else until_ms,
+        until_ms=None if one.until_ms == NEVER_MS else one.until_ms,
         in_use=in_use,
-        ended=now.wall_ms is not None and until_ms <= now.wall_ms,
-        warning=_warning(until_ms, now.wall_ms),
+        ended=now.wall_ms is not None and one.until_ms <= now.wall_ms,
+        early=early,
+        warning=_begin(one.since_ms, now.wall_ms) if early else _warning(one.until_ms, now.wall_ms),
     )
+
+
+def _begin(since_ms: int, now_ms: int | None) -> str:
+    assert now_ms is not None
+    return f"does not count before {day(since_ms)}, in {duration((since_ms - now_ms) // 1_000)}"
 
 
 def _warning(until_ms: int, now_ms: int | None) -> str:
@@ -56,14 +63,15 @@ def _warning(until_ms: int, now_ms: int | None) -> str:
 
 
 def hindrances(station: StationStatus) -> tuple[str, ...]:
-    """What keeps the box from connecting, for a sentence: an ended certificate of its own that it must show, and ended
-    roots where the last attempt failed for want of trust.
+    """What keeps the box from connecting, for a sentence: a certificate of its own that it must show and that has ended
+    or does not count yet, and such roots where the last attempt failed for want of trust.
     """
     if not station.link.configured or station.link.connected:
         return ()
     distrusted = CertificateKind.CENTRAL if station.link.distrusted else None
-    ended = (note for note in station.certificates if note.ended and (note.in_use or note.kind is distrusted))
-    return tuple(HINDRANCES[note.kind].format(title=note.title, warning=note.warning) for note in ended)
+    useless = (note for note in station.certificates if note.ended or note.early)
+    blamed = (note for note in useless if note.in_use or note.kind is distrusted)
+    return tuple(HINDRANCES[note.kind].format(title=note.title, warning=note.warning) for note in blamed)
 
 
 HINDRANCES = {

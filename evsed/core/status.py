@@ -140,7 +140,8 @@ class CertificateKind(StrEnum):
 
 class CertificateNote(Struct, frozen=True, kw_only=True):
     """One certificate of the box. `serial` is hexadecimal, `until_ms` None where its end can't be read; `in_use`: the
-    present connection relies on it, or it is what the station shows. `warning` tells of an end that is near or over.
+    present connection relies on it, or it is what the station shows. `early`: it does not count yet. `warning` tells
+    of that, and of an end that is near or over.
     """
 
     kind: CertificateKind
@@ -149,6 +150,7 @@ class CertificateNote(Struct, frozen=True, kw_only=True):
     until_ms: int | None
     in_use: bool = False
     ended: bool = False
+    early: bool = False
     warning: str = ""
 
 

@@ -304,6 +304,7 @@ def test_certificates_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[
         "until_ms": 1_800_999_999_000,
         "in_use": True,
         "ended": False,
+        "early": False,
         "warning": "ends in 12 d",
     }
 
@@ -316,6 +317,18 @@ def test_a_box_without_certificates_says_so(tmp_path: Path, capsys: pytest.Captu
 def test_status_tells_of_one_in_use_that_ends_soon(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, certified_world(), "status") == 0
     assert "  certificates    station “SN1” ends in 12 d\n" in capsys.readouterr().out
+
+
+def test_status_tells_of_one_that_does_not_count_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, warning = certified_world(), "does not count before 2027-02-01, in 17 d"
+    own, *rest = world.state.certificates
+    world.state = replace(
+        STATION, certificates=(replace(own, warning=""), *rest, replace(own, in_use=False, early=True, warning=warning))
+    )
+    assert run(tmp_path, world, "status") == 0
+    assert f"  certificates    station “SN1” {warning}\n" in capsys.readouterr().out
+    assert run(tmp_path, world, "certificates") == 0
+    assert warning in capsys.readouterr().out
 
 
 def test_the_security_log_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,6 +76,29 @@ def test_a_month_before_its_end_it_is_said(left_ms: int, warning: str) -> None:
     assert (note.warning, note.ended) == (warning, left_ms == 0)
 
 
+@pytest.mark.parametrize(("since_ms", "early"), [(NOW_MS + 86_400_000, True), (NOW_MS, False)])
+def test_one_that_counts_later_is_named(since_ms: int, early: bool) -> None:
+    later = replace(OWN, name="own2", since_ms=since_ms)
+    root = replace(ROOTS[1], since_ms=since_ms)
+    made = station(own=(OWN, later))
+    made.certificates.held = Held((root,))
+    notes = certificate_notes(made, NOW)
+    told = [note.warning for note in notes if note.early]
+    assert told == ["does not count before 2027-01-16, in 1 d"] * 2 * early
+    unknown = Now("b", 1_000, None)
+    assert not any(note.early for note in certificate_notes(made, unknown))
+
+
+def test_one_that_counts_later_and_must_be_shown_is_blamed_while_there_is_no_connection() -> None:
+    made = station(own=())
+    made.networks.has(Held((), (replace(OWN, since_ms=NOW_MS + DAY_MS, until_ms=NOW_MS + 90 * DAY_MS),)))
+    note = replace(certificate_notes(made, NOW)[0], in_use=True)
+    assert hindrances(replace(OFFLINE, certificates=(note,))) == (
+        "the certificate of this box “SN1” does not count before 2027-01-16, in 1 d, so bring another one as "
+        "certificate_file",
+    )
+
+
 ENDED = CertificateNote(
     kind=CertificateKind.OWN, title="SN1.", serial="A", until_ms=1, in_use=True, ended=True, warning="ended 3 d ago"
 )
