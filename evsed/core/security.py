@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from evsed.core.outbox import Outbox
 from evsed.core.rules import Rules
-from evsed.core.security_events import SecurityEntry, SecurityKind, SecurityNoted, SecurityNoticed
+from evsed.core.security_events import WORDS, SecurityEntry, SecurityKind, SecurityNoted, SecurityNoticed
 from evsed.core.turn import Turn
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Security:
         critical, at = kind in self._critical, turn.now.stamp()
         turn.put(SecurityEntry(self._new_id(), kind, at, info), urgent=critical)
         self._outbox.put(SecurityNoted(kind, at, info, critical), turn)
-        turn.log(f"! security: {kind} {info}".rstrip())
+        turn.log(f"! security: {WORDS[kind]}{': ' if info else ''}{info}")
 
     def notice(self, kind: SecurityKind, info: str, turn: Turn) -> None:
         """The same of what the shell saw on the line."""

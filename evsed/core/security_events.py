@@ -32,6 +32,29 @@ class SecurityKind(StrEnum):
     TLS_CIPHERS = "InvalidTLSCipherSuite"
 
 
+WORDS = {
+    SecurityKind.FIRMWARE_UPDATED: "another program was installed",
+    SecurityKind.REFUSED_BY_CENTRAL: "the central system does not accept how this box proves who it is",
+    SecurityKind.CENTRAL_REFUSED: "the central system does not prove who it is",
+    SecurityKind.TIME_SET: "the clock was set",
+    SecurityKind.STARTED: "the box started",
+    SecurityKind.RESET: "the box was reset",
+    SecurityKind.LOG_CLEARED: "the security log begins anew",
+    SecurityKind.RECONFIGURED: "how the box is secured was changed",
+    SecurityKind.MEMORY_EXHAUSTED: "there is no room left",
+    SecurityKind.INVALID_MESSAGES: "what came is no message of OCPP",
+    SecurityKind.REPLAYED: "a message came that had come before",
+    SecurityKind.TAMPERED: "the enclosure was opened",
+    SecurityKind.FIRMWARE_SIGNATURE: "the signature of a program is not right",
+    SecurityKind.FIRMWARE_CERTIFICATE: "the certificate of who signed a program is not right",
+    SecurityKind.CENTRAL_CERTIFICATE: "a certificate of the central system is not right",
+    SecurityKind.STATION_CERTIFICATE: "a certificate for this box is not right",
+    SecurityKind.TLS_VERSION: "the central system offers only TLS that is too old",
+    SecurityKind.TLS_CIPHERS: "the central system offers only TLS that is too weak",
+}
+"""What the log says of each: the names are for central systems."""
+
+
 class SecurityNoticed(Struct, frozen=True):
     """Event: something outside the core saw it. `info` holds no secret."""
 

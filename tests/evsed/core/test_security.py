@@ -99,6 +99,15 @@ def test_a_journal_that_was_begun_anew_has_lost_the_log() -> None:
     assert told(world)[:2] == [SecurityKind.LOG_CLEARED, SecurityKind.STARTED]
 
 
+@pytest.mark.parametrize("kind", SecurityKind)
+def test_the_log_says_it_in_words(kind: SecurityKind) -> None:
+    world = quiet()
+    note(world, kind)
+    line = world.lines[-1]
+    assert line.startswith("! security: ") and line.endswith(": test")
+    assert kind not in line
+
+
 # --- delivery ------------------------------------------------------------------------------------------------
 
 
