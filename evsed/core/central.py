@@ -47,7 +47,7 @@ LIST_CONFLICT = FaultNote(
 
 def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
     """A plain reconnect needs no boot; the present state goes out before the backlog."""
-    if station.networks.linked():
+    if station.networks.linked(turn):
         station.registration.forget()
     station.registration.connected()
     station.box.security.linked()

@@ -25,9 +25,10 @@ from evsed.core.central_systems import (
     SecretWritten,
     Target,
 )
-from evsed.core.credentials import Held, Own, RootUse
+from evsed.core.credentials import NEVER_MS, Held, Own, RootUse
 from evsed.core.deadlines import soonest
 from evsed.core.effects import Reply
+from evsed.core.figures import day
 from evsed.core.reports import HeartbeatDue
 from evsed.core.security_events import SecurityKind
 from evsed.core.security_variables import SECURITY_PROFILE
@@ -43,6 +44,7 @@ TRIES = 3
 GRACE_MS = 3_000
 """A central system that changes how we connect may still have something to say, such as Reset (TC_083)."""
 BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
+LAST_DIGITS = 8
 HEX_KEY = (32, 34, 36, 38, 40)  # digits: 16 to 20 bytes, A00.FR.205
 TEXT_KEY = range(16, 41)
 
@@ -69,6 +71,8 @@ class Networks:
         self._failures = 0
         self._proven = False
         self._hang_up_ms: int | None = None
+        self._seen_with: Own | None = None
+        self._fell_back = False
 
     @property
     def configured(self) -> bool:
@@ -101,6 +105,13 @@ class Networks:
         brought = self._systems[self.current].own if self._systems else None
         known = self._own if brought is None else (*self._own, brought)
         return tuple(sorted(known, key=lambda own: own.since_ms, reverse=True))
+
+    def shown(self) -> Own | None:
+        """The one that the present target shows; None without profile 3."""
+        target = self.target()
+        if target is None or target.profile != TLS_CERTIFICATE:
+            return None
+        return next((own for own in self.known_certificates() if own.name == target.certificate), None)
 
     def needed(self) -> tuple[str, ...]:
         """Certificates of ours without which we could be stranded: the last one that was taken, and the present one."""
@@ -159,9 +170,13 @@ class Networks:
 
     # --- how it goes -----------------------------------------------------------------------------------------
 
-    def linked(self) -> bool:
+    def linked(self, turn: Turn) -> bool:
         """A connection is open; whether it is to another central system than the one that registered us."""
         self._proven, self._hang_up_ms = False, None
+        self._fell_back, shown = False, self.shown()
+        if shown is not None and shown != self._seen_with:
+            turn.log(f"= this box shows {described(shown)}")
+        self._seen_with = shown
         other = self.current != self._registered_with
         self._registered_with = self.current
         return other
@@ -207,7 +222,7 @@ class Networks:
         if not self._systems:
             return None
         self._failures += 1
-        before, agreed = self.target(), self._agreed[self.current]
+        before, agreed, shown = self.target(), self._agreed[self.current], self.shown()
         given_up = None
         if self._failures >= TRIES and agreed.old_profile is not None:
             given_up = f"security profile {agreed.profile} does not connect, back to {agreed.old_profile}"
@@ -219,8 +234,16 @@ class Networks:
         elif refused or (agreed.profile == TLS_CERTIFICATE and self._failures >= TRIES):
             self._key += 1  # of a certificate that is not taken some only hang up
         if self.target() != before:
+            self._say_fall_back(shown, turn)
             self._tell(turn, hang_up=False)
         return given_up
+
+    def _say_fall_back(self, before: Own | None, turn: Turn) -> None:
+        """Once for each time without a connection: all of them are tried in turn."""
+        after = self.shown()
+        if before is not None and after is not None and before != after and not self._fell_back:
+            self._fell_back = True
+            turn.log(f"! there is no connection with {described(before)}: this box shows {described(after)} again")
 
     # --- what the central system changes ---------------------------------------------------------------------
 
@@ -339,6 +362,13 @@ def _show(station: Station) -> None:
 
 
 # --- small ---------------------------------------------------------------------------------------------------
+
+
+def described(own: Own) -> str:
+    """For the log: whose it is, the end of its serial number, and its last day."""
+    serial = f", serial …{own.serial[-LAST_DIGITS:]}" if own.serial else ""
+    until = "its end can't be read" if own.until_ms == NEVER_MS else f"until {day(own.until_ms)}"
+    return f"the certificate “{own.title}”{serial}, {until}"
 
 
 def _as_written(system: CentralSystem) -> Agreed:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from evsed.core.central_systems import CentralSystem
 from evsed.core.credentials import NEVER_MS, Own
+from evsed.core.figures import day
 from evsed.x509 import one
 from tests.evsed.ocpp import pki
 from tests.scenarios import test_cert_certificates as cert
@@ -207,6 +208,32 @@ def test_a_new_one_that_is_not_taken_gives_way_to_the_one_before(box: Wallbox, r
         box.power_cut()
         box.advance(60)
         assert box.dialled[-1].certificate == good
+
+
+def test_the_log_names_the_certificate_that_is_shown_when_it_changes(box: Wallbox, root: pki.Certificate) -> None:
+    assert said(box, "= this box shows ") == ["the certificate “brought by the installer”, until 2096-10-02"]
+    box.drop_line()
+    box.advance(10)
+    chain = signed(box, trigger(box), root)
+    assert send(box, chain).status == "Accepted"
+    box.advance(10)
+    new = one(chain)
+    named = f"the certificate “SN1”, serial …{f'{new.serial:X}'[-8:]}, until {day(new.until_ms)}"
+    assert said(box, "= this box shows ")[1:] == [named]
+    box.admits = lambda target: "" if target.certificate == "" else "refused"
+    box.drop_line()
+    box.advance(600)
+    (fell_back,) = said(box, "! there is no connection with ")
+    assert fell_back == f"{named}: this box shows the certificate “brought by the installer”, until 2096-10-02 again"
+    assert len(said(box, "= this box shows ")) == 3
+    box.admits = lambda target: "refused"
+    box.drop_line()
+    box.advance(3_600)
+    assert len(said(box, "! there is no connection with ")) == 2, "not each time that another one is tried"
+
+
+def said(world: Wallbox, begin: str) -> list[str]:
+    return [line.partition(begin)[2] for line in world.lines if begin in line]
 
 
 def test_the_key_is_in_no_log_and_no_message(box: Wallbox, root: pki.Certificate) -> None:
