@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from evsed.core.station import Station
 
 TRIES = 3
+NOBODY = "there is no central system"
 GRACE_MS = 3_000
 """A central system that changes how we connect may still have something to say, such as Reset (TC_083)."""
 BASIC, TLS_BASIC, TLS_CERTIFICATE = 1, 2, 3
@@ -259,7 +260,7 @@ class Networks:
     def why_not(self, profile: int) -> str | None:
         """Why the profile can't be raised to this one; None if it can (A05.FR.01 to .04)."""
         if not self._systems:
-            return "there is no central system"
+            return NOBODY
         system, agreed = self._systems[self.current], self._agreed[self.current]
         if profile <= agreed.profile:
             return f"it is {agreed.profile} already and never sinks"
@@ -325,6 +326,8 @@ def write_key(station: Station, request: SecretWritten, turn: Turn) -> None:
     """A01: 32 to 40 hexadecimal digits are bytes (J errata 3.12); some central systems mean any text as it is."""
     keys = readings(request.secret)
     if not keys or station.networks.target() is None:
+        wrong = f"it is not {min(TEXT_KEY)} to {max(TEXT_KEY)} printable characters" if not keys else NOBODY
+        turn.log(f"! an AuthorizationKey is refused: {wrong}")
         turn.tell(Reply(request.ref, Verdict.REJECTED))
         return
     station.networks.take_keys(keys, turn)

@@ -328,6 +328,7 @@ def kept(handler: Handler) -> Handler:
         if station.box.durable:
             handler(station, request, turn)
         else:
+            turn.log(f"! {type(request).__name__} is refused: what it asks for can't be kept now")
             turn.tell(Reply(request.ref, Verdict.REJECTED))
 
     return handle

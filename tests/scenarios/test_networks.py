@@ -58,6 +58,7 @@ def test_digits_that_were_meant_as_text(secured: Wallbox) -> None:
 @pytest.mark.parametrize("value", ["", "x" * 15, "x" * 41, "a" * 16 + "\n", "00" * 21])
 def test_what_is_no_key_changes_nothing(secured: Wallbox, value: str) -> None:
     assert change(secured, "AuthorizationKey", value).status == "Rejected"
+    assert any(line.endswith("refused: it is not 16 to 40 printable characters") for line in secured.lines)
     secured.advance(20)
     assert len(secured.dialled) == 1
 
