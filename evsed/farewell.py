@@ -3,8 +3,8 @@
     python -I -m evsed.farewell RUNTIME        (ExecStopPost of the unit: systemd says in SERVICE_RESULT how it ended)
 
 Rules this file upholds:
-- A mark lies in the runtime folder from the start until the end that evsed means. Who finds one there comes after a life
-  that broke off. The folder is emptied by a reboot of the machine, so a power cut is no such end.
+- A mark lies in the runtime folder from the start until the end that evsed means. Who finds one there comes after a
+  life that broke off. The folder is emptied by a reboot of the machine, so a power cut is no such end.
 - Without systemd it is known that a life broke off, and not how. It needs the standard library only.
 """
 

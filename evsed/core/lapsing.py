@@ -21,10 +21,7 @@ def certificate_notes(station: Station, now: Now) -> tuple[CertificateNote, ...]
     """All of them: the station's own first, with the newest on top."""
     networks, certificates, target = station.networks, station.certificates, station.networks.target()
     shown = target.certificate if target is not None and target.profile == TLS_CERTIFICATE else None
-    own = (
-        _note(CertificateKind.OWN, one, one.serial, one.name == shown, now)
-        for one in networks.known_certificates()
-    )
+    own = (_note(CertificateKind.OWN, one, one.serial, one.name == shown, now) for one in networks.known_certificates())
     roots = (
         _note(KINDS[one.use], one, one.hashes[0].serial, certificates.relies_on(one), now)
         for one in certificates.held.roots
