@@ -89,6 +89,12 @@ ERRAND_ENDS: dict[Step, dict[Outcome, After]] = {
     Step.PROVING: {Outcome.DONE: After(Step.OVER, FirmwareStatus.INSTALLED)},
 }
 """What is not there fails; a fetch that failed may be tried again."""
+SAID = {
+    Step.READY: "is here, and waits until nothing charges",
+    Step.SWITCHING: "is laid beside the running one",
+    Step.PROVING: "is on trial",
+}
+"""What the log says of a step that no status tells of."""
 
 
 class Firmware:
@@ -357,7 +363,7 @@ class Firmware:
             turn.tell(Abandon(Purpose.FIRMWARE))
         self.update, self._not_before_ms = update, 0
         turn.put(update)
-        turn.log(f"= firmware {after.status or after.step}")
+        turn.log(f"= firmware {after.status or SAID[after.step]}")
 
     def _leave(self, station: Station, turn: Turn) -> None:
         """Nothing charges: the switch takes place with the restart."""

@@ -224,6 +224,7 @@ def test_an_image_that_is_not_for_us_is_not_installed(box: Wallbox, signer: Sign
     order(box)
     box.until(lambda: told(box) == [*GOOD[:3], "InstallationFailed"])
     assert box.version() == "0.1.0"
+    assert any("= firmware is here, and waits until nothing charges" in line for line in box.lines)
 
 
 def test_nothing_older_comes_after_what_was_confirmed(box: Wallbox, signer: Signer) -> None:

@@ -99,6 +99,39 @@ def test_tc_081_a_wrong_signature_is_told_and_nothing_is_installed(box: Wallbox,
     assert box.version() == "0.1.0" and len(told(box)) == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [
+        ("changed on the way", ["InvalidSignature"]),
+        ("cut short", ["InvalidSignature"]),
+        ("not sealed by the maker", ["SignatureVerified", "Installing", "InstallVerificationFailed"]),
+        ("of another product", ["SignatureVerified", "Installing", "InstallVerificationFailed"]),
+        ("older", ["SignatureVerified", "Installing", "InstallVerificationFailed"]),
+        ("for a disk that takes no folder", ["SignatureVerified", "Installing", "InstallationFailed"]),
+    ],
+)
+def test_a_bad_image_ends_as_what_is_wrong_with_it(
+    box: Wallbox, pki: Pki, signer: Signer, good: bytes, kind: str, ending: list[str]
+) -> None:
+    """The order's signature covers the file as the maker gave it away; the file that lies on the server is a real one."""
+    ordered = {
+        "not sealed by the maker": image(Pki(pki.folder / "forger", "Maker").signer(), program("1.0.0")),
+        "of another product": image(signer, program("1.0.0", product="toaster")),
+        "older": image(signer, program("0.0.9")),
+    }.get(kind, good)
+    box.depot.files[THERE] = {
+        "changed on the way": good[:-9] + bytes(9),
+        "cut short": good[: len(good) // 2],
+    }.get(kind, ordered)
+    if kind == "for a disk that takes no folder":
+        (box.folder / "slots").write_text("")
+    assert order(box, signer, ordered).status == "Accepted"
+    box.until(lambda: told(box)[2:] == ending)
+    assert ("InvalidFirmwareSignature" in events(box)) is (ending == ["InvalidSignature"])
+    box.advance(60)
+    assert box.version() == "0.1.0" and len(told(box)) == 2 + len(ending)
+
+
 def test_a_firmware_signed_by_rsa_is_installed(box: Wallbox, pki: Pki) -> None:
     by_rsa = pki.signer("rsa", RSA)
     box.depot.files[THERE] = data = image(by_rsa, program("1.0.0"))

@@ -93,6 +93,6 @@ class Clerk:
                 perform(errand, self.installer, self._image)
             except InstallRefused as refused:
                 return ErrandDone(errand.job, Outcome.INVALID, str(refused))
-            except InstallFailed as failed:
+            except (InstallFailed, OSError) as failed:
                 return ErrandDone(errand.job, Outcome.FAILED, str(failed))
         return ErrandDone(errand.job, Outcome.DONE)
