@@ -4,7 +4,8 @@ Rules this file upholds (OCPP 1.6 §3.13, §5.5, §5.16):
 - At one place (an outlet, or 0 for all) no two have the same id, nor the same level and purpose; the newer one stays.
 - A default profile of one outlet takes the place of that of all outlets there and nowhere else.
 - A transaction's profile needs its transaction to run, and goes with it.
-- What is refused is refused with a reason, and changes nothing.
+- What is refused is refused with a reason, and changes nothing. What could not be cleared on the disk was not cleared:
+  a limit that would be back after a power cut holds before it too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
+from evsed.core.effects import Drop
 from evsed.core.profiles import Criteria, InstalledProfile, Kind, Profile, Purpose
 from evsed.core.schedules import ASSUMED_PHASES, Track
+from evsed.core.turn import Turn
 
 
 class Capacity(Struct, frozen=True):
@@ -68,6 +71,7 @@ class ProfileBook:
     def __init__(self, installed: Iterable[InstalledProfile], capacity: Capacity) -> None:
         self.capacity = capacity
         self._tracks = {each.key: Track(each) for each in installed}
+        self._cleared: tuple[InstalledProfile, ...] = ()
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -98,7 +102,18 @@ class ProfileBook:
     def clear(self, criteria: Criteria, *, id_alone: bool) -> tuple[InstalledProfile, ...]:
         """Take out those that match all that is said; with `id_alone` an id makes everything else count for nothing."""
         wanted = Criteria(criteria.id) if id_alone and criteria.id is not None else criteria
-        return self._remove(tuple(one for one in self._all() if _matches(one, wanted)))
+        self._cleared = self._remove(tuple(one for one in self._all() if _matches(one, wanted)))
+        return self._cleared
+
+    def store_broke(self, changes: Iterable[object], turn: Turn) -> None:
+        """Those that were cleared last stay, if the disk could not forget them."""
+        if not self._cleared or Drop(InstalledProfile, self._cleared[0].key) not in changes:
+            return
+        for one in self._cleared:
+            self._tracks[one.key] = Track(one)
+            turn.put(one)
+        self._cleared = ()
+        turn.log("! the profiles that were cleared stay: it could not be kept")
 
     def ended(self, tx: str) -> tuple[InstalledProfile, ...]:
         """A transaction is over: take out its profiles (OCPP 1.6 §7.10)."""

@@ -257,6 +257,7 @@ class Station:
             self.upkeep.store_broke(turn)
             self.certificates.store_broke(turn)
             self.box.tokens.store_broke(event.changes, turn)
+            self.box.profiles.store_broke(event.changes, turn)
             self.box.reservations.store_broke(event.changes, turn)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
         ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}

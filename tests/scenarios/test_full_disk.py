@@ -9,6 +9,7 @@ import pytest
 from tests.scenarios import day
 from tests.scenarios.conftest import Make
 from tests.scenarios.test_cert_control import read
+from tests.scenarios.test_cert_smart_charging import ask, clears, profile, sets
 from tests.scenarios.test_kills import MOMENTS, begun, idle, plugged
 from tests.world.wallbox import TAG, Wallbox
 
@@ -146,6 +147,28 @@ def test_nothing_is_accepted_on_a_full_disk(box: Wallbox) -> None:
     assert read(box, "HeartbeatInterval")["HeartbeatInterval"][0] == "300"
     assert read(box, "MeterValueSampleInterval")["MeterValueSampleInterval"][0] == "123"
     assert box.statuses()[-1] == "Unavailable"
+
+
+def test_a_limit_that_can_not_be_cleared_on_the_disk_holds(box: Wallbox) -> None:
+    """An error is the only true answer: what is not kept would be back after a power cut."""
+    assert box.evsed is not None
+    box.charge(10)
+    assert sets(box, profile(box, "TxDefaultProfile", [(0, 8)])) == "Accepted"
+    box.advance(10)
+    box.disk_full = True
+    for _ in range(2):  # who finds out that the disk is full, and who asks when that is known
+        asked = ask(box, "ClearChargingProfile", {})
+        box.advance(30)
+        assert (asked.answer, asked.error) == (None, "InternalError")
+        assert box.outlet().offered_ma == 8_000
+    box.disk_full = False
+    box.advance(RETRY_S)
+    assert box.outlet().offered_ma == 8_000
+    assert box.evsed.exchange.counters["own violations"] == 0
+    box.power_cut()
+    box.until(lambda: box.outlet().offered_ma == 8_000)
+    assert clears(box) == "Accepted"
+    box.until(lambda: box.outlet().offered_ma == 16_000)
 
 
 def test_an_outlet_that_could_begin_nothing_is_faulted_until_the_disk_is_mended(box: Wallbox) -> None:

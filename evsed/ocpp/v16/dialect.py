@@ -55,7 +55,7 @@ INBOUND: Mapping[str, Inbound] = {
     "ChangeAvailability": Inbound(status.decode_change_availability, encode_verdict),
     "ChangeConfiguration": Inbound(configuration.decode_change, encode_verdict),
     "ClearCache": Inbound(authorization.decode_clear_cache, encode_verdict),
-    "ClearChargingProfile": Inbound(profiles.decode_clear, encode_verdict),
+    "ClearChargingProfile": Inbound(profiles.decode_clear, profiles.encode_clear),
     "DataTransfer": Inbound(vendor.decode_transferred, vendor.encode_transferred),
     "DeleteCertificate": Inbound(certificates.decode_delete, encode_verdict),
     "ExtendedTriggerMessage": Inbound(

@@ -80,6 +80,13 @@ def decode_clear(payload: Payload, ref: str, lookups: Lookups) -> ClearProfiles:
     )
 
 
+def encode_clear(answer: RequestAnswer, asked: Payload, lookups: Lookups) -> Payload | Refusal:
+    """§7.21 has no word for a refusal, and neither Accepted nor Unknown is true of profiles that stay: an error is."""
+    if answer is Verdict.REJECTED:
+        return Refusal(Flaw.INTERNAL, "the profiles stay: that they go can't be kept now")
+    return encode_verdict(answer, asked, lookups)
+
+
 def decode_composite(payload: Payload, ref: str, lookups: Lookups) -> CompositeAsked:
     """OCPP 1.6 §5.7. In amperes unless watts are asked for; who asks for more than a year is told of a year."""
     unit = RateUnit(payload.get("chargingRateUnit", RateUnit.AMPS))
