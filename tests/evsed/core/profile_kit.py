@@ -125,7 +125,7 @@ def schedules(draw: st.DrawFn, kind: Kind, base_ms: int) -> Schedule:
     unit = draw(st.sampled_from(RateUnit))
     limits = AMPS if unit is RateUnit.AMPS else WATTS
     starts = sorted({0} | set(draw(st.lists(MOMENTS_S, max_size=4))))
-    phases = st.sampled_from([None, 1, 3])
+    phases = st.sampled_from([None, 1, 2, 3])
     periods = tuple(Period(start, draw(limits), draw(phases)) for start in starts)
     start_ms = None if kind is Kind.RELATIVE else base_ms + draw(OFFSETS_S) * 1_000
     duration_s = draw(st.none() | MOMENTS_S.filter(bool))

@@ -1,7 +1,8 @@
 """Whatever profiles are installed, the composite schedule is what is then offered, at each second of a day.
 
-One outlet or two that charge, in any order; all purposes, levels and kinds, daily and weekly, with validities, gaps and
-durations, in amperes and watts. EVSED_LONG_TESTS draws many more.
+One outlet or two that charge, in any order, cars that draw on one, two or three phases; all purposes, levels and kinds,
+daily and weekly, with validities, gaps and durations, in amperes and watts, for any number of phases or none.
+EVSED_LONG_TESTS draws many more.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SOME = settings(
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink days takes longer than to read them
 )
-MW_EACH_MA = NOMINAL_V * ASSUMED_PHASES  # these cars were seen to draw on all three
+SETTLED_S = st.sampled_from([13, 61])  # by then it is known on how many phases a car draws
 
 
 class Quiet(World):
@@ -61,6 +62,14 @@ def planned(told: Composite) -> list[int]:
     return each_second([(period.start_s * 1_000, period.limit) for period in told.periods])
 
 
+def carried(told: Composite, draws_on: int) -> list[int]:
+    """The mW that a mA is worth in each second: watts are divided among as many phases as were said, 3 where none were,
+    but never among fewer than the car draws on (OCPP 1.6 §7.14, errata 3.34).
+    """
+    phases = [(one.start_s * 1_000, max(one.phases or ASSUMED_PHASES, draws_on)) for one in told.periods]
+    return [NOMINAL_V * divisor for divisor in each_second(phases)]
+
+
 NO_LIMIT = 10**12
 
 
@@ -84,8 +93,9 @@ def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObje
     world = Quiet(outlets=len(order), installer_ma=32_000)
     world.online().set("MeterValueSampleInterval", 0).set("ClockAlignedDataInterval", 0)
     for evse in order:
+        world.bays[evse].draws_on = data.draw(st.integers(1, 3))
         world.charging(evse, Token(f"CARD{evse}"))
-        world.advance(data.draw(st.sampled_from([7, 61])))
+        world.advance(data.draw(SETTLED_S))
     now_ms = world.now().wall_ms
     assert now_ms is not None
     for id in range(data.draw(st.integers(1, 6))):
@@ -100,11 +110,13 @@ def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObje
     for evse in order:
         assert planned(amps[evse]) == offered[evse]
         # A limit in watts is told as it was set, and offered without the part of a milliampere.
-        parts = {mw - ma * MW_EACH_MA for mw, ma in zip(planned(watts[evse]), offered[evse], strict=True)}
-        assert all(0 <= part < MW_EACH_MA for part in parts)
+        each = carried(watts[evse], world.bays[evse].draws_on)
+        parts = {(mw - ma * worth, worth) for mw, ma, worth in zip(planned(watts[evse]), offered[evse], each, strict=True)}
+        assert all(0 <= part < worth for part, worth in parts)
     assert planned(amps[0]) == [sum(both) for both in zip(*offered.values(), strict=True)]
     most_mw = station_mw(world, now_ms)
-    flows = zip(*([ma * MW_EACH_MA for ma in offered[evse]] for evse in order), strict=True)
+    drawn = {evse: NOMINAL_V * world.bays[evse].draws_on for evse in order}
+    flows = zip(*([ma * drawn[evse] for ma in offered[evse]] for evse in order), strict=True)
     told_mw = zip(*(planned(watts[evse]) for evse in evses), strict=True)
     for flowing, told, most in zip(flows, told_mw, most_mw, strict=True):
         assert max(sum(flowing), *told) <= most  # §7.13: the total that is allowed
