@@ -113,7 +113,7 @@ def test_tc_081_a_wrong_signature_is_told_and_nothing_is_installed(box: Wallbox,
 def test_a_bad_image_ends_as_what_is_wrong_with_it(
     box: Wallbox, pki: Pki, signer: Signer, good: bytes, kind: str, ending: list[str]
 ) -> None:
-    """The order's signature covers the file as the maker gave it away; the file that lies on the server is a real one."""
+    """The order's signature covers the file as the maker gave it away; what lies on the server is a real one too."""
     ordered = {
         "not sealed by the maker": image(Pki(pki.folder / "forger", "Maker").signer(), program("1.0.0")),
         "of another product": image(signer, program("1.0.0", product="toaster")),

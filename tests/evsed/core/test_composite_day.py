@@ -111,7 +111,9 @@ def test_the_composite_is_what_is_then_offered_for_a_whole_day(data: st.DataObje
         assert planned(amps[evse]) == offered[evse]
         # A limit in watts is told as it was set, and offered without the part of a milliampere.
         each = carried(watts[evse], world.bays[evse].draws_on)
-        parts = {(mw - ma * worth, worth) for mw, ma, worth in zip(planned(watts[evse]), offered[evse], each, strict=True)}
+        parts = {
+            (mw - ma * worth, worth) for mw, ma, worth in zip(planned(watts[evse]), offered[evse], each, strict=True)
+        }
         assert all(0 <= part < worth for part, worth in parts)
     assert planned(amps[0]) == [sum(both) for both in zip(*offered.values(), strict=True)]
     most_mw = station_mw(world, now_ms)
