@@ -2,8 +2,9 @@
 
 - No rule of the world was broken: contactor, offer, bolt, journal order, frames, statuses (tests/world/watch.py).
 - The link lives: when all is well again a question is answered, and the queue is empty.
-- Every start and stop that became durable is booked once and in order, and every Wh is sold once; a message that the
-  central system goes on refusing is given up after exactly TransactionMessageAttempts.
+- Each call is tried as often and at the times that it must be, and one after the other (tests/world/calls.py).
+- Every start and stop that became durable is booked once and in order, and every Wh is sold once, but for what the
+  central system goes on refusing until it is given up.
 - No register falls.
 """
 
@@ -32,16 +33,6 @@ QUICK = {
 }
 START_WH = 1_234_567
 NEVER_NUMBERED = -1
-# What is tried for so often: once, or as a message of a transaction. Notices of other kinds have their own patience.
-COUNTED = (
-    "Authorize",
-    "DataTransfer",
-    "Heartbeat",
-    "MeterValues",
-    "StartTransaction",
-    "StatusNotification",
-    "StopTransaction",
-)
 
 
 class Walk:
@@ -68,9 +59,10 @@ class Walk:
 
     def _judge(self, world: Wallbox) -> None:
         csms, refused = world.csms, self.refused if self.refused in world.csms.received else None
-        if refused is not None:
-            _given_up(csms, refused)
+        if refused is not None:  # a stop that never arrived leaves its transaction open there
+            csms.breaches = [breach for breach in csms.breaches if " began before " not in breach]
         judge(world)
+        assert world.calls.owed() is None
         for asker, question, connection in self.asked:
             answered = question.answer is not None or question.error is not None
             assert answered or asker is not csms or csms.connections > connection, f"no answer to {question}"
@@ -103,28 +95,6 @@ def conclude(world: Wallbox) -> None:
     world.advance(1)
     assert asked.answer is not None, "the link is dead"
     world.close()
-
-
-def _given_up(csms: Csms, refused: Message) -> None:
-    """It was tried as often as it may be: a line that broke is no try, and a life that ends may take the last tries,
-    and samples, with it. A stop that never arrived leaves its transaction open at the central system.
-    """
-    csms.breaches = [breach for breach in csms.breaches if " began before " not in breach]
-    if refused.action not in COUNTED:
-        return
-    tries = sum(message.id == refused.id for message in csms.received)
-    most = ATTEMPTS if _is_queued(refused) else 1
-    least = 1 if refused.action == "MeterValues" and csms.connections > 1 else most
-    assert least <= tries <= most * csms.connections, f"{tries} tries of {refused}"
-
-
-def _is_queued(message: Message) -> bool:
-    """What belongs to a transaction waits and is tried again; a sample that was asked for is of its moment."""
-    if message.action in ("StartTransaction", "StopTransaction"):
-        return True
-    if message.action != "MeterValues" or "transactionId" not in message.payload:
-        return False
-    return all(v.get("context") != "Trigger" for sample in message.meterValue for v in sample["sampledValue"])
 
 
 def _in_order(charge: Charge) -> bool:

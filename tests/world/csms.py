@@ -10,13 +10,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import cache
-from importlib.resources import files
 from itertools import count
 
-from jsonschema_rs import Draft4Validator
-
-from tests.world.messages import Charge, Message, Payload, Question, iso, may_follow, wall_ms
+from tests.world.messages import Charge, Message, Payload, Question, iso, may_follow, schema, wall_ms
 from tests.world.second_opinion import objection
 
 NEW_YEAR_2027 = 1_798_761_600_000
@@ -35,12 +31,6 @@ ERROR_CODES = (  # OCPP-J 1.6 §4.2.3, spelt as there (J errata 5.1, 5.2)
     "TypeConstraintViolation",
     "GenericError",
 )
-
-
-@cache
-def schema(name: str) -> Draft4Validator:
-    text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text("utf-8-sig")
-    return Draft4Validator(json.loads(text))  # with formats: our own dates must be RFC 3339
 
 
 class Csms:

@@ -127,6 +127,7 @@ class Evsed:
         self.journal.refuses, self.journal.tears = world.refusal, world.tear
         recovered = self.journal.load()
         world.watch.recovered(recovered.transactions)
+        world.calls.begins(world.ms)
         self.journal.wrote = lambda: world.moment("committed")
         self.journal.kept = world.watch.kept
         self.clerk = Clerk(world.depot, world.folder, lambda: self.now().wall_ms is not None)
@@ -292,6 +293,7 @@ class Evsed:
                 return
             self.connected = True
             self.world.csms.connected()
+            self.world.calls.connected(self.world.ms)
             self._out(self.exchange.opened(self.world.mono_ms, self.world.chain()))
 
     def _failed(self, why: str | Exception) -> None:
@@ -313,6 +315,7 @@ class Evsed:
         while self.connected and (frames := self.world.csms.take()):
             for frame in frames:
                 if self.connected:
+                    self.world.calls.heard(frame, self.world.ms)
                     output = self.exchange.receive(frame, self.world.mono_ms)
                     self.world.moment("received")
                     self._out(output)
@@ -320,6 +323,7 @@ class Evsed:
     def _out(self, output: Output) -> None:
         self.inbox.extend(output.events)
         for frame in output.frames:
+            self.world.calls.said(frame, self.world.ms)
             if self.connected and self.world.carries(frame):
                 self.world.moment("about to send")
                 self.world.watch.sent(frame)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
 from typing import Any
+
+from jsonschema_rs import Draft4Validator
 
 Payload = dict[str, Any]
 
@@ -44,6 +49,13 @@ def iso(wall_ms: int) -> str:
 
 def wall_ms(stamp: str) -> int:
     return round(datetime.fromisoformat(stamp).timestamp() * 1_000)
+
+
+@cache
+def schema(name: str) -> Draft4Validator:
+    """The official one of a request, or of an answer ("…Response")."""
+    text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text("utf-8-sig")
+    return Draft4Validator(json.loads(text))  # with formats: our own dates must be RFC 3339
 
 
 @dataclass(frozen=True)

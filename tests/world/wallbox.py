@@ -19,6 +19,7 @@ import msgspec
 
 from evsed import farewell
 from evsed.clock import Sources
+from evsed.core import catalogue
 from evsed.core.central_systems import CentralSystem, Target
 from evsed.core.effects import Demand
 from evsed.core.words import Status
@@ -37,6 +38,7 @@ from hal.sim.bay import Bay
 from hal.sim.meter import Flow
 from hal.sim.plant import MODEL, Plant
 from hal.tick import TICK_MS, Tick
+from tests.world.calls import Calls, Patience
 from tests.world.csms import NEW_YEAR_2027, Csms
 from tests.world.depot import VERSION, Depot
 from tests.world.life import NEVER_MS, Cut, Evsed
@@ -125,6 +127,7 @@ class Wallbox:
         self.board = assemble(with_outlets(load(board), evses) if evses > 1 else load(board))
         self.plant: Plant = self.board._plant  # type: ignore[attr-defined]
         self.watch = watch(self)
+        self.calls = Calls(self.watch.breach, self._patience)
         self._latches = self._read_latches()
         self._model = meter
         self._meters: dict[int, Meter] = {}
@@ -144,6 +147,17 @@ class Wallbox:
     def mono_ms(self) -> int:
         """CLOCK_MONOTONIC of this boot."""
         return self.ms - self._since_ms
+
+    def _patience(self) -> Patience:
+        """How long the box waits for an answer, how often it tries, and how its clock goes."""
+        assert self.evsed is not None
+        keys, wall_ms = self.evsed.station.box.variables, self.evsed.now().wall_ms
+        return Patience(
+            keys[catalogue.MESSAGE_TIMEOUT] * 1_000,
+            keys[catalogue.MESSAGE_ATTEMPTS],
+            keys[catalogue.MESSAGE_ATTEMPT_INTERVAL] * 1_000,
+            None if wall_ms is None else wall_ms - NEW_YEAR_2027 - self.ms,
+        )
 
     def note(self, line: str) -> None:
         """One line of any log."""
