@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from tests.evsed.ocpp import pki
 from tests.hardship.walk import QUICK, Walk
 from tests.world.csms import ERROR_CODES, Csms
 from tests.world.messages import Message, Payload, iso
@@ -57,12 +60,25 @@ def _with_the_next(csms: Csms, message: Message) -> None:
     csms.fate = then
 
 
+def _instead_of_the_next(csms: Csms, message: Message) -> None:
+    late = csms.book(message)
+
+    def then(following: Message) -> bool:
+        csms.say(late)
+        csms.miss(following)
+        csms.fate = lambda message: False
+        return True
+
+    csms.fate = then
+
+
 ONCE: dict[str, Blow] = {
     "lost": _lost,
     "never read": _never_read,
     "late, but in time": partial(_later, TIMEOUT_S - 1),
     "too late": partial(_later, TIMEOUT_S + 2),
     "too late, before another one": _with_the_next,
+    "too late, instead of another one": _instead_of_the_next,
     "when it was asked again": partial(_later, TIMEOUT_S + 20),
     "twice": _twice,
     "twice, with a pause": _twice_in_time,
@@ -127,19 +143,54 @@ def _entry(csms: Csms) -> Payload:
     return {"listVersion": 1, "updateType": "Full", "localAuthorizationList": listed}
 
 
+def _file(csms: Csms) -> Payload:
+    return {"location": "https://files.test/nothing", "retries": 0, "retrieveDate": iso(csms._now_ms())}
+
+
+def _signed_file(csms: Csms) -> Payload:
+    firmware = {"location": "https://files.test/nothing", "retrieveDateTime": iso(csms._now_ms())}
+    return {"requestId": 1, "retries": 0, "firmware": firmware | {"signingCertificate": _root(), "signature": "AAAA"}}
+
+
+def _certificate(csms: Csms) -> Payload:
+    return {"certificateType": "CentralSystemRootCertificate", "certificate": _root()}
+
+
+@cache
+def _root() -> str:
+    """A real certificate of somebody else."""
+    with TemporaryDirectory(prefix="evsed-") as folder:
+        return pki.make(Path(folder), "root", authority=True, common_name="Root").alone.read_text()
+
+
 Question = tuple[str, Payload | Callable[[Csms], Payload]]
+
+NOBODYS = {
+    "hashAlgorithm": "SHA256",
+    "issuerNameHash": "00" * 32,
+    "issuerKeyHash": "00" * 32,
+    "serialNumber": "1",
+}
 
 QUESTIONS: tuple[Question, ...] = (
     ("CancelReservation", {"reservationId": 1}),
+    ("CertificateSigned", lambda csms: {"certificateChain": _root()}),
     ("ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}),
     ("ChangeAvailability", {"connectorId": 1, "type": "Operative"}),
     ("ChangeConfiguration", {"key": "MeterValueSampleInterval", "value": "7"}),
     ("ClearCache", {}),
     ("ClearChargingProfile", {}),
     ("DataTransfer", {"vendorId": "org.nobody"}),
+    ("DeleteCertificate", {"certificateHashData": NOBODYS}),
+    ("ExtendedTriggerMessage", {"requestedMessage": "LogStatusNotification"}),
+    ("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}),
     ("GetCompositeSchedule", {"connectorId": 1, "duration": 60}),
     ("GetConfiguration", {}),
+    ("GetDiagnostics", {"location": "https://files.test/", "retries": 0}),
+    ("GetInstalledCertificateIds", {"certificateType": "CentralSystemRootCertificate"}),
     ("GetLocalListVersion", {}),
+    ("GetLog", {"logType": "SecurityLog", "requestId": 1, "log": {"remoteLocation": "https://files.test/"}}),
+    ("InstallCertificate", _certificate),
     ("RemoteStartTransaction", {"connectorId": 1, "idTag": "04A1B2C3"}),
     ("RemoteStopTransaction", _newest),
     ("ReserveNow", _reservation),
@@ -147,11 +198,13 @@ QUESTIONS: tuple[Question, ...] = (
     ("Reset", {"type": "Soft"}),
     ("SendLocalList", _entry),
     ("SetChargingProfile", _profile),
+    ("SignedUpdateFirmware", _signed_file),
     ("TriggerMessage", {"requestedMessage": "BootNotification"}),
     ("TriggerMessage", {"requestedMessage": "Heartbeat"}),
     ("TriggerMessage", {"requestedMessage": "MeterValues"}),
     ("TriggerMessage", {"requestedMessage": "StatusNotification"}),
     ("UnlockConnector", {"connectorId": 1}),
+    ("UpdateFirmware", _file),
 )
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from evsed.ocpp.v16.dialect import DIALECT
 from tests.cases.certification import case_of
-from tests.hardship.blows import ONCE, Struck
+from tests.hardship.blows import ONCE, QUESTIONS, Struck
 from tests.hardship.picks import calls
 from tests.hardship.story import Story, softened, stories
 from tests.hardship.walk import Walk, walked
@@ -44,6 +45,10 @@ def test_every_certification_scenario_is_a_story_and_bears_no_case() -> None:
 
 def test_every_error_code_is_said() -> None:
     assert set(ERROR_CODES) <= set(ONCE) and len(ERROR_CODES) == 10
+
+
+def test_every_request_of_a_central_system_crosses() -> None:
+    assert {action for action, _ in QUESTIONS} == set(DIALECT.inbound)
 
 
 @pytest.fixture

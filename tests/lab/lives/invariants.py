@@ -224,6 +224,9 @@ WATCHED = {
     "unlocked under load": "I3",
     "Available on": "I5",
     "without a transaction": "I7",
+    "is called": "I7",
+    "overtakes": "I7",
+    "is older than": "I7",
 }
 
 
