@@ -38,7 +38,7 @@ class Pilot(Protocol):
         there have been since the start; 0 = none yet. At 1000 or 0 both plateaus are the one level.
 
         Only a finished measurement of the line moves the count. Without a new one the plateaus are the last ones; after
-        30 ms the guard opens, after 200 ms it is a fault.
+        35 ms the guard opens, after 200 ms it is a fault.
         """
 
 
@@ -92,7 +92,7 @@ class Enable(Protocol):
     """The heartbeat-fed gate in series with the coil: without beats the hardware opens by itself."""
 
     def beat(self) -> None:
-        """One toggle; called only by a tick whose measurement of the pilot is at most 30 ms old."""
+        """One toggle; called only by a tick whose measurement of the pilot is at most 35 ms old."""
 
     def drop(self) -> None:
         """Stop the gate at once."""

@@ -56,7 +56,7 @@ LINGERING = CHARGING._replace(pwm=False, stop_ms=NOW - 5_999, lease=None, limit_
 DENIED = {
     "LATE_BEAT": CHARGING._replace(beat_ms=NOW - 500),
     "FELL_OPEN": CHARGING._replace(fell=True),
-    "STALE_SAMPLE": CHARGING._replace(sampled_ms=NOW - 31),
+    "STALE_SAMPLE": CHARGING._replace(sampled_ms=NOW - 36),
     "FAULT": CHARGING._replace(fault=True),
     "PHASES_MOVE": CHARGING._replace(phases_move=True),
     "PILOT_TROUBLE": CHARGING._replace(level=NO_DIODE[Cp.C]),
@@ -99,7 +99,7 @@ ALLOWED = [
     CHARGING,
     CLOSING,
     LINGERING,
-    CHARGING._replace(sampled_ms=NOW - 30),
+    CHARGING._replace(sampled_ms=NOW - 35),
     CHARGING._replace(beat_ms=NOW - 499),
     CLOSING._replace(beat_ms=NOW - 60_000),  # the gate of an open contactor is not fed
     CHARGING._replace(locked=None),
@@ -170,7 +170,7 @@ def test_around_each_threshold_of_the_low_plateau(edge_mv: int, proven: bool) ->
 EDGES: tuple[tuple[Callable[[int], View], Reason | None, Reason | None], ...] = (
     (lambda late: CHARGING._replace(beat_ms=NOW - 500 - late), None, Reason.LATE_BEAT),
     (lambda late: CHARGING._replace(beat_ms=NOW - 10, gate_ms=10 - late), None, Reason.LATE_BEAT),
-    (lambda late: CHARGING._replace(sampled_ms=NOW - 31 - late), None, Reason.STALE_SAMPLE),
+    (lambda late: CHARGING._replace(sampled_ms=NOW - 36 - late), None, Reason.STALE_SAMPLE),
     (lambda late: CHARGING._replace(sampled_ms=NOW - late), Reason.STALE_SAMPLE, None),
     (lambda late: CHARGING._replace(lease=until(NOW - late)), None, Reason.LEASE_OVER),
     (lambda late: CHARGING._replace(lease=OVER, grace_until_ms=NOW - late), None, Reason.LEASE_OVER),
@@ -178,7 +178,7 @@ EDGES: tuple[tuple[Callable[[int], View], Reason | None, Reason | None], ...] = 
     (lambda late: CLOSING._replace(rest_until_ms=NOW - late), Reason.RELAY_REST, None),
     (lambda late: LINGERING._replace(stop_ms=NOW - 6_000 - late), None, Reason.NO_LEASE),
 )
-AGES_MS = (0, 1, 29, 30)
+AGES_MS = (0, 1, 34, 35)
 
 
 @pytest.mark.parametrize("late_ms", [*range(-3, 4), -29, 29])
@@ -203,7 +203,7 @@ NEAR = st.integers(NOW - 7_000, NOW + 7_000)
 VIEWS = st.builds(
     View,
     now_ms=st.just(NOW),
-    sampled_ms=st.integers(NOW - 40, NOW),
+    sampled_ms=st.integers(NOW - 45, NOW),
     level=st.sampled_from(LEVELS),
     pwm=st.booleans(),
     c_ms=st.none() | NEAR,

@@ -95,9 +95,9 @@ def charging() -> Late:
 
 def test_a_measurement_that_was_told_late_is_as_old_as_its_begin() -> None:
     box = charging()
-    box.pilot.age = 30
+    box.pilot.age = 35
     assert box.run(500).interruptions == 0
-    box.pilot.age = 31
+    box.pilot.age = 36
     assert box.run(10).reason == "STALE_SAMPLE" and box.outlet().interruptions == 1
 
 
