@@ -69,7 +69,8 @@ class ChainTooLong(ssl.SSLCertVerificationError):
 
 class HungUpAfterTls(InvalidHandshake):
     """The line ended when TLS stood for us, before a byte came. So does under TLS 1.3 who does not take our certificate
-    and resets the line on the heels of its alert, which is lost then; but others may, so that no refusal is made of it.
+    and resets the line on the heels of its alert, which is lost then: whether it is noted must not hang on a race. But
+    others may hang up so too, so that the note says that it may be, and no other key or certificate is tried at once.
     """
 
 
@@ -103,8 +104,15 @@ def concerns(error: BaseException) -> tuple[SecurityKind, ...]:
         return (SecurityKind.REFUSED_BY_CENTRAL,) if refused else ()
     if isinstance(error, ssl.SSLCertVerificationError):
         return SecurityKind.CENTRAL_CERTIFICATE, SecurityKind.CENTRAL_REFUSED  # A00.FR.309, .413
+    if isinstance(error, HungUpAfterTls):
+        return (SecurityKind.REFUSED_BY_CENTRAL,)  # A00.FR.407: "terminate the connection"; whitepaper §8
     found = _OF_TLS.get(error.reason or "") if isinstance(error, ssl.SSLError) else None
     return () if found is None else (found,)
+
+
+def refuses(error: BaseException) -> bool:
+    """Whether it is sure that the other side does not take the key or certificate that it was shown."""
+    return SecurityKind.REFUSED_BY_CENTRAL in concerns(error) and not isinstance(error, HungUpAfterTls)
 
 
 def why_closed(error: ConnectionClosed) -> str:

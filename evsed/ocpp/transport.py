@@ -36,6 +36,7 @@ from evsed.ocpp.causes import (
     NoSubprotocol,
     asked_wait_s,
     concerns,
+    refuses,
     why_not_connected,
 )
 from evsed.ocpp.conversation import Conversation, Sleep, rest
@@ -137,7 +138,7 @@ class Link:
                 self._distrusted = SecurityKind.CENTRAL_CERTIFICATE in found
                 for kind in found:
                     self._deliver(SecurityNoticed(kind, why))
-                self._deliver(DialFailed(SecurityKind.REFUSED_BY_CENTRAL in found))
+                self._deliver(DialFailed(refuses(error)))
             else:
                 why = await self._talk(connection)
                 connected_ms = self._clock_ms() - self._since_ms

@@ -19,11 +19,11 @@ from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send, Shine
 from evsed.core.errands import Errand, ProgramStarted
 from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
-from evsed.core.security_events import SecurityKind, SecurityNoticed
+from evsed.core.security_events import SecurityNoticed
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
 from evsed.edges import HalView
-from evsed.ocpp.causes import concerns, why_not_connected
+from evsed.ocpp.causes import concerns, refuses, why_not_connected
 from evsed.ocpp.exchange import Exchange, Output
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.performer import Performer
@@ -300,7 +300,7 @@ class Evsed:
         """As the transport says it; a real exception is judged by evsed."""
         found = concerns(why) if isinstance(why, Exception) else ()
         self.inbox.extend(SecurityNoticed(kind, why_not_connected(why)) for kind in found if isinstance(why, Exception))
-        self.inbox.append(DialFailed(why == "refused" or SecurityKind.REFUSED_BY_CENTRAL in found))
+        self.inbox.append(DialFailed(why == "refused" or (isinstance(why, Exception) and refuses(why))))
 
     def hang_up(self, why: str) -> None:
         """The connection is gone."""

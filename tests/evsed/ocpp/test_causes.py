@@ -12,7 +12,7 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from evsed.core.security_events import SecurityKind
-from evsed.ocpp.causes import NO_CONNECTION, HungUpAfterTls, asked_wait_s, concerns, why_closed, why_not_connected
+from evsed.ocpp.causes import NO_CONNECTION, HungUpAfterTls, asked_wait_s, concerns, refuses, why_closed, why_not_connected
 
 
 def status(code: int, **headers: str) -> InvalidStatus:
@@ -91,6 +91,12 @@ def test_retry_after(headers: dict[str, str], seconds: float) -> None:
 )
 def test_a_refusal_of_our_credentials_concerns_the_security_log(code: int, concern: bool) -> None:
     assert concerns(status(code)) == ((SecurityKind.REFUSED_BY_CENTRAL,) if concern else ())
+
+
+def test_who_hangs_up_right_after_tls_concerns_it_and_is_sure_of_no_refusal() -> None:
+    assert concerns(HungUpAfterTls()) == (SecurityKind.REFUSED_BY_CENTRAL,)
+    assert "may not take" in why_not_connected(HungUpAfterTls())
+    assert [refuses(error) for error in (HungUpAfterTls(), status(401), status(404))] == [False, True, False]
 
 
 def test_a_lost_network_does_not() -> None:

@@ -233,7 +233,7 @@ def test_a_wrong_certificate_of_the_station_is_told(made: SimpleNamespace, suite
 
 @pytest.mark.parametrize("reset", [True, False], ids=["reset", "ended"])
 def test_who_hangs_up_right_after_tls_is_told_as_that(made: SimpleNamespace, reset: bool) -> None:
-    """Its alert, if there was one, is lost with the line. It is no refusal: nobody said so."""
+    """Its alert, if there was one, is lost with the line: it is noted as that would have been, and changes nothing."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def run_server() -> None:
@@ -246,7 +246,7 @@ def test_who_hangs_up_right_after_tls_is_told_as_that(made: SimpleNamespace, res
         own = str(made.station.path)
         url = f"wss://localhost:{listening.getsockname()[1]}"
         station = Station(url, ca_file=str(made.root.alone), certificate=own)
-        assert await learns(station) == (set(), DialFailed(refused=False))
+        assert await learns(station) == ({SecurityKind.REFUSED_BY_CENTRAL}, DialFailed(refused=False))
         await station.gave_up()
         assert station.link.status().error.startswith("it hung up right after TLS was agreed")
         await station.ends()
