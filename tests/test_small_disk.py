@@ -29,6 +29,9 @@ with CentralSystem.of_package() as central, Wallbox(central.url, state=disk) as 
     (disk / "other").write_bytes(bytes(size))
     central.ask("GetDiagnostics", location=f"{web.url}/logs", retries=0)
     ends("DiagnosticsStatusNotification", "UploadFailed")
+    there = {"remoteLocation": f"{web.url}/logs"}
+    central.ask("GetLog", logType="SecurityLog", requestId=7, retries=0, log=there)
+    ends("LogStatusNotification", "UploadFailure")
     print("log", (disk / "evsed/errands/log").exists(), [verb for verb, _, _ in web.asked].count("PUT"))
     box.sim("plug-in")
     box.sim("swipe", "04A1B2C3")
@@ -36,6 +39,9 @@ with CentralSystem.of_package() as central, Wallbox(central.url, state=disk) as 
     (disk / "other").unlink()
     central.ask("GetDiagnostics", location=f"{web.url}/logs", retries=0)
     ends("DiagnosticsStatusNotification", "Uploaded")
+    central.ask("GetLog", logType="SecurityLog", requestId=8, retries=0, log=there)
+    ends("LogStatusNotification", "Uploaded")
+    print([(told["status"], told["requestId"]) for told in central.frames("LogStatusNotification")])
     print("trouble", repr(box.status()["store"]), central.ledger.breaches)
     print(*(line.split(" ", 2)[2] for line in box.evsed.log.splitlines() if "has no room" in line), sep="\\n")
 """
@@ -43,6 +49,7 @@ with CentralSystem.of_package() as central, Wallbox(central.url, state=disk) as 
 
 def test_files_that_find_no_room_fail_and_charges_begin(tmp_path: Path) -> None:
     disk, size = RESERVE + 4 * MEGA, 5 * MEGA
-    image, log, trouble, *said = told_on(tmp_path, disk, STORY, size).splitlines()
+    image, log, told, trouble, *said = told_on(tmp_path, disk, STORY, size).splitlines()
     assert (image, log, trouble) == ("image False", "log False 0", "trouble '' []")
-    assert len(said) == 2, said  # the image and the log
+    assert told == "[('Uploading', 7), ('UploadFailure', 7), ('Uploading', 8), ('Uploaded', 8)]"
+    assert len(said) == 3, said  # the image and both logs
