@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from evsed.core import authorization
 from tests.scenarios.conftest import Make
 from tests.world.csms import NEW_YEAR_2027, iso
 from tests.world.wallbox import TAG, Wallbox
@@ -113,6 +114,50 @@ def test_the_cache_outlives_a_power_cut(make: Make) -> None:
     show(world, TAG)
     assert world.bay().contactor.main
     world.finish()
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_full_cache_lets_go_of_bad_cards_first_then_of_the_oldest(
+    make: Make, monkeypatch: pytest.MonkeyPatch, cut: bool
+) -> None:
+    """Seen from outside: who is let go is a stranger, and strangers may not charge offline, the others may."""
+    monkeypatch.setattr(authorization, "CACHE_SIZE", 3)
+    world = make()
+    world.csms.invalid_tags.add("BAD")
+    world.advance(5)
+    for card in ("OLDEST", "BAD", "OLDER", "NEW", "NEWEST"):  # at NEW goes BAD, at NEWEST goes OLDEST
+        world.swipe(card)
+        world.advance(65)
+    world.lose_line()
+    if cut:
+        world.advance(60)
+        world.power_cut()
+    starts = {}
+    for card in ("OLDEST", "OLDER", "NEW", "NEWEST"):
+        show(world, card)
+        starts[card] = world.bay().contactor.main
+        if starts[card]:
+            world.finish(tag=card)
+        else:
+            world.unplug()
+        world.advance(10)
+    assert starts == {"OLDEST": False, "OLDER": True, "NEW": True, "NEWEST": True}
+
+
+def test_a_bad_card_that_a_full_cache_let_go_is_a_stranger(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authorization, "CACHE_SIZE", 3)
+    world = make(presets=UNKNOWN_OFFLINE)
+    world.csms.invalid_tags |= {"BAD", "WORSE"}
+    world.advance(5)
+    for card in ("BAD", "FIRST", "SECOND", "WORSE"):
+        world.swipe(card)
+        world.advance(65)
+    world.lose_line()
+    show(world, "WORSE")
+    assert not world.bay().contactor.main, "it is known as bad"
+    world.swipe("BAD")
+    world.until(lambda: world.bay().contactor.main)
+    world.finish(tag="BAD")
 
 
 def test_a_cached_card_of_the_group_stops_offline(make: Make) -> None:

@@ -154,6 +154,25 @@ def test_an_offline_start_that_is_refused_may_use_up_its_rest(make: Make) -> Non
     assert 300 - 100 <= world.register() - refused_at <= 300 + 50
 
 
+@pytest.mark.parametrize("stops", [True, False])
+def test_the_rest_of_a_refused_card_is_counted_over_a_power_cut(make: Make, stops: bool) -> None:
+    """MaxEnergyOnInvalidId, whatever StopTransactionOnInvalidId says of what follows (OCPP 1.6 §9.1.14)."""
+    world = make(presets={"TxCtrlr.MaxEnergyOnInvalidId": "300", "TxCtrlr.StopTxOnInvalidId": str(stops).lower()})
+    world.advance(5)
+    world.csms.answers_next("StartTransaction", {"transactionId": 1, "idTagInfo": {"status": "Invalid"}})
+    world.charge(30)
+    assert world.outlet().closed, "there is a rest"
+    world.power_cut(20)
+    world.until(lambda: world.outlet().closed)
+    world.until(lambda: not world.outlet().closed, within=300)
+    assert 250 <= world.register() - 1_234_567 <= 350
+    world.advance(30)
+    stop = world.csms.charges[1].stop
+    assert (stop is not None and stop.reason == "DeAuthorized") is stops
+    assert world.statuses()[-1] == ("Finishing" if stops else "SuspendedEVSE")
+    world.finish()
+
+
 @pytest.mark.parametrize("leaves", [False, True])
 def test_tc_038_offline_stop(box: Wallbox, leaves: bool) -> None:
     box.charge(30)
