@@ -202,10 +202,12 @@ def _one(table: FallbackTable, folder: Path, name: str) -> Central:
 
 
 def _profile(table: FallbackTable, secure: bool, key: bytes | None, name: str) -> int:
-    """The security profile that is written, or that follows from address and password."""
+    """The security profile that is written, or that follows from address, password and certificate."""
     written = table.security_profile
+    if written is None and key is None:
+        return 3 if secure and table.certificate_file is not None else 0
     if written is None:
-        return 0 if key is None else 2 if secure else 1
+        return 2 if secure else 1  # a certificate beside a password waits for the profile to rise
     if written in (1, 2) and key is None:
         raise Wrong(f": {name}.security_profile = {written} needs {name}.password_file or {name}.password.")
     if written == 0 and key is not None:

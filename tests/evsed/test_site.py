@@ -496,6 +496,9 @@ def test_the_station_s_own_certificate(tmp_path: Path) -> None:
     found = site(tmp_path, text).central
     assert found is not None
     assert (found.profile, found.certificate) == (3, str(own))
+    for more, profile in (("", 3), ('password = "p"\n', 2)):  # beside a password it waits for the profile to rise
+        follows = site(tmp_path, text.replace("security_profile = 3\n", more)).central
+        assert follows is not None and (follows.profile, follows.certificate) == (profile, str(own))
     own.write_text(own.read_text().partition("-----BEGIN PRIVATE KEY")[0])
     assert "must hold the station's certificate and its key" in wrong(tmp_path, text)
 

@@ -12,7 +12,15 @@ from websockets.frames import Close
 from websockets.http11 import Response
 
 from evsed.core.security_events import SecurityKind
-from evsed.ocpp.causes import NO_CONNECTION, HungUpAfterTls, asked_wait_s, concerns, refuses, why_closed, why_not_connected
+from evsed.ocpp.causes import (
+    NO_CONNECTION,
+    HungUpAfterTls,
+    asked_wait_s,
+    concerns,
+    refuses,
+    why_closed,
+    why_not_connected,
+)
 
 
 def status(code: int, **headers: str) -> InvalidStatus:
