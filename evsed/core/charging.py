@@ -13,7 +13,7 @@ from evsed.core import catalogue, measurands
 from evsed.core.box import Box
 from evsed.core.deadlines import soonest
 from evsed.core.events import TokenAnswer
-from evsed.core.metering import Offer, fresh, next_sampled_ms, sample, thin
+from evsed.core.metering import fresh, next_sampled_ms, sample, thin
 from evsed.core.records import Transaction
 from evsed.core.register import Register
 from evsed.core.reports import MetersSampled, TransactionEnded, TransactionStarted, TransactionUpdated
@@ -259,8 +259,7 @@ class Charging:
         if reading is None or not words:
             return None
         self._register.keep(turn)  # a register that was told never falls
-        offer = Offer(self._seen.offered_ma, max(len(reading.current_ma), 1), self._seen.warmth)
-        return sample(reading, offer, words, turn.now.stamp(), why)
+        return sample(reading, self._seen.offer, words, turn.now.stamp(), why)
 
 
 def judged(tx: Transaction, answer: TokenAnswer, register_wh: int) -> Transaction:

@@ -15,6 +15,7 @@ from evsed.core.measurands import PAIRS, PHASES, TO_NEUTRAL
 from evsed.core.words import Context, Measurand, MeterReading, MeterSet, Now, SampledValue, Stamp
 
 DAY_MS = 86_400_000
+FIELDS = tuple(name for name in MeterReading.__struct_fields__ if name not in ("at_ms", "energy_wh", "power_w"))
 FRESH_MS = 5_000
 STEP_MS = 1_000
 
@@ -79,11 +80,16 @@ def _measured(word: str, reading: MeterReading, offer: Offer) -> list[SampledVal
     return [replace(value, phase=phase) for value in found if value.phase is not None and value.phase[:2] == phase[:2]]
 
 
-def beyond(words: Iterable[str], readings: Iterable[MeterReading | None]) -> str | None:
-    """A phase among these words that no meter of the box tells apart; None while one of them has said nothing yet."""
-    known = tuple(readings)
-    pairs = (word for word in words if word in PAIRS)
-    return next((p for p in pairs if not any(r is None or _measured(p, r, Offer(0, 0)) for r in known)), None)
+def beyond(word: str, reading: MeterReading | None, offer: Offer) -> bool:
+    """Whether an outlet whose meter tells at most this has no value for that word; while it is silent, nobody knows."""
+    return reading is not None and not _measured(word, reading, offer)
+
+
+def richer(known: MeterReading | None, reading: MeterReading) -> MeterReading:
+    """A reading, with what an earlier one told and this one leaves out: a meter may be without a value for a while."""
+    left_out = () if known is None else [name for name in FIELDS if getattr(reading, name) in (None, ())]
+    kept = {name: getattr(known, name) for name in left_out}
+    return replace(reading, **kept, energy_wh=reading.energy_wh or 0)
 
 
 def fresh(reading: MeterReading | None, now_ms: int, max_age_ms: int = FRESH_MS) -> MeterReading | None:

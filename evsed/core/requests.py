@@ -128,12 +128,13 @@ def _wires_strangers(station: Station, text: str, turn: Turn) -> bool:
 
 
 def _unmeasured(station: Station, variable: Variable[Any], text: str, turn: Turn) -> bool:
-    """Whether a list of measurands asks for a phase that no meter here tells apart (OCPP 1.6 §3.16.4)."""
-    readings = [outlet.seen.meter for outlet in station.outlets.values()]
-    phase = metering.beyond(variable.kind.parse(text) or (), readings) if readings else None
-    if phase is not None:
-        turn.log(f"! {variable.key16} is not changed: no meter here measures {phase}")
-    return phase is not None
+    """Whether a list of measurands asks for what no outlet here measures (OCPP 1.6 §3.16.4)."""
+    seen = [outlet.seen for outlet in station.outlets.values()]
+    words = (variable.kind.parse(text) or ()) if seen else ()
+    wrong = [word for word in words if all(metering.beyond(word, one.tells, one.offer) for one in seen)]
+    if wrong:
+        turn.log(f"! {variable.key16} is not changed: nothing here measures {', '.join(wrong)}")
+    return bool(wrong)
 
 
 def read_variables(station: Station, request: VariablesRead, turn: Turn) -> None:

@@ -19,7 +19,8 @@ from evsed.core.events import (
     OfferMoved,
     SocketEmptied,
 )
-from evsed.core.metering import fresh
+from evsed.core.metering import Offer, fresh, richer
+from evsed.core.schedules import ASSUMED_PHASES
 from evsed.core.sensed import ContactorWorn, PhasesChosen, Warmed
 from evsed.core.words import FaultNote, MeterReading
 
@@ -28,7 +29,9 @@ JOURNAL_BROKEN = FaultNote("JOURNAL_BROKEN", True, False, "InternalError", "the 
 
 
 class Seen(Struct):
-    """The last word of hal. `known` is false until hal told whether a cable is in."""
+    """The last word of hal. `known` is false until hal told whether a cable is in; `tells` is all that the meter has
+    told in its readings so far.
+    """
 
     up: bool = False
     known: bool = False
@@ -45,6 +48,7 @@ class Seen(Struct):
     locked: bool | None = None
     faults: tuple[FaultNote, ...] = ()
     meter: MeterReading | None = None
+    tells: MeterReading | None = None
     warmth: tuple[tuple[str, int], ...] = ()
     phases: int | None = None
     contactor: tuple[int, int] | None = None  # closings, and hours closed, since it was new
@@ -59,13 +63,25 @@ class Seen(Struct):
     def lost(self) -> None:
         """Hal is silent: nothing of it may be believed until it speaks again, and then it tells everything anew."""
         self.up, self.known, self.ev_ready, self.faults = False, False, False, ()
-        self.offered_ma, self.meter, self.warmth = 0, None, ()
+        self.offered_ma, self.meter, self.tells, self.warmth = 0, None, None, ()
 
     def register_wh(self, now_ms: int) -> int | None:
         """The register if it is known well enough to begin with: now, and after all that flowed before (I6)."""
         reading = fresh(self.meter, now_ms)
         later = reading is not None and reading.at_ms >= (self.opened_ms or 0)
         return reading.energy_wh if reading is not None and later else None
+
+    @property
+    def wired(self) -> int:
+        """On how many phases it can charge now: those that its meter tells apart, of those that are chosen."""
+        most, tells = self.phases or ASSUMED_PHASES, self.tells
+        told = max(map(len, (tells.current_ma, tells.voltage_mv, tells.phase_power_w))) if tells else 0
+        return min(told or ASSUMED_PHASES, most)
+
+    @property
+    def offer(self) -> Offer:
+        """What stands beside the meter's values in a sample."""
+        return Offer(self.offered_ma, self.wired, self.warmth)
 
     @property
     def cable_locked_in(self) -> bool:
@@ -118,7 +134,7 @@ def _faults(seen: Seen, event: FaultsChanged, now_ms: int) -> None:
 
 
 def _meter(seen: Seen, event: MeterRead, now_ms: int) -> None:
-    seen.meter = event.reading
+    seen.meter, seen.tells = event.reading, richer(seen.tells, event.reading)
 
 
 def _warmed(seen: Seen, event: Warmed, now_ms: int) -> None:

@@ -23,7 +23,7 @@ from evsed.core.effects import Reply
 from evsed.core.profile_book import Capacity, ProfileBook
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstalledProfile, InstallProfile, Profile, Purpose
 from evsed.core.records import Transaction
-from evsed.core.schedules import ASSUMED_PHASES, Allowance, Claim, Scene, composite, limits_at, maximum_at
+from evsed.core.schedules import Allowance, Claim, Scene, composite, limits_at, maximum_at
 from evsed.core.sharing import in_turn
 from evsed.core.status import DRAWS_MA, SLACK_MA
 from evsed.core.turn import Turn
@@ -115,8 +115,7 @@ class SmartCharging:
         return Scene(tuple(claims), station.box.profiles.of_station(), dated), at_ms
 
     def _claim(self, outlet: Outlet, tx: Transaction | None, began_ms: int | None) -> Claim:
-        reading, most = outlet.seen.meter, outlet.seen.phases or ASSUMED_PHASES
-        wired = min(len(reading.current_ma) or ASSUMED_PHASES if reading else ASSUMED_PHASES, most)
+        wired = outlet.seen.wired
         drew = self._drew.get(tx.id) if tx else None
         return Claim(
             evse=outlet.evse,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evsed.core import measurands
 from tests.scenarios.conftest import Make
 from tests.scenarios.test_cert_control import read, stamps, write
 from tests.world.csms import ENERGY, wall_ms
@@ -69,7 +70,32 @@ def test_a_phase_that_no_meter_here_tells_apart_is_rejected_and_nothing_changes(
     for text in ("Voltage.L2", "Voltage,Voltage.L3-N", "Current.Import.L1,Current.Import.L2", "Voltage.L1-L2"):
         assert write(world, key, text) == "Rejected"
     assert read(world, key)[key] == ("Voltage.L1,Current.Import.L1", False)
-    assert f"{key} is not changed: no meter here measures Voltage.L3-N" in "\n".join(world.lines)
+    assert f"{key} is not changed: nothing here measures Voltage.L3-N" in "\n".join(world.lines)
+
+
+@pytest.mark.parametrize(
+    ("model", "tells", "not_told"),
+    [
+        ("abb-b21", ["Frequency", "Power.Factor", "Voltage.L1-N"], ["Voltage.L2", "Power.Active.Import.L2"]),
+        ("orno-504", ["Current.Import.L1", "Voltage.L1"], ["Current.Import.L2", "Energy.Active.Export.Register"]),
+        ("sdm72", [], ["Voltage", "Current.Import", "Frequency", "Power.Active.Import.L1"]),
+    ],
+)
+def test_what_a_meter_does_not_tell_is_no_measurand_of_this_box(
+    make: Make, model: str, tells: list[str], not_told: list[str]
+) -> None:
+    """OCPP 1.6 §3.16.4. Each measurand that is accepted is sent."""
+    world = make(meter=model)
+    world.advance(5)
+    always = [ENERGY, "Power.Active.Import", "Power.Offered", "Current.Offered", "Temperature"]
+    accepted = [word for word in measurands.WORDS if write(world, LISTS[0], word) == "Accepted"]
+    assert {*always, *tells} <= set(accepted) and not set(not_told) & set(accepted)
+    write(world, LISTS[0], ",".join(accepted))
+    world.csms.call("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1})
+    world.advance(1)
+    sent = words(world.csms.last("MeterValues").meterValue[0]["sampledValue"])
+    assert all(any(told == word or told.startswith(f"{word}.") for told in sent) for word in accepted)
+    assert all(any(told == word or told.startswith(f"{word}.") for word in accepted) for told in sent)
 
 
 @pytest.mark.parametrize("key", LISTS)

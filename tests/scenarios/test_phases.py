@@ -20,6 +20,13 @@ def phases_drawn(world: Wallbox) -> int:
     return sum(ma > 0 for ma in world.bay().flow().current_ma)
 
 
+def power_offered(world: Wallbox) -> int:
+    world.csms.call("TriggerMessage", {"requestedMessage": "MeterValues", "connectorId": 1})
+    world.advance(1)
+    values = world.csms.last("MeterValues").meterValue[0]["sampledValue"]
+    return next(int(value["value"]) for value in values if value["measurand"] == "Power.Offered")
+
+
 def test_less_than_three_phases_can_carry_flows_on_one_after_a_minute(make: Make) -> None:
     world = make(limits=Limits(max_ma=16_000, switch_phases=True))
     world.advance(5)
@@ -30,6 +37,7 @@ def test_less_than_three_phases_can_carry_flows_on_one_after_a_minute(make: Make
     world.until(lambda: phases_drawn(world) == 1, within=80)
     world.advance(15)
     assert world.outlet().offered_ma == 10_000 and world.bay().phases.sparks == 0
+    assert 2_100 < power_offered(world) < 2_400  # of the one phase, though the meter has three
     surplus(world, 11_000, None)
     world.advance(300)
     assert phases_drawn(world) == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from evsed.core import events as ev
 from evsed.core.measurands import PAIRS, WORDS
-from evsed.core.metering import SOURCES, Aligned, Offer, beyond, fresh, next_sampled_ms, sample
+from evsed.core.metering import SOURCES, Aligned, Offer, beyond, fresh, next_sampled_ms, richer, sample
 from evsed.core.reports import MetersSampled, TransactionUpdated
 from evsed.core.words import Context, Measurand, MeterReading, Now, SampledValue, Stamp, Verdict
 from tests.evsed.core.box_world import WALL0, World
@@ -104,14 +105,32 @@ def test_phases_come_in_the_order_of_the_list_and_each_value_once() -> None:
     ]
 
 
-def test_a_phase_is_beyond_a_box_whose_meters_all_leave_it_out() -> None:
-    one = MeterReading(at_ms=1, energy_wh=1, power_w=1, current_ma=(5_000,), voltage_mv=(230_000,))
-    words = ("Voltage", "Frequency", "Voltage.L1-N", "Current.Import.L1")
-    assert beyond(words, (one,)) is None
-    assert beyond((*words, "Voltage.L2"), (one,)) == "Voltage.L2"
-    assert beyond((*words, "Power.Active.Import.L1"), (one,)) == "Power.Active.Import.L1"
-    assert beyond((*words, "Voltage.L2"), (one, FULL)) is None
-    assert beyond((*words, "Voltage.L2"), (one, None)) is None
+ONE = MeterReading(at_ms=1, energy_wh=1, power_w=1, current_ma=(5_000,), voltage_mv=(230_000,), export_wh=0)
+
+
+@pytest.mark.parametrize(
+    ("reading", "tells"),
+    [
+        (FULL, set(WORDS) - {"Temperature"}),
+        (BARE, {"Energy.Active.Import.Register", "Power.Active.Import", "Power.Offered", "Current.Offered"}),
+        (
+            richer(None, ONE),
+            {"Energy.Active.Import.Register", "Energy.Active.Export.Register", "Power.Active.Import"}
+            | {"Power.Offered", "Current.Offered", "Current.Import", "Current.Import.L1"}
+            | {"Voltage", "Voltage.L1", "Voltage.L1-N"},
+        ),
+    ],
+)
+def test_beyond_an_outlet_is_what_its_meter_has_never_told(reading: MeterReading, tells: set[str]) -> None:
+    assert {word for word in WORDS if not beyond(word, reading, Offer(0, 1))} == tells
+    assert not beyond("Temperature", reading, Offer(0, 1, (("plug", 1),)))
+    assert not any(beyond(word, None, Offer(0, 1)) for word in WORDS)
+
+
+def test_what_a_meter_leaves_out_for_a_while_it_can_tell_all_the_same() -> None:
+    assert richer(FULL, BARE) == replace(FULL, at_ms=BARE.at_ms)
+    assert richer(None, replace(BARE, energy_wh=None)).energy_wh == 0  # not believed just now, but a register it is
+    assert richer(richer(FULL, ONE), FULL) == FULL
 
 
 def test_temperatures_tell_where_they_were_measured() -> None:
@@ -194,7 +213,7 @@ def test_samples_go_on_after_a_crash_and_count_from_then() -> None:
 def test_measurands_changed_in_mid_charge_are_obeyed_with_the_next_set() -> None:
     world = charging(MeterValueSampleInterval=10)
     world.advance(10)
-    world.set("MeterValuesSampledData", "Frequency,Current.Offered")
+    world.set("MeterValuesSampledData", "Current.Offered")
     world.advance(10)
     world.answer_all()
     assert [value.measurand for value in sets(world.reports(TransactionUpdated))[-1].values] == [
@@ -235,6 +254,8 @@ def test_the_next_sample_is_always_to_come(interval_s: int) -> None:
         "power.active.import",
         "Voltage.L1,Current.Offered.L1",
         "Voltage,Power.Active.Import.L1",  # its meter shows the power of all phases only
+        "Frequency",
+        "Voltage,Temperature",
         ",".join(f"{m}" for m in (*Measurand, "RPM")),
     ],
 )

@@ -201,7 +201,7 @@ def test_what_is_no_value_is_refused_in_one_sentence(key: str, text: str) -> Non
     [
         ("HeartbeatInterval", " 0077 ", "77"),
         ("LocalPreAuthorize", "TRUE", "true"),
-        ("MeterValuesSampledData", " Voltage , Frequency,", "Voltage,Frequency"),
+        ("MeterValuesSampledData", " Voltage , Current.Import,", "Voltage,Current.Import"),
         ("StopTxnSampledData", "", ""),
         ("ConnectorPhaseRotation", "0.RST, 1.NotApplicable", "0.RST,1.NotApplicable"),
     ],
