@@ -50,6 +50,17 @@ def _power_offered(reading: MeterReading, offer: Offer) -> int:
     return sum(volts_mv) * offer.offered_ma // 1_000_000
 
 
+def _phase_powers(reading: MeterReading) -> tuple[int, ...]:
+    """What a meter of one phase measures as a whole is the power of that phase."""
+    alone = max(len(reading.current_ma), len(reading.voltage_mv)) == 1
+    return reading.phase_power_w or ((reading.power_w,) if alone else ())
+
+
+BY_PHASE: dict[Measurand, Callable[[MeterReading], tuple[int, ...]]] = {
+    Measurand.POWER_IMPORT: _phase_powers,
+    Measurand.CURRENT_IMPORT: lambda r: r.current_ma,
+    Measurand.VOLTAGE: lambda r: r.voltage_mv,
+}
 Source = Callable[[MeterReading, Offer], list[SampledValue]]
 SOURCES: dict[str, Source] = {
     Measurand.ENERGY_IMPORT: lambda r, o: _one(Measurand.ENERGY_IMPORT, r.energy_wh),
@@ -76,8 +87,8 @@ def _measured(word: str, reading: MeterReading, offer: Offer) -> list[SampledVal
     if word not in PAIRS:
         return SOURCES[word](reading, offer)
     measurand, phase = PAIRS[word]
-    found = SOURCES[measurand](reading, offer)
-    return [replace(value, phase=phase) for value in found if value.phase is not None and value.phase[:2] == phase[:2]]
+    values = dict(zip(PHASES, BY_PHASE[measurand](reading), strict=False))
+    return [SampledValue(measurand, values[phase[:2]], phase)] if phase[:2] in values else []
 
 
 def beyond(word: str, reading: MeterReading | None, offer: Offer) -> bool:

@@ -76,7 +76,7 @@ def test_a_phase_that_no_meter_here_tells_apart_is_rejected_and_nothing_changes(
 @pytest.mark.parametrize(
     ("model", "tells", "not_told"),
     [
-        ("abb-b21", ["Frequency", "Power.Factor", "Voltage.L1-N"], ["Voltage.L2", "Power.Active.Import.L2"]),
+        ("abb-b21", ["Frequency", "Voltage.L1-N", "Power.Active.Import.L1"], ["Voltage.L2", "Power.Active.Import.L2"]),
         ("orno-504", ["Current.Import.L1", "Voltage.L1"], ["Current.Import.L2", "Energy.Active.Export.Register"]),
         ("sdm72", [], ["Voltage", "Current.Import", "Frequency", "Power.Active.Import.L1"]),
     ],

@@ -89,6 +89,12 @@ def test_a_phase_that_is_asked_for_comes_alone_and_under_that_name(word: str, ex
     assert values(word) == [expected]
 
 
+def test_the_power_of_a_meter_of_one_phase_is_that_of_its_phase() -> None:
+    assert values("Power.Active.Import.L1", reading=ONE) == [(ONE.power_w, "L1")]
+    assert values("Power.Active.Import", reading=ONE) == [(ONE.power_w, None)]
+    assert values("Power.Active.Import.L1", reading=BARE) == []
+
+
 def test_each_phase_that_may_be_asked_for_is_one_value_of_its_measurand() -> None:
     assert set(PAIRS) == set(WORDS) - {str(measurand) for measurand in Measurand}
     for word, (measurand, phase) in PAIRS.items():
@@ -116,7 +122,7 @@ ONE = MeterReading(at_ms=1, energy_wh=1, power_w=1, current_ma=(5_000,), voltage
         (
             richer(None, ONE),
             {"Energy.Active.Import.Register", "Energy.Active.Export.Register", "Power.Active.Import"}
-            | {"Power.Offered", "Current.Offered", "Current.Import", "Current.Import.L1"}
+            | {"Power.Offered", "Current.Offered", "Current.Import", "Current.Import.L1", "Power.Active.Import.L1"}
             | {"Voltage", "Voltage.L1", "Voltage.L1-N"},
         ),
     ],
