@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.http11 import Response
 
 from evsed.core.security_events import SecurityKind
+from evsed.ocpp.veils import shown_address
 
 LONGEST_DETAIL = 120
 
@@ -143,10 +144,15 @@ def _refused(response: Response) -> str:
     if status in _STATUSES:
         return _STATUSES[status]
     if 300 <= status < 400:
-        place = _brief(response.headers.get("Location", "nowhere"))
+        place = _place(response.headers.get("Location", "nowhere"))
         return f"it redirects to {place} (HTTP {status}), which is not followed: set the new url"
     name = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     return f"it refuses for now (HTTP {status} {_brief(name)})"
+
+
+def _place(location: str) -> str:
+    """Where a redirect leads, without what in it may be a secret."""
+    return _brief(shown_address(location) if "//" in location else location.partition("?")[0])
 
 
 def _unreached(error: OSError) -> str:

@@ -46,6 +46,14 @@ def untrusted() -> ssl.SSLCertVerificationError:
             status(302, Location="ws://evil.example/x"),
             "it redirects to ws://evil.example/x (HTTP 302), which is not followed: set the new url",
         ),
+        (
+            status(302, Location="wss://box:canary@other.example/x?token=canary"),
+            "it redirects to wss://other.example/x (HTTP 302), which is not followed: set the new url",
+        ),
+        (
+            status(307, Location="/login?token=canary"),
+            "it redirects to /login (HTTP 307), which is not followed: set the new url",
+        ),
         (untrusted(), "its certificate is not trusted: self-signed certificate"),
         (gaierror(-2, "Name or service not known"), "its name can't be resolved: Name or service not known"),
         (
