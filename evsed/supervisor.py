@@ -43,6 +43,10 @@ STUCK_MS = 5_000
 """A worn card may take seconds for a commit. A turn that hangs longer decides nothing any more, so that the leases are
 left to run out 3 s later: before WatchdogSec=10s of the unit ends us, and also where nobody watches.
 """
+PATIENT_MS = 60_000
+"""While the disk is at work the watchdog hears that we live: one commit may mean several syncs, and a new process would
+wait for the same card. After so long it shall end us.
+"""
 
 log = logging.getLogger("evsed")
 
@@ -144,6 +148,7 @@ class Supervisor:
         self._performer = Performer(station, journal, quarantine, self)
         self._asked: dict[str, asyncio.Future[Answered]] = {}
         self._turning_since_ms: int | None = None
+        self._beat_s: float | None = None
         self._changed = asyncio.Event()
         self._book = LogBook()
         self.tape = Tape(lambda: clock.now().stamp())
@@ -157,6 +162,7 @@ class Supervisor:
 
     async def run(self, beat_s: float | None) -> None:
         """For ever; `beat_s` is how often the watchdog wants to hear of us. Raises RestartRequested."""
+        self._beat_s = beat_s
         while True:
             event = await self.inbox.next(self._wait_s(beat_s)) or DeadlineReached()
             self._turning_since_ms = self._clock.mono_ms()
@@ -169,8 +175,11 @@ class Supervisor:
 
     def decides(self) -> bool:
         """Whether what hal is allowed is still decided on: the loop waits for an event, or its turn is young."""
+        return self._turning_for_ms() <= STUCK_MS
+
+    def _turning_for_ms(self) -> int:
         since_ms = self._turning_since_ms
-        return since_ms is None or self._clock.mono_ms() - since_ms <= STUCK_MS
+        return 0 if since_ms is None else self._clock.mono_ms() - since_ms
 
     async def close(self) -> None:
         """Keep what is gathered and give the disk back. Raises StoreFailed."""
@@ -192,7 +201,10 @@ class Supervisor:
 
     async def disk(self, work: Callable[[], None]) -> None:
         """In the writer's thread."""
-        await asyncio.get_running_loop().run_in_executor(self._writer, work)
+        working = asyncio.get_running_loop().run_in_executor(self._writer, work)
+        while not (await asyncio.wait({working}, timeout=self._beat_s))[0] and self._turning_for_ms() <= PATIENT_MS:
+            self.beat()
+        await working
 
     def deliver(self, event: Event) -> None:
         """Into the inbox."""

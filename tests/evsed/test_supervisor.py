@@ -27,7 +27,7 @@ from evsed.ocpp.v16.dialect import DIALECT
 from evsed.quarantine import CRASHES, Quarantine
 from evsed.store.database import StoreFailed
 from evsed.store.journal import Journal
-from evsed.supervisor import STUCK_MS, Inbox, NoCentral, RestartRequested, Supervisor
+from evsed.supervisor import PATIENT_MS, STUCK_MS, Inbox, NoCentral, RestartRequested, Supervisor
 from hal.contract import LEASE_MS, ContactorLife
 from tests.evsed.snapshots import READING, outlet, snapshot
 from tests.world.life import DiskJournal
@@ -218,6 +218,39 @@ def test_a_turn_that_hangs_decides_nothing_any_more(tmp_path: Path) -> None:
         box.journal.wrote = lambda: None
         await box.idle()
         assert box.supervisor.decides()
+
+    run(tmp_path, script)
+
+
+def test_a_disk_at_work_is_no_silence_unless_it_takes_too_long(tmp_path: Path) -> None:
+    card, at_it = threading.Event(), threading.Event()
+
+    async def script(box: Box) -> None:
+        def hang() -> None:
+            at_it.set()
+            assert card.wait(PATIENCE_S)
+
+        async def beats() -> int:
+            before = box.beats
+            for _ in range(50):
+                await asyncio.sleep(0)
+            return box.beats - before
+
+        await box.idle()
+        box.journal.wrote = hang
+        box.supervisor._beat_s = 0
+        box.hal.view.take(snapshot(outlet(PLUGGED, meter=msgspec.structs.replace(READING, at_ms=box.mono_ms))))
+        async with asyncio.timeout(PATIENCE_S):
+            while not at_it.is_set():
+                await asyncio.sleep(0)
+        box.mono_ms += PATIENT_MS
+        assert await beats() > 1
+        box.mono_ms += 1
+        await beats()
+        assert await beats() == 0
+        card.set()
+        box.journal.wrote = lambda: None
+        await box.idle()
 
     run(tmp_path, script)
 

@@ -230,8 +230,8 @@ class Evsed:
     # --- the hands of the performer --------------------------------------------------------------------------
 
     async def disk(self, work: Callable[[], None]) -> None:
-        if self.world.disk_ms:
-            self._kept_ms = self.world.mono_ms + self.world.disk_ms
+        if takes_ms := self.world.sync_ms():
+            self._kept_ms = self.world.mono_ms + takes_ms
             await _Pause()
         work()
 

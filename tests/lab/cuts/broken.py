@@ -1,7 +1,8 @@
-"""Whole worlds on a disk that refuses one operation, or all from one on, until it is mended; and on damaged journals.
+"""Whole worlds on a disk that refuses one operation, or all from one on, until it is mended, or takes seconds for one
+commit, or for all; and on damaged journals.
 
-A disk that is slow holds up nobody here, since the virtual world waits for no disk: tests/evsed/test_supervisor.py
-proves what the real loop does then.
+How many operations and commits there are is counted in a life in which all goes well. What a slow disk does to real
+processes is shown by `./evse torture`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -19,19 +21,24 @@ from evsed.certificates import CertificateStore
 from evsed.quarantine import Quarantine
 from evsed.store.journal import Journal
 from hal.latches import LatchFile
+from hal.sim.car import allowed_ma
 from tests.evsed.store.disk import library, listening
 from tests.evsed.store.test_damage import HARM
+from tests.lab.cuts.recorded import settings
 from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of
 from tests.scenarios import day
 from tests.world.depot import NAME, machine_ms
 from tests.world.wallbox import Wallbox
+from tests.world.watch import Watch
 
-OPERATIONS = 330
 CODES = {"full": sqlite3.SQLITE_FULL, "broken": sqlite3.SQLITE_IOERR}
+SLOW, SLOW_MS = "slow", 4_000
 
 
 class World(NamedTuple):
-    """One life: the disk refuses operation `at`, once or `forever`; or the journal is harmed by `harm` in a cut."""
+    """One life: operation `at` of the disk fails, or commit `at` is slow, once or `forever`; or the journal is harmed
+    in a cut, in the way of that number.
+    """
 
     at: int
     forever: bool
@@ -40,10 +47,37 @@ class World(NamedTuple):
 
 
 def worlds(many: int) -> list[World]:
-    """So many, spread over the day, and over all kinds."""
-    step = max(1, OPERATIONS * 4 // max(1, many * 3 // 4))
-    each = [World(at, forever, code) for at in range(OPERATIONS) for forever in (False, True) for code in CODES]
-    return each[::step] + [World(n, False, "full", n % len(HARM)) for n in range(many // 4)]
+    """About so many, spread over the day, and over all kinds; at most each operation and each commit in each way."""
+    operations, commits = _counted()
+    refused = [World(at, forever, code) for at in range(operations) for forever in (False, True) for code in CODES]
+    slow = [World(at, forever, SLOW) for at in range(commits) for forever in (False, True)]
+    return [
+        *refused[:: _odd(2 * len(refused), many)],
+        *slow[:: _odd(4 * len(slow), many)],
+        *(World(n, False, "full", n % len(HARM)) for n in range(many // 4)),
+    ]
+
+
+def _odd(all: int, many: int) -> int:
+    """A stride that meets each kind, of which there is an even number."""
+    return max(1, all // max(1, many)) | 1
+
+
+def _counted() -> tuple[int, int]:
+    """Operations and commits of a life without a failure, up to where the disk would be mended."""
+    with TemporaryDirectory() as folder, _disk() as disk:
+        box = Wallbox(Path(folder), presets=day.PRESETS, leaps=True)
+        commits = count()
+        box.sync_ms = lambda: 0 * next(commits)
+        begun = disk.asked if disk is not None else 0
+        _live(box)
+        operations = disk.asked - begun if disk is not None else 0
+        box.close()
+        return operations, next(commits)
+
+
+def _disk() -> Any:
+    return listening() if library() is not None else nullcontext()
 
 
 def nothing_kept() -> dict[str, Any]:
@@ -73,27 +107,60 @@ def lived(world: World) -> list[str]:
 
 
 def refused(world: World, folder: Path) -> None:
-    """I5 to I8: a charge, an offline one, a cut; the disk is mended before the end, and then the books are right."""
-    listens: Any = listening() if library() is not None else nullcontext()
-    with listens as disk:
-        box = Wallbox(folder, presets=day.PRESETS, leaps=True)
-        start_wh = box.register()
-        if disk is not None:
+    """I5 to I8, I12: settings, a charge, an offline one; the disk is mended, the power goes, the books are right."""
+    with _disk() as disk:
+        watch = Leased if world.code == SLOW else Watch
+        box = Wallbox(folder, presets=day.PRESETS, leaps=True, watch=watch)
+        start_wh, commits = box.register(), count()
+        if world.code == SLOW:
+            box.sync_ms = lambda: SLOW_MS if _strikes(world, next(commits)) else 0
+        elif disk is not None:
             disk.asked, disk.fails_at, disk.forever, disk.code = 0, world.at, world.forever, CODES[world.code]
-        box.advance(3)
-        _tried(lambda: day.charge(box, 22))
-        box.lose_line()
-        _tried(lambda: day.begin(box))
-        box.advance(12)
+        _live(box)
         if disk is not None:
             disk.heal()
+        box.sync_ms = lambda: 0
         box.power_cut(5)
         box.advance(15)
         day.conclude(box)
+        _set_up(box)  # what it was told that it failed at, the central system asks for again
         day.charge(box, 5)
         day.rest(box)
         box.close()
         day.books(box, start_wh)
+
+
+def _strikes(world: World, number: int) -> bool:
+    return number == world.at or (world.forever and number > world.at)
+
+
+def _set_up(box: Wallbox) -> None:
+    for asked in settings(box):
+        box.csms.call(*asked)
+        box.advance(1)
+
+
+def _live(box: Wallbox) -> None:
+    """What happens while the disk fails."""
+    box.advance(3)
+    _set_up(box)
+    _tried(lambda: day.charge(box, 22))
+    box.lose_line()
+    _tried(lambda: day.begin(box))
+    box.advance(24)
+    box.find_line()
+    _tried(lambda: day.end(box))
+    box.advance(8)
+
+
+class Leased(Watch):
+    """Who waits for a slow disk renews the leases all the same: the fallback is never offered (I13)."""
+
+    def look(self) -> None:
+        super().look()
+        offered_ma = allowed_ma(self._world.bay().pilot._offered)
+        if 0 < offered_ma <= self._world.limits.fallback_ma:
+            self.breach(f"{offered_ma} mA by a slow disk")
 
 
 def damaged(world: World, folder: Path) -> None:

@@ -10,9 +10,10 @@ from random import Random
 import pytest
 
 from tests.lab.cuts.__main__ import Day, main, recorded, replayed
-from tests.lab.cuts.broken import World, lived, nothing_kept, worlds
+from tests.lab.cuts.broken import SLOW, World, lived, nothing_kept, worlds
 from tests.lab.cuts.disk import Disk, lay
 from tests.lab.cuts.trace import NotUnderstood, Operation, operations
+from tests.world import life
 
 traced = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing: apt install strace")
 FOLDER = Path("/state")
@@ -93,14 +94,32 @@ def test_some_cuts_of_a_day(day: Day) -> None:
 @traced
 def test_a_disk_that_syncs_nothing_is_found_out(day: Day) -> None:
     lazy = day._replace(operations=[each for each in day.operations if not each.kind.startswith("sync")])
-    wrong = replayed(lazy, nothing_kept(), 2, 60, range(len(lazy.operations))).wrong
-    assert any("the journal holds" in text for text in wrong)
-    assert any("not whole" in text for text in wrong)
+    early, late = (
+        range(200, 300),
+        range(len(lazy.operations) - 100, len(lazy.operations)),
+    )
+    assert any("the journal holds" in text for text in replayed(lazy, nothing_kept(), 2, 20, early).wrong)
+    assert any("not whole" in text for text in replayed(lazy, nothing_kept(), 6, 10, late).wrong)
 
 
-@pytest.mark.parametrize("world", [worlds(12)[3], worlds(12)[6], worlds(12)[-1]], ids=str)
+@pytest.mark.parametrize(
+    "world", [World(30, False, "full"), World(70, True, "broken"), World(5, True, SLOW), worlds(12)[-1]], ids=str
+)
 def test_a_world_goes_on(world: World) -> None:
     assert lived(world) == []
+
+
+def test_each_operation_and_each_commit_has_its_worlds() -> None:
+    each = worlds(1 << 20)[: -(1 << 18)]
+    assert len(each) == len(set(each)) > 4 * 150 + 2 * 15
+    assert {(world.code, world.forever) for world in each} == {
+        (code, forever) for code in ("full", "broken", SLOW) for forever in (False, True)
+    }
+
+
+def test_a_slow_disk_that_holds_up_the_leases_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "STUCK_MS", -1)
+    assert "by a slow disk" in lived(World(5, True, SLOW))[0]
 
 
 def test_without_strace_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

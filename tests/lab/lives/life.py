@@ -215,6 +215,8 @@ class Life:
             self.world.advance(60)
             if self.world.free:
                 self.world.order("unplug", "--force", evse=evse)
+                self.world.advance(5)
+                self._end_from_afar(evse)
             else:
                 day.end(self.world, evse=evse)
             self.world.advance(30)
@@ -223,6 +225,12 @@ class Life:
             faults = [fault.name for fault in self.world.outlet(evse).faults] if self.world.tick is not None else []
             first, *_ = str(failed).splitlines()
             self._eyes.see("I15", f"outlet {evse}: {first}; it shows {shown}, faults {faults}")
+
+    def _end_from_afar(self, evse: int) -> None:
+        """What the leaving of the car did not end, as StopTransactionOnEVSideDisconnect may say."""
+        for charge in self.world.csms.charges.values():
+            if charge.connector == evse and charge.stop is None:
+                self.world.csms.call("RemoteStopTransaction", {"transactionId": charge.number})
 
     def _mend(self) -> None:
         world = self.world
