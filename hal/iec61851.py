@@ -172,7 +172,7 @@ class PilotState(NamedTuple):
     woken: bool = False
     short_c: int = 0
     wake_ups: int = 0
-    wish: Wish = Wish(0, False)
+    wish: Wish = Wish(ma=0, fault=False)
     due_ms: int = 0
 
 

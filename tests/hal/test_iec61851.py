@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hal import iec61851
 from hal.contract import Cp
 from hal.iec61851 import (
+    DISOBEYED,
     NO_DIODE,
     OUT_OF_BAND,
     PLAIN,
@@ -19,6 +20,7 @@ from hal.iec61851 import (
     X1,
     F,
     Level,
+    Trouble,
     cable_ma,
     classify,
     duty_permille,
@@ -69,6 +71,14 @@ def test_a_figure(name: str) -> None:
 
 def by_table(mv: int, was: Cp) -> Cp | None:
     return next((row[was] for low, high, row in TABLE if low <= mv < high), None)
+
+
+def test_what_is_wrong_with_the_line_has_a_level_for_each_letter() -> None:
+    for cp in Cp:
+        assert (PLAIN[cp], PROVEN[cp]) == (Level(cp, None, False), Level(cp, None, True))
+        assert NO_DIODE[cp] == Level(cp, Trouble.DIODE, False)
+        assert OUT_OF_BAND[cp] == Level(cp, Trouble.BAND, False)
+        assert DISOBEYED[cp] == Level(cp, Trouble.DRIVER, False)
 
 
 @pytest.mark.parametrize("was", list(Cp))
@@ -136,11 +146,11 @@ def test_an_open_line_mirrors_too_and_lacks_no_diode() -> None:
 
 
 def test_a_short_behind_the_diode_is_e_though_the_low_plateau_is_right() -> None:
-    assert classify(0.7, -12.0, True, PLAIN[Cp.C]).cp is Cp.E
+    assert classify(0.7, -12.0, True, PLAIN[Cp.C]) == PLAIN[Cp.E]  # and proves no diode
 
 
 def test_a_short_of_both_plateaus_is_e() -> None:
-    assert classify(0.9, -0.9, True, PLAIN[Cp.C]).cp is Cp.E
+    assert classify(0.9, -0.9, True, PLAIN[Cp.C]) == PLAIN[Cp.E]
 
 
 def test_the_low_plateau_has_its_hysteresis() -> None:
@@ -150,6 +160,13 @@ def test_the_low_plateau_has_its_hysteresis() -> None:
         assert classify(6.0, mv / 1000, True, PROVEN[Cp.C]) == PROVEN[Cp.C]
     for mv in range(-10_010, -9_989, STEP_MV):
         assert (classify(6.0, mv / 1000, True, PROVEN[Cp.C]) == PROVEN[Cp.C]) == (mv <= -10_000)
+
+
+@pytest.mark.parametrize("was", [PLAIN[Cp.C], PROVEN[Cp.C]])
+def test_the_low_plateau_is_not_below_minus_13_v(was: Level) -> None:
+    for mv in range(-13_010, -12_989, STEP_MV):
+        expected = PROVEN if mv >= -13_000 else OUT_OF_BAND
+        assert classify(6.0, mv / 1000, True, was) == expected[Cp.C], f"{mv} mV"
 
 
 # --- amperes and duty ------------------------------------------------------------------------------------------

@@ -250,9 +250,10 @@ def test_a_line_begins_unseen_with_x1_and_no_wish() -> None:
     assert tuple(PilotState()) == begun
 
 
-AT_X1 = PilotState(level=PLAIN[Cp.B])
-AT_PWM = PilotState(level=PROVEN[Cp.B], permille=266.0, pwm=True)
-AT_F = PilotState(level=PLAIN[Cp.F], permille=F)
+BEGUN = PilotState(level_ms=3, duty_ms=9, phase_end_ms=11, short_c=5, wake_ups=7)  # all of them unlike drive_ms
+AT_X1 = BEGUN._replace(level=PLAIN[Cp.B])
+AT_PWM = BEGUN._replace(level=PROVEN[Cp.B], permille=266.0, pwm=True)
+AT_F = BEGUN._replace(level=PLAIN[Cp.F], permille=F)
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,9 @@ def _call(node: ast.Call) -> Iterator[str]:
     if name not in SWAPPED:
         for index in range(len(node.args) - 1):
             swapped = [*node.args[:index], node.args[index + 1], node.args[index], *node.args[index + 2 :]]
-            yield ast.unparse(ast.Call(node.func, swapped, node.keywords))
+            text = ast.unparse(ast.Call(node.func, swapped, node.keywords))
+            if text != ast.unparse(node):
+                yield text
 
 
 def _row(node: ast.List | ast.Tuple | ast.Set) -> Iterator[str]:

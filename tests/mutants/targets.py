@@ -27,4 +27,13 @@ def _own(name: str, *tests: str) -> Target:
 TARGETS = {
     "guard": _own("guard"),
     "iec61851": _own("iec61851", "iec61851_steps", "iec61851", "iec61851_sequences"),
+    "ceilings": _own("ceilings"),
+    "contacts": _own("contacts"),
+    "latches": _own("latches"),
+    "retries": _own("retries"),
+    "heat": _own("heat"),
+    "bolt": _own("bolt"),
+    "voltages": _own("voltages"),
+    "phases": _own("phases"),
+    "lease": _own("lease"),
 }

@@ -64,6 +64,7 @@ def one(body: str) -> list[str]:
         ("return any(a)", ["return None", "return all(a)"]),
         ("return abs(a)", ["return None", "return (a)"]),
         ("return a(b, c)", ["return None", "return a(c, b)"]),
+        ("return a(b, b)", ["return None"]),
         ("return [a, b]", ["return None", "return [b]", "return [a]"]),
         ("return {a}", ["return None"]),
         ("return {a: b}", ["return None", "return {}"]),
