@@ -295,9 +295,7 @@ def _offer(s: PilotState, wish: Wish, now_ms: int) -> float:
 
 def _next_deadline(s: PilotState, now_ms: int, rules: Rules) -> int:
     """When constant input would next change anything here, or for a guard that reads this state."""
-    moments = [s.drive_ms + SETTLE_MS]
-    if s.phase is not Phase.STEADY:
-        moments.append(s.phase_end_ms)
+    moments = [s.drive_ms + SETTLE_MS, s.phase_end_ms]  # the latter is over while STEADY
     if s.pwm:
         moments.append(s.duty_ms + DUTY_SPACING_MS)
     if s.c_ms is not None:

@@ -25,10 +25,7 @@ class Permit:
 
     def grant(self, lease: Lease, now_ms: int) -> None:
         """Take a new lease, shortened to LEASE_MS from now."""
-        latest = now_ms + LEASE_MS
-        if lease.until_ms > latest:
-            lease = msgspec.structs.replace(lease, until_ms=latest)
-        self.lease = lease
+        self.lease = msgspec.structs.replace(lease, until_ms=min(lease.until_ms, now_ms + LEASE_MS))
 
     def limit_ma(self, lease: Lease | None, charging: bool, now_ms: int) -> int:
         """What `lease`, read once from this permit, allows now; 0 = nothing. `charging` = closed by feedback."""

@@ -59,7 +59,7 @@ class Voltages:
         """The faults that a reading shows."""
         rules, dark = self._rules, [mv for mv in expected if mv < DARK_MV]
         there = set()
-        if max(all_mv, default=0) > rules.max_v * 1_000:
+        if any(mv > rules.max_v * 1_000 for mv in all_mv):
             there.add(Name.OVER_VOLTAGE)
         if dark:
             there.add(Name.MAINS_LOST if dark == expected else Name.PHASE_LOST)
@@ -69,4 +69,4 @@ class Voltages:
 
     def _is_good(self, expected: list[int], all_mv: tuple[int, ...]) -> bool:
         low_mv, high_mv = self._rules.back_min_v * 1_000, self._rules.back_max_v * 1_000
-        return min(expected, default=low_mv) >= low_mv and max(all_mv, default=high_mv) <= high_mv
+        return all(mv >= low_mv for mv in expected) and all(mv <= high_mv for mv in all_mv)

@@ -151,6 +151,7 @@ def changed(before: PilotState, now: PilotState) -> dict[str, Any]:
         (A1, PLAIN[Cp.A], FAULT, USUAL, {"wish": FAULT}),
         (C1._replace(simplified=True, woken=True), PLAIN[Cp.C], NOTHING, USUAL, {}),
         (C1._replace(simplified=True), PLAIN[Cp.D], NOTHING, D, {"level_ms": NOW}),
+        (B1._replace(simplified=True), PLAIN[Cp.A], NOTHING, USUAL, {"level_ms": NOW, "simplified": False}),
         (
             C1._replace(simplified=True, woken=True),
             PLAIN[Cp.B],
@@ -226,7 +227,10 @@ def test_a_car_is_woken_to_the_millisecond(since: str, late_ms: int) -> None:
 
 @pytest.mark.parametrize(
     ("s", "rules"),
-    [(B2, Rules()), (B2._replace(woken=True), WAKES), (B1, WAKES), (C2, WAKES)],
+    [
+        *[(B2, Rules()), (B2._replace(woken=True), WAKES), (B1, WAKES), (C2, WAKES)],
+        (B1._replace(diode_seen=True), WAKES),  # of an offer that was taken back
+    ],
 )
 def test_who_is_not_woken(s: PilotState, rules: Rules) -> None:
     assert after(s, s.level, rules=rules).phase is Phase.STEADY
@@ -262,6 +266,7 @@ def test_who_is_plugged_in_is_offered_what_is_wished(cp: Cp) -> None:
     [
         (B1, USUAL, 40_000 + SETTLE_MS - 1, 40_000 + SETTLE_MS),
         (B1, USUAL, 40_000 + SETTLE_MS, FAR_MS),
+        (B1._replace(duty_ms=NOW - 1, diode_seen=True), USUAL, NOW, FAR_MS),  # without PWM no duty waits
         (B2, USUAL, 30_000 + DUTY_SPACING_MS - 1, 30_000 + DUTY_SPACING_MS),
         (C2._replace(duty_ms=0, c_ms=NOW - 499), USUAL, NOW, NOW + 1),
         (C2._replace(duty_ms=0, c_ms=NOW - 500), USUAL, NOW, FAR_MS),

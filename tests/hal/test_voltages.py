@@ -6,7 +6,7 @@ import pytest
 
 from hal.contract import Voltage
 from hal.faults import FaultBook, Name
-from hal.voltages import Voltages
+from hal.voltages import ALL, Voltages
 
 GOOD = (230_000, 230_000, 230_000)
 RULES = Voltage(min_v=180, max_v=260, trip_s=4, back_min_v=205, back_max_v=250, back_s=30)
@@ -21,7 +21,7 @@ class Supply:
         self.at_ms = 0
         self.read(*(first or GOOD), contactor_open=contactor_open)
 
-    def read(self, *mv: int, after_ms: int = 1_000, contactor_open: bool = True, chosen: int = 3) -> None:
+    def read(self, *mv: int, after_ms: int = 1_000, contactor_open: bool = True, chosen: int = ALL) -> None:
         self.at_ms += after_ms
         self.voltages.judge(mv, contactor_open, self.at_ms, self.at_ms + 20, chosen)
 
@@ -143,6 +143,36 @@ def test_too_high_is_too_high_on_a_phase_that_is_not_chosen() -> None:
     for after_ms in (1_000, 4_000):
         supply.read(230_000, 230_000, 261_000, after_ms=after_ms, chosen=1)
     assert supply.book.holds(Name.OVER_VOLTAGE)
+
+
+def test_three_phases_are_through_unless_one_is_chosen() -> None:
+    supply = Supply()
+    for at_ms in (2_000, 6_000):
+        supply.voltages.judge(with_phase(2, 0), True, at_ms, at_ms)
+    assert supply.book.holds(Name.PHASE_LOST)
+
+
+def test_a_choice_in_the_middle_of_a_count_begins_it_anew() -> None:
+    supply = Supply()
+    supply.read(100_000, 100_000, 100_000)
+    supply.read(100_000, 0, 0, after_ms=3_999, chosen=1)
+    supply.read(100_000, 0, 0, after_ms=3_999, chosen=1)
+    assert supply.book.faults == ()
+    supply.read(100_000, 0, 0, after_ms=1, chosen=1)
+    assert supply.book.holds(Name.UNDER_VOLTAGE)
+
+
+def test_it_is_over_though_a_phase_that_nobody_expects_is_dark() -> None:
+    supply = Supply(230_000, 0, 0)
+    supply.lasts(4_000, 150_000, 0, 0)
+    assert supply.lasts(30_000, 230_000, 0, 0) == []
+
+
+def test_a_fault_has_the_date_of_its_end_by_the_clock_of_the_book() -> None:
+    supply = Supply()
+    supply.lasts(4_000, *with_phase(1, 150_000))
+    begun = supply.book.faults[0]
+    assert begun.since_ms == supply.at_ms + 20
 
 
 def test_another_choice_begins_every_count_anew() -> None:
