@@ -68,7 +68,7 @@ class Heat:
         """Take the newest reading of each thermometer."""
         for spot in self._spots:
             reading = readings.get(spot.sensor)
-            if reading is not None and reading is not self._last.get(spot):
+            if reading is not None:
                 self._last[spot], self._since_ms[spot] = reading, reading.at_ms
                 self._left[spot] = _left(spot.steps, reading.mc, self._left[spot])
         fresh = [spot for spot in self._last if not self._stale(spot, now_ms)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from hal.contract import Temperature
@@ -50,6 +51,11 @@ def test_back_up_goes_only_what_is_cool() -> None:
     assert told == [16_000, 16_000, 16_000, 8_000, 8_000, 0, 0, 0, None]
 
 
+def test_cool_is_cool_to_the_thousandth_of_a_degree() -> None:
+    one = Watched()
+    assert [one.at(celsius) for celsius in (66, 62.001, 62)] == [16_000, 16_000, None]
+
+
 def test_what_is_left_can_be_said_on_the_pilot() -> None:
     one = Watched()
     one.at(69)
@@ -75,6 +81,18 @@ def test_a_thermometer_that_falls_silent_leaves_a_quarter_and_then_is_a_fault() 
     assert one.at(30) is None and one.heat.silent(one.now_ms) is None
 
 
+def test_a_reading_is_fresh_for_10_s_and_a_silence_lasts_a_minute() -> None:
+    assert (FRESH_MS, SILENT_MS) == (10_000, 60_000)
+
+
+def test_a_reading_that_is_taken_away_is_no_cold_one() -> None:
+    one = Watched()
+    assert one.at(66) == 16_000
+    one.readings = {}
+    assert one.after(FRESH_MS - 1) == 16_000 and one.heat.temperatures == (Temperature("plug", 66_000),)
+    assert one.after(1) == 8_000
+
+
 def test_one_that_never_spoke_is_silent_from_the_start() -> None:
     one = Watched()
     assert one.after(FRESH_MS - 1) is None and one.after(1) == 8_000
@@ -91,6 +109,18 @@ def test_an_outlet_without_a_thermometer_knows_no_heat() -> None:
     none = Heat((), 0)
     none.look({0: Warmth(99_000, 5)}, 10)
     assert none.limit_ma(WHOLE_MA, 10**9) is None and none.silent(10**9) is None and none.due_ms(0) == FAR_MS
+
+
+@pytest.mark.parametrize(("celsius", "taken"), [(19, False), (20, True), (120, True), (121, False)])
+def test_a_step_lies_where_thermometers_can_say_it(celsius: int, taken: bool) -> None:
+    for key in ("half_c", "quarter_c", "stop_c", "back_c"):
+        if taken:
+            assert msgspec.convert({key: celsius}, HeatSteps) == HeatSteps(**{key: celsius})
+            continue
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({key: celsius}, HeatSteps)
+    with pytest.raises(msgspec.ValidationError, match="warm_c"):
+        msgspec.convert({"warm_c": 30}, HeatSteps)
 
 
 def test_steps_that_do_not_rise_are_refused() -> None:
