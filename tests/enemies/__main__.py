@@ -21,6 +21,7 @@ from tests.enemies.file_doors import FileDoors
 from tests.enemies.hunt import hunted
 from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.rogue import walked
+from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
 
 INPUTS, WALKS, STEPS = 500, 5, 150
@@ -38,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     until = time.monotonic() + options.minutes * 60
     memory = Path("/dev/shm")
     with TemporaryDirectory(prefix="evsed-", dir=memory if memory.is_dir() else None) as folder:
-        doors = [PILOT_DOOR, *WIRE_DOORS, *FileDoors(Path(folder)).doors()]
+        doors = [PILOT_DOOR, *WIRE_DOORS, *SOCKET_DOORS, *FileDoors(Path(folder)).doors()]
         chosen = [door for door in doors if options.door in (None, door.name)]
         if not chosen:
             parser.error(f"there is no door {options.door!r}; there are {', '.join(door.name for door in doors)}")
         for seed in count(options.seed):
             for door in chosen:
-                inputs += INPUTS
+                inputs += door.knocks(INPUTS)
                 for finding in hunted(door, seed, INPUTS):
                     violations += 1
                     print(f"{door.name}, seed {seed}: {finding.wrong}, by {finding.input[:400]!r}", flush=True)

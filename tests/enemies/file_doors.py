@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import logging
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from evsed import image, site
 from evsed.certificates import ADOPTED, FOLDERS, OWN, REQUEST, CertificateStore
 from evsed.core.credentials import RootUse
 from evsed.image import NoImage
-from evsed.proof import NotProven, unbase64
+from evsed.proof import NotProven, check_signature, unbase64
 from evsed.quarantine import Quarantine
 from evsed.site import SiteError
 from evsed.slots import FLOOR, LINK, NAMES, TRIAL, Slots
@@ -27,7 +29,8 @@ from hal.faults import Name
 from hal.latches import FILE, LatchFile
 from hal.settings import SettingsError, as_struct, read_toml
 from tests.enemies.hunt import Door
-from tests.evsed.pki import Pki, packed, program
+from tests.evsed.pki import Pki, Signer, packed, program
+from tests.evsed.pki import image as image_by
 from tests.evsed.store.worlds import a_day
 
 SITE = b"""[station]
@@ -126,11 +129,16 @@ class FileDoors:
             b"\x1e\x01\xd8",
         )
         files = program("1.2.3", **{"evsed/a.py": b"pass"})
+        maker = self._pki.signer("maker")
+        self._files, self._image, self._sealed = files, image_by(maker, files), maker.sign(files)
+        (self._fresh("roots") / "root.pem").write_text(self._pki.root.pem)
         return (
             Door("PEM", (pem, pem * 3), lambda given: certificates(given.decode(errors="replace")), (NoCertificate,)),
             Door("DER", (der,), certificate, (NoCertificate,), tags),
             Door("requests", (pem,), lambda given: requested_key(given.decode(errors="replace")), (NoCertificate,)),
             Door("base64", (b"AAAA",), lambda given: unbase64(given.decode(errors="replace")), (NotProven,)),
+            Door("images", (self._image,), self._unpacked, (NoImage, OSError), (image.MAGIC, b"-----BEGIN"), dear=20),
+            Door("signatures", (self._sealed,), self._signed(maker, files), (NotProven,), tags, dear=20),
             Door(
                 "manifest",
                 (b'{"product":"evsed","version":"1.2.3"}',),
@@ -239,6 +247,22 @@ class FileDoors:
             journal.load()
         finally:
             journal.close()
+
+    def _unpacked(self, given: bytes) -> None:
+        """A whole image with its certificate and its signature: what is taken is what the maker made."""
+        folder = self._fresh("unpacked")
+        shutil.rmtree(folder)
+        folder.mkdir()
+        image.unpack(self._file("image", given), folder, self._folder / "roots", time.time_ns() // 1_000_000, "0.1")
+        assert given.endswith(self._files), "other files than those of the maker"
+
+    def _signed(self, maker: Signer, data: bytes) -> Callable[[bytes], None]:
+        def enter(given: bytes) -> None:
+            with self._file("signed", data).open("rb", buffering=0) as file:
+                check_signature(file, maker.pem, given)
+            assert given == self._sealed, "two signatures of one file"
+
+        return enter
 
     def _program(self, given: bytes) -> None:
         self._archive(gzip.decompress(packed({image.MANIFEST: given})))

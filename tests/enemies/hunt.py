@@ -30,7 +30,9 @@ class Endless(BaseException):
 
 
 class Door(NamedTuple):
-    """Where something comes in: what is known to come, what takes it, and how it may be refused."""
+    """Where something comes in: what is known to come, what takes it, and how it may be refused. One that is `dear`
+    is knocked at so many times less often.
+    """
 
     name: str
     seeds: tuple[bytes, ...]
@@ -38,6 +40,11 @@ class Door(NamedTuple):
     refuses: tuple[type[Exception], ...] = ()
     words: tuple[bytes, ...] = ()
     rooms: tuple[str, ...] = OURS
+    dear: int = 1
+
+    def knocks(self, inputs: int) -> int:
+        """How often it is knocked at where others are so often; with all that is known to come at least."""
+        return max(len(self.seeds), inputs // self.dear)
 
 
 class Finding(NamedTuple):
@@ -51,7 +58,7 @@ class Finding(NamedTuple):
 def hunted(door: Door, seed: int, inputs: int) -> Iterator[Finding]:
     """Knock so many times; each way of going wrong is told once."""
     dice, known, kept, told = Random(f"{door.name} {seed}"), set[int](), list(door.seeds), set[str]()
-    for number in range(inputs):
+    for number in range(door.knocks(inputs)):
         given = door.seeds[number] if number < len(door.seeds) else bent(dice, kept, door.words)
         ways, wrong = knock(door, given)
         if not ways <= known and len(kept) < KEPT:

@@ -13,6 +13,7 @@ import pytest
 from tests.enemies.file_doors import FileDoors
 from tests.enemies.hunt import Door, bent, hunted, knock
 from tests.enemies.pilot_door import PILOT_DOOR
+from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
@@ -29,6 +30,11 @@ def files() -> Iterator[dict[str, Door]]:
 @pytest.mark.parametrize("door", WIRE_DOORS, ids=lambda door: door.name)
 def test_what_comes_over_a_wire_is_taken_or_refused(door: Door) -> None:
     assert list(hunted(door, 1, INPUTS)) == []
+
+
+@pytest.mark.parametrize("door", SOCKET_DOORS, ids=lambda door: door.name)
+def test_what_a_central_system_says_below_its_frames_ends_no_link(door: Door) -> None:
+    assert list(hunted(door, 1, OF_FILES)) == []
 
 
 def test_what_lies_in_a_file_is_taken_or_refused(files: dict[str, Door]) -> None:
