@@ -112,7 +112,7 @@ class Charging:
             turn.log(f"= outlet {self._evse} transaction {self.tx.id} ends: {reason}")
 
     def interval_changed(self, turn: Turn) -> None:
-        """MeterValueSampleInterval was written: it counts from now."""
+        """MeterValueSampleInterval was written: it is obeyed at once."""
         self._schedule_sample(turn)
 
     def aligned(self, turn: Turn) -> None:
@@ -215,8 +215,10 @@ class Charging:
         self._schedule_sample(turn)
 
     def _schedule_sample(self, turn: Turn) -> None:
-        now_ms = turn.now.mono_ms
-        self._sample_at_ms = next_sampled_ms(now_ms, self._box.variables[catalogue.SAMPLED_INTERVAL], now_ms)
+        """From the start of the transaction (OCPP 1.6 §3.16.1); from now, where another boot began it."""
+        now, began = turn.now, self.tx.started if self.tx is not None else turn.now.stamp()
+        since_ms = began.mono_ms if began.boot == now.boot else now.mono_ms
+        self._sample_at_ms = next_sampled_ms(since_ms, self._box.variables[catalogue.SAMPLED_INTERVAL], now.mono_ms)
 
     def _sample_due(self, turn: Turn) -> None:
         now_ms = turn.now.mono_ms

@@ -195,7 +195,7 @@ def test_zero_switches_them_off() -> None:
     assert moments(world) == []
 
 
-def test_an_interval_changed_in_mid_charge_counts_from_then() -> None:
+def test_an_interval_changed_in_mid_charge_counts_from_the_start() -> None:
     world = charging(MeterValueSampleInterval=60)
     world.advance(25)
     world.set("MeterValueSampleInterval", 10)
@@ -204,16 +204,30 @@ def test_an_interval_changed_in_mid_charge_counts_from_then() -> None:
     world.advance(100)
     world.set("MeterValueSampleInterval", 30)
     world.advance(30)
-    assert moments(world) == [35, 45, 180]
+    assert moments(world) == [30, 40, 50, 180]
 
 
-def test_samples_go_on_after_a_crash_and_count_from_then() -> None:
+def test_samples_go_on_after_a_crash_as_if_there_had_been_none() -> None:
     world = charging(MeterValueSampleInterval=10)
     world.advance(12)
     world.crash()
     world.advance(25)
     world.connect()
-    assert moments(world) == [22, 32]  # the first one was lost with what had not reached the disk
+    assert moments(world) == [20, 30]  # the first one was lost with what had not reached the disk
+
+
+def test_after_a_power_cut_samples_count_from_the_end_of_it() -> None:
+    """When the start was is a matter of another boot's clock, which has gone."""
+    world = charging(MeterValueSampleInterval=10)
+    world.disk.flush()
+    world.advance(3)
+    world.power_cut()
+    world.online()
+    began_ms = world.mono_ms
+    world.advance(25)
+    world.answer_all()
+    told = [values.at.mono_ms - began_ms for values in sets(world.reports(TransactionUpdated))]
+    assert told == [10_000, 20_000]
 
 
 def test_measurands_changed_in_mid_charge_are_obeyed_with_the_next_set() -> None:

@@ -75,7 +75,7 @@ def test_the_data_of_a_stop_outlives_a_crash() -> None:
     world.advance(2)
     world.connect()
     world.answer_all()
-    assert contexts(world.last(TransactionEnded)).count(Context.SAMPLE_PERIODIC) == 6
+    assert contexts(world.last(TransactionEnded)).count(Context.SAMPLE_PERIODIC) == 7
 
 
 def stopped_with_at_most(most: int, seconds: float) -> TransactionEnded:
