@@ -6,7 +6,8 @@ Rules this file upholds:
 - `Tick` knows no clock: it runs when it is told the time, and says when it must run next at the latest.
 - A snapshot leaves when anything but time changed, and at least each second; the first one once all outlets are known.
 - The thread keeps an absolute schedule, counts what it missed and feeds the watchdog itself, never from a side thread.
-- An exception in the tick makes the board safe and ends the process.
+- An exception in the tick makes the board safe and ends the process, which is started again. So does a measurement
+  that hangs in the kernel, once no contactor is ordered closed: nothing else gets over it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 from hal.boards import Board, OutletBoard
@@ -41,6 +42,10 @@ USUAL = Voltage()
 RETRY = Retry()
 _TICK_NS = TICK_MS * 1_000_000
 _WATCHDOG_NS = 500_000_000
+
+
+class Hung(Exception):
+    """A measurement does not end; the text is one sentence."""
 
 
 class Tick:
@@ -68,9 +73,10 @@ class Tick:
             for evse, outlet in board.outlets.items()
         }
         self._all = tuple(self._loops.values())
+        self._hangs = [part.hangs for part in _measured_beside(board) if hasattr(part, "hangs")]
         self._orders: deque[Callable[[], None]] = deque(maxlen=64)
         self._started_ms = now_ms
-        self._publish_due_ms = now_ms
+        self._publish_due_ms = self._assert_due_ms = now_ms
         self._seq = 0
         self._changed_ms = self._change_ms = now_ms
         self._retired = False
@@ -135,9 +141,11 @@ class Tick:
             self._orders.popleft()()
             self._changed_ms = now_ms
         self.ticks += 1
-        if now_ms >= self._publish_due_ms:
+        if now_ms >= self._assert_due_ms:
+            self._assert_due_ms = now_ms + PUBLISH_MS
             for loop in self._all:
                 loop.reassert()
+            self._end_for_what_hangs()
         changed = False
         for loop in self._all:
             changed |= loop.run(now_ms)
@@ -145,6 +153,13 @@ class Tick:
             self.resting = all(loop.resting for loop in self._all)
             self._publish_due_ms = now_ms + PUBLISH_MS
             self._publish(self.snapshot(now_ms))
+
+    def _end_for_what_hangs(self) -> None:
+        """Raises Hung; not while a car is charging, at another outlet then."""
+        if not self.loaded:
+            for hangs in self._hangs:
+                if sentence := hangs():
+                    raise Hung(sentence)
 
     def next_due_ms(self, now_ms: int, fed: bool = False) -> int:
         """When `run_once` must be called next though nothing comes from outside; always later than now.
@@ -177,6 +192,12 @@ class Tick:
         outlets = tuple(loop.outlet for loop in self._all if loop.outlet is not None)
         figures = TickFigures(self.ticks, self.overruns, self.late_max_us)
         return Snapshot(self._seq, now_ms, self._started_ms, self._board.name, outlets, figures, self.dropped_datagrams)
+
+
+def _measured_beside(board: Board) -> Iterator[object]:
+    """Parts that may have threads of their own."""
+    for outlet in board.outlets.values():
+        yield from (outlet.parts.pilot, outlet.parts.proximity)
 
 
 def _kind_of_loop(outlet: OutletBoard) -> type[OutletLoop | ExternalLoop]:
@@ -215,6 +236,9 @@ class TickThread:
             gc.collect()
             gc.freeze()  # what lives since the start is never walked again
             self._loop()
+        except Hung as hung:
+            self.failure = hung
+            log.critical("! %s: evse-hal ends, to be started anew", hung)
         except BaseException as failure:  # whatever it was, the board must be safe before the process ends
             self.failure = failure
             log.critical("! the tick failed", exc_info=failure)

@@ -2,6 +2,7 @@
 
 Rules this file upholds:
 - Looking never waits. Old data is no data: a value older than `STALE_MS` is a part that failed, with the reason.
+- A measurement that does not end is told by `hangs`, see `Hanging`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from hal.drivers.protocols import PartFailed
+from hal.drivers.protocols import HUNG_MS, PartFailed
 
 EVERY_S = 0.1
 STALE_MS = 1_000
@@ -26,6 +27,7 @@ class Background(Generic[_T]):
         self._end = Event()
         self._why = "not measured yet"
         self._newest = measure(), now_ms()
+        self._begun_ms: int | None = None  # the measurement in hand
 
     def start(self) -> None:
         """Measure from now on."""
@@ -41,12 +43,21 @@ class Background(Generic[_T]):
 
     def measure(self) -> None:
         """Once; what fails leaves the last value to grow old."""
+        self._begun_ms = self._now_ms()
         try:
             value = self._measure()
         except (OSError, PartFailed) as failed:
             self._why = str(failed)
         else:
             self._newest = value, self._now_ms()
+        finally:
+            self._begun_ms = None
+
+    def hangs(self) -> str:
+        """Which measurement does not end; "" = none."""
+        begun_ms = self._begun_ms
+        hung = begun_ms is not None and self._now_ms() - begun_ms >= HUNG_MS
+        return f"{self._what}: a measurement does not end" if hung else ""
 
     def close(self) -> None:
         """End the thread."""

@@ -107,6 +107,10 @@ class IioProximity:
         """Resistance PP to PE; None = no plug. Raises PartFailed."""
         return self.background.look()
 
+    def hangs(self) -> str:
+        """See `Hanging.hangs`."""
+        return self.background.hangs()
+
     def close(self) -> None:
         """End its thread."""
         self.background.close()

@@ -37,6 +37,10 @@ class TwoHalves:
         """See `Delayed.age_ms`."""
         return 0 if self._in is None else self._in.age_ms()
 
+    def hangs(self) -> str:
+        """See `Hanging.hangs`."""
+        return self._in.hangs() if self._in is not None and hasattr(self._in, "hangs") else ""
+
     def close(self) -> None:
         """Give both back."""
         if self._in is not None:

@@ -19,6 +19,10 @@ class PartFailed(Exception):
     """A part of the board did not do what was asked; the text names the part and the reason."""
 
 
+HUNG_MS = 10_000
+"""Longer than the kernel waits for a bus that does not answer."""
+
+
 class NoReading(Exception):
     """The meter gave no answer that could be believed; the text says why. Never a value instead."""
 
@@ -47,6 +51,13 @@ class Delayed(Protocol):
 
     def age_ms(self) -> int:
         """How long before the last call of `volts` the measurement that it told was begun."""
+
+
+class Hanging(Protocol):
+    """An ability of a `Pilot` or `Proximity` that measures beside the tick."""
+
+    def hangs(self) -> str:
+        """Which measurement does not end though it has had HUNG_MS; "" = none. Only a new process gets over it."""
 
 
 class PilotOut(Protocol):

@@ -6,13 +6,14 @@ Rules this file upholds:
 - Only a round that told the plateaus moves the count; one that failed is a failed part until one succeeds.
 - A round is as old as its begin: one that a busy machine held up is told late, and is no younger for it.
 - A thread that ended by a bug ends the tick, and so the process, which is started again; never a fault for ever.
+- A round that does not end, in a call of the kernel, is told by `hangs`: the tick ends for it when no car is charging.
 """
 
 from __future__ import annotations
 
 from hal.bus import monotonic_ms
 from hal.drivers.beside import Beside
-from hal.drivers.protocols import PartFailed
+from hal.drivers.protocols import HUNG_MS, PartFailed
 
 
 class Rounds:
@@ -24,6 +25,7 @@ class Rounds:
         self._seen = (0.0, 0.0, 0), 0  # and when its round was begun
         self._age_ms = 0
         self._failed = ""
+        self._begun_ms: int | None = None  # the round in hand
 
     def expect(self, permille: float) -> None:
         """See `PilotIn.expect`."""
@@ -45,6 +47,12 @@ class Rounds:
     def age_ms(self) -> int:
         """See `Delayed.age_ms`."""
         return self._age_ms
+
+    def hangs(self) -> str:
+        """See `Hanging.hangs`."""
+        begun_ms = self._begun_ms
+        hung = begun_ms is not None and monotonic_ms() - begun_ms >= HUNG_MS
+        return f"{self._name}: a measurement does not end" if hung else ""
 
     def close(self) -> None:
         """End the thread after the round in hand."""
@@ -69,7 +77,13 @@ class Rounds:
 
     def _measure(self) -> None:
         """One round, in the thread."""
-        begun_ms = monotonic_ms()
+        self._begun_ms = begun_ms = monotonic_ms()
+        try:
+            self._measure_from(begun_ms)
+        finally:
+            self._begun_ms = None
+
+    def _measure_from(self, begun_ms: int) -> None:
         if self._outdated:
             self._known = self._drives
             self._begin(self._drive)

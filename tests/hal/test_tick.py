@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from hal.contract import Cp, Limits, MeterReading, Outlet
 from hal.iec61851 import Rules, duty_permille
+from hal.sim.pilot import SimPilot
 from hal.system import Notifier
-from hal.tick import PUBLISH_MS, TickThread
+from hal.tick import PUBLISH_MS, Hung, TickThread
 from tests.hal.box import START_MS, Box, sim_board
 
 # --- snapshots and time ----------------------------------------------------------------------------------------
@@ -166,6 +167,26 @@ def test_a_tick_that_fails_makes_the_board_safe_and_ends() -> None:
 
 def explode(now_ms: int) -> None:
     raise ZeroDivisionError(now_ms)
+
+
+def test_a_measurement_that_hangs_ends_the_process_once_no_car_is_charging(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = [""]
+    monkeypatch.setattr(SimPilot, "hangs", lambda part: said[0], raising=False)
+    box = Box(sim_board(2))
+    box.charge(16_000, evse=2)
+    said[0] = "pilot: mcp3208 on /dev/spidev0.0: a measurement does not end"
+    box.run(5_000)
+    assert box.outlet(2).closed
+    box.say("unplug --force", evse=2)
+    with pytest.raises(Hung, match="does not end"):
+        box.run(PUBLISH_MS + 100)
+    thread, ended = thread_of(box)
+    thread.start()
+    assert ended.wait(5) and isinstance(thread.failure, Hung)
+    assert f"! {said[0]}: evse-hal ends, to be started anew" in caplog.text and "Traceback" not in caplog.text
+    thread.stop()
 
 
 def test_lateness_is_kept_and_missed_ticks_are_counted() -> None:

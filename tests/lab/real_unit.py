@@ -26,7 +26,9 @@ timing.gate_ms = 500
 evse = 1
 max_ma = 16_000
 socket = false
-[outlet.pilot]
+[outlet.pilot.out]
+driver = "lab"
+[outlet.pilot.in]
 driver = "lab"
 [outlet.contactor]
 driver = "gpiod"
@@ -101,18 +103,19 @@ def world() -> Iterator[World]:
     systemctl("daemon-reload")
     systemctl("start", "evse-hal")
     yield world
-    (LAB / "hang").unlink(missing_ok=True)
+    for file in ("hang", "stuck"):
+        (LAB / file).unlink(missing_ok=True)
     systemctl("stop", "evse-hal")
     world.stop()
 
 
-def charge(world: World) -> None:
+def charge(world: World, within_s: float = 30) -> None:
     """The car asks for energy until the contactor is closed."""
     for volts in ("12", "9", "6"):
         (LAB / "volts.new").write_text(volts)
         os.replace(LAB / "volts.new", LAB / "volts")
         Event().wait(0.3)
-    until(lambda: world.bank.high("GPIO23"), within_s=30)
+    until(lambda: world.bank.high("GPIO23"), within_s=within_s)
 
 
 def restarts() -> int:
@@ -128,6 +131,18 @@ def test_a_hang_is_ended_by_systemd_and_the_contactor_opens(world: World) -> Non
     (LAB / "hang").unlink()
     until(lambda: restarts() > before)
     charge(world)  # and it comes back without a person
+
+
+def test_a_measurement_that_hangs_in_its_thread_is_ended_by_a_new_process(world: World) -> None:
+    charge(world)
+    before = restarts()
+    (LAB / "stuck").touch()
+    took_s = until(lambda: not world.bank.high("GPIO23"))
+    print(f"the coil was off {took_s:.1f} s after the measuring hung")
+    until(lambda: restarts() > before, within_s=60)
+    (LAB / "stuck").unlink()
+    assert "pilot: lab: a measurement does not end: evse-hal ends" in (LAB / "log").read_text()
+    charge(world, within_s=60)  # where the new process met the file too, the one after it
 
 
 def test_a_killed_process_leaves_the_contactor_open_and_comes_back(world: World) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hal.drivers import iio
 from hal.drivers.background import STALE_MS, Background
 from hal.drivers.iio import PARTS, plug_ohms
-from hal.drivers.protocols import NoReading, PartFailed
+from hal.drivers.protocols import HUNG_MS, NoReading, PartFailed
 from hal.drivers.resistors import Divider, NtcTable
 from hal.iec61851 import cable_ma
 from hal.settings import SettingsError, convert
@@ -101,6 +101,20 @@ def test_looking_never_measures_and_a_value_that_grows_old_is_a_part_that_failed
     answers.append(7.0)
     background.measure()
     assert background.look() == 7.0
+
+
+def test_a_measurement_that_does_not_end_is_told() -> None:
+    now, told = [0], []
+
+    def measure() -> float:
+        told.append(background.hangs() if now[0] else "")
+        now[0] += HUNG_MS
+        told.append(background.hangs() if now[0] > HUNG_MS else "")
+        return 5.0
+
+    background = Background("proximity", measure, lambda: now[0])
+    background.measure()
+    assert told == ["", "", "", "proximity: a measurement does not end"] and background.hangs() == ""
 
 
 def test_its_thread_measures_by_itself(converter: Converter) -> None:

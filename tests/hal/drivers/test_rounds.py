@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from hal.drivers import rounds
-from hal.drivers.protocols import PartFailed
+from hal.drivers.protocols import HUNG_MS, PartFailed
 from hal.drivers.rounds import Rounds
 from tests.hal.drivers.pilot_world import AtOnce
 
@@ -85,3 +87,23 @@ def test_a_thread_that_ended_by_a_bug_ends_who_asks_it() -> None:
         pilot.volts()
     assert ended.value.__cause__ is bug
     pilot.expect(1_000.0)  # making safe goes on
+
+
+def test_a_round_that_does_not_end_is_told_and_one_that_fails_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    pilot = Script((9.0, -12.0), OSError(5, "Input/output error"))
+    told = []
+
+    def stuck() -> tuple[float, float]:
+        for _ in range(3):
+            told.append(pilot.hangs())
+            clock[0] += HUNG_MS // 2
+        return 6.0, -12.0
+
+    with suppress(PartFailed):
+        pilot.volts()
+    clock[0] += 2 * HUNG_MS
+    assert pilot.hangs() == ""
+    monkeypatch.setattr(pilot, "_round", stuck)
+    with suppress(PartFailed):
+        pilot.volts()
+    assert told == ["", "", "pilot: bench: a measurement does not end"] and pilot.hangs() == ""
