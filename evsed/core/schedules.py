@@ -261,12 +261,14 @@ def _judge(scene: Scene, at_ms: int) -> _Judged:
 def _shared(scene: Scene, own: Mapping[int, Said], total: Limit) -> dict[int, Limit | None]:
     """The limits of the claims, with the maximum of the station shared among them (OCPP 1.6 §3.13.3)."""
     total_ma = total.ma(_most_phases(scene))
+    of_all = Limit(total_ma, RateUnit.AMPS, total.phases)
     limits: dict[int, Limit | None] = {}
     wants: dict[int, Want] = {}
     for claim in scene.claims:
         said = own[claim.evse]
         below = said.limit is not None and said.limit.ma(claim.phases_used) <= total_ma
-        limits[claim.evse] = said.limit if below else total
+        whole = total if total.ma(claim.phases_used) <= total_ma else of_all  # no more for who draws on fewer phases
+        limits[claim.evse] = said.limit if below else whole
         wants[claim.evse] = _want(claim, min(total_ma, _ma(claim, said.limit)), said.least)
     for evse, share_ma in share(total_ma, wants).items():
         if share_ma < wants[evse].most_ma >= wants[evse].least_ma:
@@ -297,15 +299,16 @@ def _told(scene: Scene, now: _Judged, evse: int, unit: RateUnit) -> tuple[int, i
     """Amount and phases of a moment, for a composite. What is told in watts is within the watts of the station."""
     claims = [claim for claim in scene.claims if evse in (0, claim.evse)]
     offers = [_offer(claim, now.limits[claim.evse]) for claim in claims]
+    sum_ma = sum(offer.ma(claim.phases_used) for claim, offer in zip(claims, offers, strict=True))
     total, used = now.total, _most_phases(scene)
     wired = max((claim.phases_wired for claim in scene.claims), default=1)
-    if evse == 0 and total is not None and sum(offer.ma(used) for offer in offers) == total.ma(used):
+    if evse == 0 and total is not None and sum_ma == total.ma(used):
         # As it was set, without what its shares lose by being rounded.
         return total.ma(used) if unit is RateUnit.AMPS else total.mw(used, wired), total.phases
     phases = {offer.phases for offer in offers}
     same = phases.pop() if len(phases) == 1 else None
     if unit is RateUnit.AMPS:
-        return sum(offer.ma(claim.phases_used) for claim, offer in zip(claims, offers, strict=True)), same
+        return sum_ma, same
     mw = sum(offer.mw(claim.phases_used, claim.phases_wired) for claim, offer in zip(claims, offers, strict=True))
     return mw if total is None or total.unit is RateUnit.AMPS else min(mw, total.amount), same
 

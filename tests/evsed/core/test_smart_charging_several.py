@@ -183,6 +183,21 @@ def test_the_station_and_its_outlets_are_told_alike_whatever_phases_each_car_tak
         assert periods(composite(world, evse, unit=W))[0][1] <= 9_200
 
 
+def test_what_is_too_little_on_three_phases_is_promised_to_no_car_on_one() -> None:
+    """1380 W said of one phase are 2 A on each phase for all while one of them draws on three: 6 A for nobody."""
+    world = World(outlets=2, installer_ma=32_000).online()
+    world.bays[1].draws_on = 1
+    for evse in (2, 1):
+        world.charging(evse, Token(f"CARD{evse}"))
+    world.advance(15)
+    sets(world, (0, 1_380, 1), evse=0, unit=W, purpose=Purpose.STATION_MAX)
+    world.advance(15)
+    offered = [world.demands[evse].max_ma if world.demands[evse].closes else 0 for evse in (1, 2)]
+    assert offered == [0, 0]
+    for unit in (RateUnit.AMPS, W):
+        assert [periods(composite(world, evse, unit=unit))[0][1] for evse in (0, 1, 2)] == [0, 0, 0]
+
+
 # --- told ----------------------------------------------------------------------------------------------------
 
 
