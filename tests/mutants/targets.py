@@ -34,6 +34,6 @@ TARGETS = {
     "heat": _own("heat"),
     "bolt": _own("bolt"),
     "voltages": _own("voltages"),
-    "phases": _own("phases"),
+    "phases": _own("phases", "phases_steps", "phases"),
     "lease": _own("lease"),
 }
