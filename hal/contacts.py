@@ -119,19 +119,20 @@ class Dimmer:
 
     def look(self, said: Said, now_ms: int) -> None:
         """Take what the contacts say."""
-        active = Means.GRID_DIM in said.active
-        if self._active and not active:
-            self._let_go_ms = now_ms
-        self._active = active
+        if self._active:
+            self._let_go_ms = now_ms  # if it is not any more
+        self._active = Means.GRID_DIM in said.active
         if self.limit_ma(now_ms) is None:
             self._let_go_ms = None
 
     def limit_ma(self, now_ms: int) -> int | None:
         """What it allows now; None = anything."""
-        if self._dim is None or (not self._active and self._let_go_ms is None):
+        if self._dim is None:
             return None
-        if self._active or self._let_go_ms is None:
+        if self._active:
             return self._dim.ma
+        if self._let_go_ms is None:
+            return None
         risen_ms = now_ms - self._let_go_ms - self._dim.hold_s * 1_000
         if risen_ms < 0:
             return self._dim.ma

@@ -17,11 +17,15 @@ class Lasting:
     def lasts(self, condition: bool, now_ms: int) -> bool:
         """Whether the condition has held for `after_ms` by now."""
         if not condition:
-            self._since_ms = None
+            self.forget()
             return False
         if self._since_ms is None:
             self._since_ms = now_ms
         return now_ms - self._since_ms >= self._after_ms
+
+    def forget(self) -> None:
+        """It has not lasted at all."""
+        self._since_ms = None
 
     def due_ms(self, now_ms: int) -> int:
         """When it will count, if it goes on."""

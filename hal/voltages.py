@@ -53,7 +53,7 @@ class Voltages:
     def forget(self) -> None:
         """The meter was silent, or other phases are chosen: nothing has lasted."""
         for lasting in (*self._lasts.values(), self._good):
-            lasting.lasts(False, 0)
+            lasting.forget()
 
     def _there(self, expected: list[int], all_mv: tuple[int, ...]) -> set[Name]:
         """The faults that a reading shows."""

@@ -145,6 +145,10 @@ def test_too_high_is_too_high_on_a_phase_that_is_not_chosen() -> None:
     assert supply.book.holds(Name.OVER_VOLTAGE)
 
 
+def test_all_phases_are_three() -> None:
+    assert ALL == 3
+
+
 def test_three_phases_are_through_unless_one_is_chosen() -> None:
     supply = Supply()
     for at_ms in (2_000, 6_000):
