@@ -171,6 +171,19 @@ def test_the_maximum_of_the_station_is_for_the_sum_of_its_outlets() -> None:
     assert two_charge(maximum((0, 13_800, 3), unit=W)) == {1: 10_000, 2: 10_000}
 
 
+@pytest.mark.parametrize("cars", [(3, 1), (1, 3), (3, 1, 1)])
+def test_cars_of_fewer_phases_take_no_more_amperes_of_the_maximum_than_it_has(cars: tuple[int, ...]) -> None:
+    filled = book([maximum((0, 1_380, 1), unit=W)])  # 6 A of one phase, 2 A of three
+    claims = tuple(
+        Claim(evse, filled.of_outlet(evse, "tx"), NOON, LOCAL_MA, phases_used=used) for evse, used in enumerate(cars, 1)
+    )
+    all_of_it = Scene(claims, filled.of_station())
+    limits, _ = limits_at(all_of_it, NOON)
+    assert {allowed.ma for allowed in limits.values()} == {2_000}  # which is nothing for all
+    told = [composite(all_of_it, evse, NOON, 10, RateUnit.AMPS, 5).periods[0].limit for evse in (1, 2)]
+    assert told == [0, 0]
+
+
 def test_where_all_fit_under_the_maximum_it_is_not_divided() -> None:
     assert two_charge(maximum((0, 80))) == {1: 80_000, 2: 80_000}
     assert two_charge(maximum((0, 32)), local_ma=16_000) == {1: 32_000, 2: 32_000}
