@@ -8,24 +8,26 @@ Rules this file upholds:
 - A controller that is silent for STALE_MS has state E and a fault; its last words on relay and offer stay, for the
   car may still have what it had.
 - One that offers more than it was told, stays closed or lets current through an open contactor is a fault.
+- Contacts and thermometers of the Pi beside it count as on a board of our own, but only as soon as an order arrives.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hal.boards import OutletBoard
+from hal.ceilings import Ceilings
+from hal.contacts import Contacts, Said
 from hal.contract import (
     MIN_MA,
-    Ceiling,
     ContactorLife,
     Cp,
     Lease,
     Limits,
     MeterReading,
     Outlet,
-    Owner,
     Retry,
     TagSeen,
     Voltage,
@@ -33,7 +35,9 @@ from hal.contract import (
 from hal.controller import Seen
 from hal.faults import FaultBook, Name, worn_out
 from hal.guard import Reason
+from hal.heat import Heat, Warmth
 from hal.iec61851 import FAR_MS, STOP_WAIT_MS
+from hal.judge import judge_contacts, judge_warmth
 from hal.lasting import Lasting
 from hal.lease import Permit
 from hal.metered import Metered
@@ -53,7 +57,7 @@ log = logging.getLogger("hal.outlet")
 
 
 class News(NamedTuple):
-    """All that this outlet looks at; `silence` is the controller's, the others are the meter's, reader's, memory's."""
+    """All that this outlet looks at; `silence` is the controller's, `said` what the contacts of the board say."""
 
     seen: Seen | None
     silence: str
@@ -63,6 +67,8 @@ class News(NamedTuple):
     tag: TagSeen | None
     mute: str
     memory_failed: str
+    said: Said
+    warmths: Mapping[int, Warmth]
 
 
 class ExternalLoop:
@@ -88,8 +94,8 @@ class ExternalLoop:
         self.due_ms = 0
         self._keeper, self._board = board.controller, board
         self._readings, self._memory, self._worn = readings, memory, worn
-        self._installer_ma = limits.max_ma
-        self._limits: tuple[Ceiling, ...] = ()
+        self._said, self._heat = Contacts(board.contacts).look, Heat(board.spots, now_ms)
+        self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._heat)
         self._book = FaultBook(memory.recall(evse), now_ms)
         self._stored = self._book.stored
         self._metered = Metered(board.timing, voltage, self._book, now_ms) if metered else None
@@ -137,13 +143,15 @@ class ExternalLoop:
             readings.tag(evse),
             readings.mute(evse),
             self._memory.failed,
+            self._said(),
+            readings.warmths(),
         )
         if now_ms < self.due_ms and self._news is not None and all(map(_same, news, self._news)):
             return False
         self._news = news
         fresh = self._take(news.seen, now_ms)
         self._find_faults(news, fresh, now_ms)
-        allowed_ma = self._allowed_ma(news.lease, now_ms)
+        allowed_ma = self._allowed_ma(news, now_ms)
         self._reason = self._reason_to_open(news.lease, allowed_ma, now_ms)
         self._order(allowed_ma, now_ms)
         self.due_ms = self._next_deadline(news.lease, now_ms)
@@ -179,6 +187,8 @@ class ExternalLoop:
             book.acknowledged(now_ms)
         silent = not fresh and now_ms - self._heard_ms >= STALE_MS
         book.set(Name.PART_FAILED, silent, now_ms, f"controller: {news.silence}")
+        judge_contacts(book, news.said, now_ms)
+        judge_warmth(book, self._heat, news.warmths, now_ms)
         book.set(Name.READER_SILENT, bool(news.mute), now_ms, news.mute)
         book.set(Name.MEMORY_FAILED, bool(news.memory_failed), now_ms, news.memory_failed)
         if fresh:
@@ -214,16 +224,11 @@ class ExternalLoop:
 
     # --- decide --------------------------------------------------------------------------------------------------
 
-    def _allowed_ma(self, lease: Lease | None, now_ms: int) -> int:
-        """The least of lease, installer and board; 0 = nothing."""
+    def _allowed_ma(self, news: News, now_ms: int) -> int:
+        """The least of all limits; 0 = nothing."""
         charging = self._seen.closed and self._wanted_ma > 0
-        limits = (
-            Ceiling(Owner.LEASE, self.permit.limit_ma(lease, charging, now_ms)),
-            Ceiling(Owner.INSTALLER, self._installer_ma),
-            Ceiling(Owner.BOARD, self._board.board_ma),
-        )
-        self._limits = tuple(sorted(limits, key=lambda limit: limit.max_ma))
-        ma = self._keeper.exactly(self._limits[0].max_ma)
+        inputs = NOTHING._replace(lease=news.lease, said=news.said)
+        ma = self._keeper.exactly(self._ceilings.least(inputs, None, charging, now_ms))
         return ma if ma >= MIN_MA else 0
 
     def _reason_to_open(self, lease: Lease | None, allowed_ma: int, now_ms: int) -> Reason | None:
@@ -269,6 +274,8 @@ class ExternalLoop:
         moments = [
             self._heard_ms + STALE_MS,
             self.permit.due_ms(lease, now_ms),
+            self._ceilings.due_ms(now_ms),
+            self._heat.due_ms(now_ms),
             self._book.due_ms,
             self._retries.due_ms(),
             self._changed_ms + CHANGE_MS,
@@ -302,7 +309,9 @@ class ExternalLoop:
             wake_ups=0,
             closings=self._closings,
             interruptions=self._interruptions,
-            limits=self._limits,
+            limits=self._ceilings.all,
+            temperatures=self._heat.temperatures,
+            presses=news.said.presses,
             contactor=ContactorLife(self._worn.closings, self._worn.hours, self._board.rated_closings),
         )
         if outlet == self.outlet:

@@ -8,11 +8,13 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hal.boards import OutletBoard
-from hal.contacts import Means
+from hal.contacts import Means, Said
 from hal.contract import PLUGGED, Cp, Retry, Voltage
 from hal.faults import PILOT_FAULTS, FaultBook, Name, pilot_fault
-from hal.heat import Heat
+from hal.heat import Heat, Warmth
 from hal.iec61851 import Level
 from hal.lasting import Lasting
 from hal.metered import Metered
@@ -29,6 +31,21 @@ FAULT_OF = {
     Means.LOCK_POWER_LOW: Name.LOCK_POWER_LOW,
     Means.MAINS_FAILING: Name.MAINS_FAILING,
 }
+
+
+def judge_contacts(book: FaultBook, said: Said, now_ms: int) -> None:
+    """What the contacts of the board say."""
+    for means, name in FAULT_OF.items():
+        book.set(name, means in said.active, now_ms)
+    book.set(Name.INPUT_FAILED, bool(said.broken), now_ms, said.broken)
+
+
+def judge_warmth(book: FaultBook, heat: Heat, warmths: Mapping[int, Warmth], now_ms: int) -> None:
+    """What the thermometers say, and those that say nothing."""
+    heat.look(warmths, now_ms)
+    hot, silent = heat.too_hot, heat.silent(now_ms)
+    book.set(Name.OVER_TEMPERATURE, hot is not None, now_ms, hot or "")
+    book.set(Name.THERMOMETER_SILENT, silent is not None, now_ms, silent or "")
 
 
 class Judge:
@@ -116,16 +133,11 @@ class Judge:
 
     def contacts(self, inputs: Inputs, now_ms: int) -> None:
         """What the contacts of the board say."""
-        for means, name in FAULT_OF.items():
-            self.book.set(name, means in inputs.said.active, now_ms)
-        self.book.set(Name.INPUT_FAILED, bool(inputs.said.broken), now_ms, inputs.said.broken)
+        judge_contacts(self.book, inputs.said, now_ms)
 
     def warmth(self, inputs: Inputs, now_ms: int) -> None:
         """What the thermometers say, and those that say nothing."""
-        self.heat.look(inputs.warmths, now_ms)
-        hot, silent = self.heat.too_hot, self.heat.silent(now_ms)
-        self.book.set(Name.OVER_TEMPERATURE, hot is not None, now_ms, hot or "")
-        self.book.set(Name.THERMOMETER_SILENT, silent is not None, now_ms, silent or "")
+        judge_warmth(self.book, self.heat, inputs.warmths, now_ms)
 
     def settle(self, level: Level, ordered: bool, now_ms: int) -> None:
         """After all causes are known: forget what is over."""

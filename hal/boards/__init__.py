@@ -56,7 +56,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One `[[outlet]]` of a board file; its part tables are for kind "pi", `controller` for "external" only."""
+    """One `[[outlet]]` of a board file; NAMED says which part tables are for which kind."""
 
     evse: Evse
     max_ma: Annotated[int, msgspec.Meta(ge=6_000, le=80_000)]
@@ -81,7 +81,7 @@ class OutletFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 ROLES = ("pilot", "contactor", "enable", "lock", "proximity", "residual", "phases", "reader", "lights", "buzzer")
 
 
-NAMED = {"sim": (), "pi": ROLES, "external": ("controller", "reader")}
+NAMED = {"sim": (), "pi": ROLES, "external": ("controller", "reader", "lights", "buzzer")}
 
 
 class BoardFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,10 +181,6 @@ def _check(path: Path, board: BoardFile) -> None:
             )
         if board.kind == "external" and (outlet.socket or outlet.wake_up):
             raise BoardError(f"{path}: outlet {outlet.evse}: socket and wake_up must be false with a controller")
-    if board.kind == "external" and (board.thermometer or board.input):
-        raise BoardError(
-            f"{path}: thermometer and input: a board of kind external has none; its controller has its own"
-        )
     for wrong in objections(board, numbers, simulated=board.kind == "sim"):
         raise BoardError(f"{path}: {wrong}")
 
@@ -218,7 +214,7 @@ def assemble_bare(board: BoardFile) -> Board:
     if board.kind == "external":
         from hal.boards.external import ExternalBoard
 
-        return ExternalBoard(board)
+        return ExternalBoard(board, bare=True)
     from hal.boards.metal import MetalBoard
 
     return MetalBoard(board, bare=True)

@@ -9,34 +9,40 @@
     driver = "evse_din"        # and beside it the keys of its Config
 
 Rules this file upholds:
-- Each outlet has a controller and no other part but a card reader; its cable is fixed, for a bolt would be nobody's.
+- Each outlet has a controller; its cable is fixed, for a bolt would be nobody's. What is neither pilot nor contactor
+  may be the Pi's own: contacts, thermometers, card reader, lights and buzzer.
 - A controller that is silent at the start is a fault and no reason not to start: it is told 0 A as soon as it answers.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from hal.boards import BoardError, BoardFile, OutletBoard, OutletFile
-from hal.boards.metal import claimed, part_builder, place
-from hal.contract import MeterChoice
+from hal.boards import NAMED, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
+from hal.boards.metal import RealBoard, check_shared, part_builder, place
 from hal.controller import Keeper
-from hal.drivers.protocols import PartFailed, Parts, Reader, Thermometer
-from hal.lamp import Signals
+from hal.drivers.protocols import PartFailed, Parts
 
 log = logging.getLogger("hal.boards")
 
 
-class ExternalBoard:
-    """A `Board`; one that is only made safe is the same."""
+class ExternalBoard(RealBoard):
+    """A `Board`. `bare`: only the controllers, which is all that can be made safe."""
 
-    def __init__(self, board: BoardFile) -> None:
+    def __init__(self, board: BoardFile, bare: bool = False) -> None:
         check(board)
         self.name = board.name
-        self._file = board
+        self._file, self._bare = board, bare
+        self._built: list[Any] = []
         self._keepers: list[Keeper] = []
-        self.outlets = {outlet.evse: self._outlet(outlet) for outlet in board.outlet}
+        try:
+            self._inputs = None if bare else self._build_inputs()
+            self.outlets = {outlet.evse: self._outlet(outlet) for outlet in board.outlet}
+        except BaseException:
+            self.close()
+            raise
 
     def _outlet(self, outlet: OutletFile) -> OutletBoard:
         build = part_builder(self._file, outlet, "controller")
@@ -49,47 +55,20 @@ class ExternalBoard:
         self._keepers.append(keeper)
         whole: Any = _Whole(keeper)
         parts = Parts(pilot=whole, contactor=whole, enable=whole, lock=None, proximity=None, residual=None)
-        timing = self._file.timing
-        rated, allow_d = outlet.rated_closings, outlet.allow_d
-        return OutletBoard(parts, outlet.max_ma, False, allow_d, False, timing, rated_closings=rated, controller=keeper)
+        return replace(outlet_board(self._file, outlet, parts, self._inputs), controller=keeper)
 
     def advance(self, now_ms: int) -> None:
         """The first tick lets the controllers be talked to."""
         for keeper in self._keepers:
             keeper.start()
 
-    def next_change_ms(self, now_ms: int) -> int | None:
-        """Nobody knows."""
-        return None
-
-    def order(self, evse: int, words: tuple[str, ...]) -> tuple[bool, str]:
-        """Refuse."""
-        return False, f"board {self.name} is real: only a simulated board takes orders"
-
-    def readers(self) -> dict[int, Reader]:
-        """The card readers by outlet, as of any board of metal. Raises BoardError."""
-        builders = {outlet.evse: part_builder(self._file, outlet, "reader") for outlet in self._file.outlet}
-        try:
-            return {evse: build() for evse, build in builders.items() if build is not None}
-        except (OSError, PartFailed) as failed:
-            raise BoardError(f"board {self.name}: reader: {failed}") from None
-
-    def signals(self) -> dict[int, Signals]:
-        """None: the controller shows what it has to."""
-        return {}
-
-    def thermometers(self) -> dict[int, Thermometer]:
-        """None: a board file of this kind names none."""
-        return {}
-
-    def meter_port(self, choice: MeterChoice) -> str:
-        """Refuse. Raises BoardError."""
-        raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
-
     def close(self) -> None:
-        """Talk no more."""
+        """Talk no more, and give the contacts back."""
         for keeper in self._keepers:
             keeper.stop()
+        for part in self._built:
+            if hasattr(type(part), "close"):
+                part.close()
 
 
 class _Whole:
@@ -117,8 +96,8 @@ class _Whole:
 def check(board: BoardFile) -> None:
     """Whether every driver is there and understands its keys. Raises BoardError."""
     for outlet in board.outlet:
-        for role in ("controller", "reader"):
+        for role in NAMED["external"]:
             build = part_builder(board, outlet, role)
             if role == "controller" and build is None:
                 raise BoardError(f"{place(board, outlet, role)}: is missing; each outlet of kind external needs it")
-    claimed(board)
+    check_shared(board)

@@ -41,59 +41,13 @@ SAFETY = ("contactor", "enable", "pilot")
 MOST_SHOWN = 600
 
 
-class MetalBoard:
-    """A `Board` of real parts. `bare`: only those that are made safe, and one that cannot be built fails in use."""
+class RealBoard:
+    """What boards of real parts have in common: all that is neither pilot nor contactor."""
 
-    def __init__(self, board: BoardFile, bare: bool = False) -> None:
-        self.name = board.name
-        self._file, self._bare = board, bare
-        self._built: list[Any] = []
-        check(board)
-        try:
-            self._inputs = None if bare else self._build_inputs()
-            self.outlets = {o.evse: self._outlet(o) for o in board.outlet}
-        except BaseException:
-            self.close()
-            raise
-        if not bare:
-            for sentence in sorted({part.warning() or "" for part in self._built if hasattr(type(part), "warning")}):
-                if sentence:
-                    log.warning("! board %s: %s", self.name, sentence)
-
-    def _outlet(self, outlet: OutletFile) -> OutletBoard:
-        wanted = SAFETY if self._bare else ROLES
-        parts: dict[str, Any] = {}
-        for role in Parts.__dataclass_fields__:
-            parts[role] = self._part(outlet, role) if role in wanted else None
-            self._built.append(parts[role])
-        return outlet_board(self._file, outlet, Parts(**parts), self._inputs)
-
-    def _build_inputs(self) -> list[Any]:
-        """The contacts of the board. Raises BoardError."""
-        for number, build in enumerate(_inputs(self._file), 1):
-            try:
-                self._built.append(build())
-            except (OSError, PartFailed) as failed:
-                raise BoardError(f"board {self.name}: input[{number}]: {failed}") from None
-        return list(self._built)
-
-    def _part(self, outlet: OutletFile, role: str) -> Any:
-        """One part, or None where there is no such. Raises BoardError."""
-        build = _builder(self._file, outlet, role, self._bare)
-        if build is None:
-            return None
-        try:
-            return build()
-        except Exception as failed:  # whatever a driver has: the other parts must be made safe
-            why = f"{place(self._file, outlet, role)}: {failed}"
-            if self._bare:
-                return _Missing(why)
-            if isinstance(failed, OSError | PartFailed):
-                raise BoardError(why) from None
-            raise
-
-    def advance(self, now_ms: int) -> None:
-        """Real time needs no help."""
+    name: str
+    _file: BoardFile
+    _bare: bool
+    _built: list[Any]
 
     def next_change_ms(self, now_ms: int) -> int | None:
         """Nobody knows."""
@@ -120,6 +74,61 @@ class MetalBoard:
     def meter_port(self, choice: MeterChoice) -> str:
         """Refuse. Raises BoardError."""
         raise BoardError(f'board {self.name} is real: meter.port: "sim" exists on a simulated board only')
+
+    def _build_inputs(self) -> list[Any]:
+        """The contacts of the board. Raises BoardError."""
+        for number, build in enumerate(_inputs(self._file), 1):
+            try:
+                self._built.append(build())
+            except (OSError, PartFailed) as failed:
+                raise BoardError(f"board {self.name}: input[{number}]: {failed}") from None
+        return list(self._built)
+
+    def _part(self, outlet: OutletFile, role: str) -> Any:
+        """One part, or None where there is no such. Raises BoardError."""
+        build = _builder(self._file, outlet, role, self._bare)
+        if build is None:
+            return None
+        try:
+            return build()
+        except Exception as failed:  # whatever a driver has: the other parts must be made safe
+            why = f"{place(self._file, outlet, role)}: {failed}"
+            if self._bare:
+                return _Missing(why)
+            if isinstance(failed, OSError | PartFailed):
+                raise BoardError(why) from None
+            raise
+
+
+class MetalBoard(RealBoard):
+    """A `Board` of real parts. `bare`: only those that are made safe, and one that cannot be built fails in use."""
+
+    def __init__(self, board: BoardFile, bare: bool = False) -> None:
+        self.name = board.name
+        self._file, self._bare = board, bare
+        self._built: list[Any] = []
+        check(board)
+        try:
+            self._inputs = None if bare else self._build_inputs()
+            self.outlets = {o.evse: self._outlet(o) for o in board.outlet}
+        except BaseException:
+            self.close()
+            raise
+        if not bare:
+            for sentence in sorted({part.warning() or "" for part in self._built if hasattr(type(part), "warning")}):
+                if sentence:
+                    log.warning("! board %s: %s", self.name, sentence)
+
+    def _outlet(self, outlet: OutletFile) -> OutletBoard:
+        wanted = SAFETY if self._bare else ROLES
+        parts: dict[str, Any] = {}
+        for role in Parts.__dataclass_fields__:
+            parts[role] = self._part(outlet, role) if role in wanted else None
+            self._built.append(parts[role])
+        return outlet_board(self._file, outlet, Parts(**parts), self._inputs)
+
+    def advance(self, now_ms: int) -> None:
+        """Real time needs no help."""
 
     def close(self) -> None:
         """Give all parts back; a phase relay, which drops then, once its contactor is open, and never behind a weld."""
@@ -164,6 +173,11 @@ def check(board: BoardFile) -> None:
     for outlet in board.outlet:
         for role in ROLES:
             _builder(board, outlet, role)
+    check_shared(board)
+
+
+def check_shared(board: BoardFile) -> None:
+    """The same of what outlets share, and whether nothing is claimed twice. Raises BoardError."""
     list(_probes(board))
     list(_inputs(board))
     claimed(board)

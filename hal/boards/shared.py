@@ -16,7 +16,7 @@ from hal.heat import HeatSteps, Spot
 class ThermometerFile(HeatSteps, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[thermometer]]` of a board file: where it sits, whom that concerns, and what is done when it is hot there.
 
-    `evses` = the outlets that it counts for; none = all. `probe` is its driver, for kind "pi" only.
+    `evses` = the outlets that it counts for; none = all. `probe` is its driver, for a board of real parts only.
     """
 
     place: Literal["plug", "cable", "terminals", "enclosure"]
@@ -27,7 +27,7 @@ class ThermometerFile(HeatSteps, frozen=True, forbid_unknown_fields=True, kw_onl
 class InputFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One `[[input]]` of a board file: what its contact means, and for which outlets; none = all.
 
-    `limit` is for grid-dim only, `contact` is its driver, for kind "pi" only.
+    `limit` is for grid-dim only, `contact` is its driver, for a board of real parts only.
     """
 
     means: Means

@@ -32,6 +32,7 @@ class Desk:
         self.reading: MeterReading | None = None
         self.kept: tuple[Name, ...] = ()
         self.failed = ""
+        self.warmth: dict[int, Warmth] = {}
 
     def meter(self, evse: int) -> MeterReading | None:
         return self.reading
@@ -46,7 +47,7 @@ class Desk:
         return ""
 
     def warmths(self) -> dict[int, Warmth]:
-        return {}
+        return self.warmth
 
     def recall(self, evse: int) -> tuple[Name, ...]:
         return self.kept
@@ -63,12 +64,14 @@ class Bay:
         self.din = din or Din()
         self.desk = Desk()
         self.keeper = Keeper(EvseDin(CONFIG, self.din, lambda: self.now_ms), "controller")
-        parts = Parts(None, None, None, None, None, None)  # type: ignore[arg-type]
-        board = OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.keeper)
         told = (LIMITS, Voltage(), Retry(), self.desk, self.desk, Worn())
-        self.loop = ExternalLoop(1, board, *told, metered, self.now_ms)
+        self.loop = ExternalLoop(1, self.board(), *told, metered, self.now_ms)
         self.lease_ma: int | None = None
         self.closes = True
+
+    def board(self) -> OutletBoard:
+        parts = Parts(None, None, None, None, None, None)  # type: ignore[arg-type]
+        return OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.keeper)
 
     def passes(self, seconds: float) -> Outlet:
         """Time goes by in looks of the keeper, each with a tick."""
