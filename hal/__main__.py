@@ -25,6 +25,7 @@ from hal.bus import Bus, Mailbox
 from hal.contract import Installation, MeterChoice
 from hal.devices import open_meters
 from hal.iec61851 import STOP_WAIT_MS
+from hal.keeper import Keeper
 from hal.lamp import Lamp
 from hal.latches import LatchFile, forget_all
 from hal.make_safe import make_safe
@@ -38,7 +39,6 @@ from hal.wear import Wear, replaced
 log = logging.getLogger("hal")
 
 SWITCH_S = 0.0005  # how long another thread may keep the interpreter from the tick
-FLUSH_AGAIN_S = 10.0
 
 
 def clock_ms() -> int:
@@ -125,7 +125,8 @@ class _Hal:
             log.warning("! %s", worry)
         state, mailbox = Path(options.state), Mailbox()
         self._server = Server(options.socket, _uids(options.allow_user), clock_ms)
-        self._latches = LatchFile(state, board.outlets, self._server.wake)
+        self._keeper = Keeper(self._server.stop)
+        self._latches = LatchFile(state, board.outlets, self._keeper.wake)
         self._wear = Wear(board.outlets, state)
         metered = [choice.evse for choice in chosen]
         self._tick = Tick(
@@ -154,16 +155,18 @@ class _Hal:
             self._thread.start()
             be_ordinary()
             self._bus.start()
+            self._keeper.start(self._latches.flush, self._wear.flush)
             if self._thread.failure is None:
                 self._notifier.tell("READY=1")
             self._server.serve(self._tick, self._besides)
         finally:
             self._thread.stop()
+            self._keeper.stop()
             self._latches.flush()
             self._wear.flush(wholly=True)
             self._server.close()
             self._bus.stop()
-        return 0 if self._thread.failure is None else 1
+        return 0 if self._thread.failure is None and self._keeper.failure is None else 1
 
     def _asked_to_end(self, number: int, _frame: object) -> None:
         """SIGTERM: first time let the cars go, second time at once."""
@@ -178,13 +181,11 @@ class _Hal:
 
     def _besides(self) -> float | None:
         """What the main thread does between datagrams; says when it wants to look again."""
-        self._latches.flush()
-        self._wear.flush()
-        if self._end_ms is not None:
-            if not self._tick.loaded or clock_ms() >= self._end_ms:
-                self._server.stop()
-            return 0.05
-        return FLUSH_AGAIN_S if self._latches.dirty else None
+        if self._end_ms is None:
+            return None
+        if not self._tick.loaded or clock_ms() >= self._end_ms:
+            self._server.stop()
+        return 0.05
 
 
 def _uids(names: Iterable[str]) -> list[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hal.bus import monotonic_ms
-from hal.contract import MAX_DATAGRAM, Lease, Outlet, SimOrder, Snapshot, Update, decode_update, encode
+from hal.contract import MAX_DATAGRAM, Ceiling, Lease, Outlet, Owner, SimOrder, Snapshot, Update, decode_update, encode
 from hal.faults import Name
 from hal.latches import FILE, LatchFile
 
@@ -332,3 +332,39 @@ def test_a_damaged_memory_of_faults_keeps_it_open(start: Callable[..., Process],
     with closing(process.peer()) as peer:
         outlet = wait_for(peer, lambda outlet: True)
     assert [fault.name for fault in outlet.faults] == ["MEMORY_DAMAGED"] and outlet.reason == "FAULT"
+
+
+SLOW_DISK = """
+import os, sys
+from pathlib import Path
+from hal.__main__ import main
+
+real = os.fsync
+
+def fsync(fd):
+    if Path("slow").exists():
+        Path("slow").read_bytes()  # a pipe, at which somebody lets go
+    real(fd)
+
+os.fsync = fsync
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_leases_are_heard_while_the_disk_is_at_a_sync(tmp_path: Path) -> None:
+    process = Process(tmp_path, program=SLOW_DISK)
+    try:
+        process.told("READY=1")
+        os.mkfifo(tmp_path / "slow")
+        with closing(process.peer()) as peer:
+            peer.send(encode(SimOrder(1, ("fault", "residual"))))
+            wait_for(peer, lambda outlet: any(fault.latched for fault in outlet.faults))
+            for ma in (7_000, 9_000):
+                said = (wait_for(peer, lambda outlet: True, lease_ma=ma).limits for _ in range(50))
+                assert any(Ceiling(Owner.LEASE, ma) in limits for limits in said)
+        with (tmp_path / "slow").open("wb"):
+            (tmp_path / "slow").unlink()
+        assert process.end()[0] == 0
+        assert "RESIDUAL_CURRENT" in (tmp_path / "state" / FILE).read_text()
+    finally:
+        process.end(signal.SIGKILL)
