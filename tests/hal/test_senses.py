@@ -21,13 +21,13 @@ class Beside:
         self._pilot, self.offer = pilot, pilot.offer
         self.dumb = dumb  # looks until the first measurement
         self.age = 10
-        self.hangs = False
+        self.stuck = False
         self._seen = (0.0, 0.0, 0)
 
     def volts(self) -> tuple[float, float, int]:
         if self.dumb:
             self.dumb -= 1
-        elif self.hangs:
+        elif self.stuck:
             self.age += 10
         else:
             self._seen = self._pilot.volts()
@@ -103,7 +103,7 @@ def test_a_measurement_that_was_told_late_is_as_old_as_its_begin() -> None:
 
 def test_a_pilot_that_hangs_gets_its_last_beat_at_30_ms_and_opens_at_40() -> None:
     box = charging()
-    box.pilot.hangs = True
+    box.pilot.stuck = True
     box.run(30)
     assert box.pilot.age == 40
     assert box.gate.ages == [20, 30] and box.outlet().reason == "STALE_SAMPLE"
