@@ -61,8 +61,6 @@ def _go_on() -> None:
 
 def _run(options: Namespace) -> int:
     site, file = installation(options), board_file(options)
-    if file.kind == "external":
-        raise SettingsError(f"board {file.name}: pilot and contactor are a controller's, so there is nothing to try")
     chosen = meters(site, file)
     state = folder_of(options.state)
     with claimed(state):

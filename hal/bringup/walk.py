@@ -39,8 +39,10 @@ class Devices(NamedTuple):
             part.close()
 
 
-def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]]:
-    """Title and check of each step of an outlet; unattended only those that need nobody and move no plug."""
+def steps(evse: int, devices: Devices, attended: bool, foreign: bool) -> list[tuple[str, Check]]:
+    """Title and check of each step of an outlet; unattended only those that need nobody and move no plug. `foreign`:
+    pilot and contactor are a controller's.
+    """
 
     def meter(bench: Bench, person: Person) -> Iterator[Finding]:
         return slow.meter(bench, person, devices.meters.get(evse))
@@ -51,6 +53,7 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
     def signals(bench: Bench, person: Person) -> Iterator[Finding]:
         return slow.signals(person, devices.signals.get(evse))
 
+    own: list[tuple[str, Check]] = [("at rest", power.at_rest), ("pilot", pilot.swing)]
     with_hands: list[tuple[str, Check]] = [
         ("levels of a car", pilot.levels),
         ("PWM frequency", pilot.frequency),
@@ -61,9 +64,12 @@ def steps(evse: int, devices: Devices, attended: bool) -> list[tuple[str, Check]
         ("choice of phases", power.phases),
         ("lock", plug.lock),
     ]
+    if foreign:
+        from hal.bringup.foreign import answers, car
+
+        own, with_hands = [("controller", answers)], [("a charge", car), ("contacts", plug.contacts)]
     return [
-        ("at rest", power.at_rest),
-        ("pilot", pilot.swing),
+        *own,
         *(with_hands if attended else ()),
         ("energy meter", meter),
         ("card reader", reader),
@@ -84,7 +90,7 @@ class Walk:
         try:
             for evse, outlet in self._board.outlets.items():
                 bench = Bench(evse, outlet, self._clock)
-                for title, check in steps(evse, self._devices, self._attended):
+                for title, check in steps(evse, self._devices, self._attended, outlet.controller is not None):
                     self._take(evse, title, people[evse], partial(check, bench, people[evse]))
             anyone = people[min(people)]
             self._take(0, "Thermometers", anyone, lambda: slow.thermometers(self._devices.thermometers))

@@ -9,7 +9,6 @@ import pytest
 
 from hal.boards import BoardError, OutletBoard, Timing, check_parts, load
 from hal.boards.external import ExternalBoard
-from hal.bringup import __main__ as bringup
 from hal.contract import Cp, Lease, Limits, MeterReading, Outlet, Retry, Voltage
 from hal.controller import Keeper
 from hal.drivers.evse_din import DinConfig, EvseDin
@@ -342,10 +341,3 @@ def test_a_board_that_cannot_work_is_said(tmp_path: Path, was: str, becomes: str
     with pytest.raises(BoardError) as refused:
         check_parts(load(str(path)))
     assert reason in str(refused.value) or (becomes == "[outlet.reader]" and "no reader" in str(refused.value))
-
-
-def test_a_bring_up_has_nothing_to_try_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bringup.main(["selftest", "--board", "evse-din"]) == 2
-    assert capsys.readouterr().err == (
-        "evsectl selftest: board evse-din: pilot and contactor are a controller's, so there is nothing to try\n"
-    )
