@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from evsed.core import capacities, catalogue
 from evsed.core.effects import Reply
+from evsed.core.limits import LEAST_OFFER_MA
 from evsed.core.profile_book import Capacity, ProfileBook
 from evsed.core.profiles import ClearProfiles, CompositeAsked, InstalledProfile, InstallProfile, Profile, Purpose
 from evsed.core.records import Transaction
@@ -216,8 +217,10 @@ def _charging(station: Station) -> list[tuple[Outlet, Transaction]]:
 
 
 def _share(outlet: Outlet, allowed_ma: int | None) -> int:
+    """What is too little to be offered is a share of nothing: the others need not leave it."""
     local_ma = outlet.local_limit_ma()
-    return local_ma if allowed_ma is None else min(local_ma, allowed_ma)
+    share_ma = local_ma if allowed_ma is None else min(local_ma, allowed_ma)
+    return share_ma if share_ma >= LEAST_OFFER_MA else 0
 
 
 def _held_ma(outlet: Outlet, share_ma: int) -> int:

@@ -198,6 +198,17 @@ def test_what_is_too_little_on_three_phases_is_promised_to_no_car_on_one() -> No
         assert [periods(composite(world, evse, unit=unit))[0][1] for evse in (0, 1, 2)] == [0, 0, 0]
 
 
+def test_nothing_is_left_for_one_whose_limit_is_too_little_to_be_offered() -> None:
+    world = World(outlets=2, installer_ma=32_000).online()
+    for evse in (1, 2):
+        world.charging(evse, Token(f"CARD{evse}"))
+    sets(world, (0, 32), evse=0, purpose=Purpose.STATION_MAX)
+    sets(world, (0, 2), evse=2)
+    world.advance(30)
+    assert [demanded(world, evse) for evse in (1, 2)] == [32_000, 0]
+    assert [periods(composite(world, evse))[0][1] for evse in (0, 1, 2)] == [32, 32, 0]
+
+
 # --- told ----------------------------------------------------------------------------------------------------
 
 
