@@ -8,13 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.evsed.ocpp import pki
-from tests.hardship.walk import QUICK, Walk
+from tests.hardship.walk import ATTEMPTS, QUICK, Walk
 from tests.world.csms import ERROR_CODES, Csms
 from tests.world.messages import Message, Payload, iso
 
 TIMEOUT_S = int(QUICK["OCPPCommCtrlr.MessageTimeout"])
 
-Blow = Callable[[Csms, Message], None]
+Fate = Callable[[Message], bool]
+# What it does with the answer to a message, and what befalls those after it.
+Blow = Callable[[Csms, Message], Fate | None]
 
 
 def _twice(csms: Csms, message: Message) -> None:
@@ -49,31 +51,48 @@ def _later(seconds: float, csms: Csms, message: Message) -> None:
     csms.say_later(csms.book(message), seconds)
 
 
-def _with_the_next(csms: Csms, message: Message) -> None:
-    late = csms.book(message)
+def _with_the_next(csms: Csms, message: Message) -> Fate:
+    late = [csms.book(message)]
 
     def then(following: Message) -> bool:
-        csms.say(late)
-        csms.fate = lambda message: False
+        if late:
+            csms.say(late.pop())
         return False
 
-    csms.fate = then
+    return then
 
 
-def _instead_of_the_next(csms: Csms, message: Message) -> None:
-    late = csms.book(message)
+def _instead_of_the_next(csms: Csms, message: Message) -> Fate:
+    late = [csms.book(message)]
 
     def then(following: Message) -> bool:
-        csms.say(late)
+        if not late:
+            return False
+        csms.say(late.pop())
         csms.miss(following)
-        csms.fate = lambda message: False
         return True
 
-    csms.fate = then
+    return then
+
+
+def _with_its_line(csms: Csms, message: Message) -> Fate:
+    """A line that breaks is no try: all but the last of them may fail after it."""
+    csms.book(message)
+    csms.hang_up()
+    tries = iter(range(ATTEMPTS - 1))
+
+    def then(following: Message) -> bool:
+        fails = following.id == message.id and next(tries, None) is not None
+        if fails:
+            csms.refuse(following, "InternalError")
+        return fails
+
+    return then
 
 
 ONCE: dict[str, Blow] = {
     "lost": _lost,
+    "lost with its line, then errors": _with_its_line,
     "never read": _never_read,
     "late, but in time": partial(_later, TIMEOUT_S - 1),
     "too late": partial(_later, TIMEOUT_S + 2),
@@ -92,24 +111,54 @@ FOR_EVER: dict[str, Blow] = {
 }
 
 
-class Struck:
-    """The answer to the `place`-th call of the station, or with `always` each answer to this message."""
+class Hardship:
+    """What befalls the `place`-th call of the station in a world, or the first after it that nothing else befell."""
 
-    def __init__(self, place: int, blow: Blow, *, always: bool = False) -> None:
-        self._place, self._blow, self._always = place, blow, always
+    def __init__(self, place: int) -> None:
+        self.place = place
         self.fell = False
 
+    def fate(self, walk: Walk, csms: Csms) -> Fate:
+        """Whether a message of this world was dealt with."""
+        raise NotImplementedError
+
     def __call__(self, walk: Walk, csms: Csms) -> None:
+        csms.fate = self.fate(walk, csms)
+
+
+class Together(Hardship):
+    """Several of them in one walk."""
+
+    def __init__(self, *each: Hardship) -> None:
+        self.each = each
+
+    def fate(self, walk: Walk, csms: Csms) -> Fate:
+        fates = [hardship.fate(walk, csms) for hardship in self.each]
+        return lambda message: any(fate(message) for fate in fates)
+
+
+class Struck(Hardship):
+    """The answer to the call, or with `always` each answer to this message."""
+
+    def __init__(self, place: int, blow: Blow, *, always: bool = False) -> None:
+        super().__init__(place)
+        self._blow, self._always = blow, always
+
+    def fate(self, walk: Walk, csms: Csms) -> Fate:
+        waits, then = True, None
+
         def fate(message: Message) -> bool:
-            first = len(csms.received) - 1 == self._place
-            if not first and not (walk.refused is not None and message.id == walk.refused.id):
-                return False
+            nonlocal waits, then
+            if waits and len(csms.received) > self.place:
+                waits = False
+                walk.refused = message if self._always else walk.refused
+            elif not (self._always and walk.refused is not None and message.id == walk.refused.id):
+                return then is not None and then(message)
             self.fell = True
-            walk.refused = message if self._always else None
-            self._blow(csms, message)
+            then = self._blow(csms, message)
             return True
 
-        csms.fate = fate
+        return fate
 
 
 # --- questions that cross ours -------------------------------------------------------------------------------
@@ -219,18 +268,21 @@ def ask(walk: Walk, csms: Csms, question: Question) -> None:
 PLACES: dict[str, float | None] = {"before the answer": 0, "long before it": 1, "right after it": None}
 
 
-class Crossed:
-    """A question is on the wire together with the answer to the `place`-th call."""
+class Crossed(Hardship):
+    """A question is on the wire together with the answer to the call."""
 
     def __init__(self, place: int, question: Question, order: str) -> None:
-        self._place, self._question, self._pause_s = place, question, PLACES[order]
-        self.fell = False
+        super().__init__(place)
+        self._question, self._pause_s = question, PLACES[order]
 
-    def __call__(self, walk: Walk, csms: Csms) -> None:
+    def fate(self, walk: Walk, csms: Csms) -> Fate:
+        waits = True
+
         def fate(message: Message) -> bool:
-            if len(csms.received) - 1 != self._place:
+            nonlocal waits
+            if not waits or len(csms.received) <= self.place:
                 return False
-            self.fell = True
+            waits, self.fell = False, True
             answer = csms.book(message)
             if self._pause_s is None:
                 csms.say(answer)
@@ -241,4 +293,4 @@ class Crossed:
                 csms.say(answer)
             return True
 
-        csms.fate = fate
+        return fate

@@ -9,7 +9,7 @@ import pytest
 from evsed.ocpp.v16.dialect import DIALECT
 from tests.cases.certification import case_of
 from tests.hardship.blows import ONCE, QUESTIONS, Struck
-from tests.hardship.picks import calls
+from tests.hardship.picks import situations
 from tests.hardship.story import Story, softened, stories
 from tests.hardship.walk import Walk, walked
 from tests.world.csms import ERROR_CODES, Csms
@@ -74,6 +74,6 @@ def test_a_start_that_is_not_booked_fails_the_walk(story: Story) -> None:
 
 
 def test_a_blow_after_the_last_call_does_not_fall(story: Story) -> None:
-    blow = Struck(calls(story) + 50, ONCE["lost"])
+    blow = Struck(len(situations(story)) + 50, ONCE["lost"])
     walked(story, blow)
     assert not blow.fell

@@ -64,6 +64,7 @@ class Csms:
         self.judges_stamps = True
         self._lost: Counter[str] = Counter()
         self.connections = 0
+        self.hang_up: Callable[[], None] = lambda: None  # the connection ends at the next moment
         self.fate: Callable[[Message], bool] = lambda message: False
         self.post: Callable[[list[str]], list[str]] = lambda frames: frames
         self._by_id: dict[str, tuple[Message, Payload]] = {}

@@ -123,6 +123,7 @@ class Wallbox:
         self.struck: Callable[[], None] = self.power_cut
         self.csms = Csms(lambda: NEW_YEAR_2027 + self.ms)
         self.csms.judges_statuses = True
+        self.csms.hang_up = lambda: self.later(0, self.drop_line)
         self.depot = Depot(self)
         self.crashes: set[str] = set()
         self.board = assemble(with_outlets(load(board), evses) if evses > 1 else load(board))
