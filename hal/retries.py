@@ -38,8 +38,7 @@ class Retries:
         self._left = {name: rule.times for name, rule in self._rules.items()}
         self._known = {name: book.holds(name) for name in self._rules}
         self._tried: set[Name] = set()  # these faults may end by themselves
-        self._closed_ms: int | None = None
-        self._opened_ms = -FAR_MS
+        self._closed_ms = self._opened_ms = -FAR_MS
 
     def settle(self, at_a: bool, ordered: bool, now_ms: int) -> None:
         """After all causes are known: forgive what may be tried again now."""
@@ -69,6 +68,6 @@ class Retries:
 
     def _charged_ms(self, now_ms: int) -> int:
         """How long the charge ran that the fault broke off; below 0 = there was none."""
-        if self._closed_ms is None or now_ms - self._opened_ms > LETS_GO_MS:
-            return -1
+        if now_ms - self._opened_ms > LETS_GO_MS:
+            return -FAR_MS
         return min(now_ms, self._opened_ms) - self._closed_ms

@@ -9,17 +9,18 @@ from hal.faults import FaultBook, Name
 from hal.retries import LETS_GO_MS, SETTLED_MS, Retries
 from tests.hal.box import Box
 
+BEGIN_MS = 5_000
 PAUSE_MS = 900_000
 ALLOWED = Retry(over_current=2, over_current_s=60, residual_current=2, residual_current_s=PAUSE_MS // 1_000)
 
 
 class Charge:
-    """One outlet's book in a charge that began at 0; `passes` looks at it after so long."""
+    """One outlet's book in a charge that began at BEGIN_MS; `passes` looks at it after so long."""
 
     def __init__(self, retry: Retry = ALLOWED, restored: tuple[Name, ...] = ()) -> None:
         self.book = FaultBook(restored, 0)
         self.retries = Retries(retry, self.book)
-        self.now_ms = 0
+        self.now_ms = BEGIN_MS
         self.ordered = True
         self.passes(0)
 
@@ -37,6 +38,32 @@ class Charge:
         self.ordered = False
         self.book.set(name, False, self.now_ms + 10)
         self.passes(10)
+
+
+def test_the_figures() -> None:
+    assert (SETTLED_MS, LETS_GO_MS) == (10_000, 1_000)
+
+
+def test_a_car_that_draws_too_much_is_tried_after_its_pause_however_short_the_charge() -> None:
+    charge = Charge()
+    charge.ordered = False
+    charge.passes(2_000)
+    charge.ordered = True
+    charge.book.set(Name.OVER_CURRENT, True, charge.now_ms + 10)
+    charge.passes(10)  # in the very moment of closing
+    charge.ordered = False
+    charge.book.set(Name.OVER_CURRENT, False, charge.now_ms)
+    assert charge.passes(59_999) == ["OVER_CURRENT"]
+    assert charge.retries.due_ms() == charge.now_ms + 1
+    assert charge.passes(1) == []
+
+
+def test_too_much_current_without_a_charge_is_not_tried() -> None:
+    charge = Charge()
+    charge.ordered = False
+    charge.passes(10)
+    charge.trips(LETS_GO_MS + 1, Name.OVER_CURRENT)
+    assert charge.passes(10 * PAUSE_MS) == ["OVER_CURRENT"]
 
 
 @pytest.mark.parametrize(("charged_ms", "tried"), [(SETTLED_MS, True), (SETTLED_MS - 1, False)])
