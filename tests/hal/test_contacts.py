@@ -144,7 +144,7 @@ def test_it_holds_and_then_lets_go() -> None:
     assert one.limit_ma(10**9) == 8_000 and one.due_ms(1_000) == FAR_MS
     one.look(Said(), 5_000)
     assert one.limit_ma(14_999) == 8_000 and one.due_ms(5_000) == 15_000
-    assert one.limit_ma(15_000) is None
+    assert one.limit_ma(15_000) is None and one.due_ms(15_000) == 15_000
     one.look(Said(), 15_000)
     assert one.due_ms(15_000) == FAR_MS
 

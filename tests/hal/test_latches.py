@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,46 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
     for content in damaged:
         (tmp_path / FILE).write_bytes(content)
         assert LatchFile(tmp_path, (1,), nobody).recall(1) == (Name.MEMORY_DAMAGED,)
+
+
+def test_what_did_not_change_is_not_written(tmp_path: Path) -> None:
+    file = LatchFile(tmp_path, (1,), nobody)
+    file.flush()
+    assert list(tmp_path.iterdir()) == []
+    file.keep(1, ())
+    file.flush()
+    (tmp_path / FILE).unlink()
+    file.flush()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_kept_and_what_is_forgotten_is_on_the_disk_in_this_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    fsync, rename, unlink = os.fsync, Path.rename, Path.unlink
+
+    def watched_fsync(fd: int) -> None:
+        done.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{fd}')).relative_to(tmp_path)}")
+        fsync(fd)
+
+    def watched_rename(path: Path, to: Path) -> Path:
+        done.append(f"rename {path.name} {to.name}")
+        return rename(path, to)
+
+    def watched_unlink(path: Path) -> None:
+        done.append(f"unlink {path.name}")
+        unlink(path)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    monkeypatch.setattr(Path, "unlink", watched_unlink)
+    file = LatchFile(tmp_path, (1,), nobody)
+    file.keep(1, (Name.WELDED,))
+    file.flush()
+    forget_all(tmp_path)
+    fresh = Path(FILE).with_suffix(".new")
+    assert done == [f"fsync {fresh}", f"rename {fresh} {FILE}", "fsync .", f"unlink {FILE}", "fsync ."]
 
 
 def test_a_write_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:

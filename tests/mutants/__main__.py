@@ -1,4 +1,4 @@
-"""./evse mutants: change the guard and the pilot's logic by one keystroke at a time, and see that a test notices.
+"""./evse mutants: change what decides in evse-hal by one keystroke at a time, and see that a test notices.
 
 Prints each mutant that no test noticed, as a diff; the last line is `killed N of M`. Those that change nothing that
 anybody could see stand in `equivalents.toml` with the reason, and are not counted. The exit code is 1 if one survived.
@@ -27,7 +27,7 @@ def diff(target: Target, mutant: Mutant) -> str:
 def main() -> int:
     """Hunt; returns the exit code."""
     parser = argparse.ArgumentParser(prog="./evse mutants", description=__doc__)
-    parser.add_argument("target", nargs="*", choices=[*TARGETS, []], help=f"{' or '.join(TARGETS)}; all if left out")
+    parser.add_argument("target", nargs="*", choices=[*TARGETS, []], help=f"{', '.join(TARGETS)}; all if left out")
     parser.add_argument("--only", metavar="WORD", default="", help="only mutants with this in their name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--list", action="store_true", help="name the mutants and run nothing")
