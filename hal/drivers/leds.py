@@ -2,7 +2,8 @@
 
     [outlet.lights]
     driver = "leds"
-    red = "evse:red"       # names below /sys/class/leds; any of the three may be missing
+    red = "evse:red"       # names below /sys/class/leds; any of the three may be missing. deploy/70-evse.rules gives
+                           # those that begin with evse: to our group
     green = "evse:green"
     [outlet.buzzer]
     driver = "leds"

@@ -124,6 +124,28 @@ def test_hal_has_no_network_and_evsed_no_devices() -> None:
     assert evsed["PrivateDevices"] == ["yes"] and "DeviceAllow" not in evsed
 
 
+@pytest.mark.parametrize(
+    ("kinds", "group"),
+    [
+        (("gpiochip",), "gpio"),  # gpiod_lines.py
+        (("spi",), "spi"),  # mcp3xxx.py, mfrc522.py, ws281x.py
+        (("input",), "input"),  # hid_reader.py
+        (("ttyAMA", "ttyS", "ttyUSB", "ttyACM"), "dialout"),  # meters, controllers, serial readers
+    ],
+)
+def test_hal_may_open_what_its_drivers_open(kinds: tuple[str, ...], group: str) -> None:
+    allowed = {value.split()[0].removeprefix("char-") for value in settings("evse-hal.service")["DeviceAllow"]}
+    users = (ROOT / "systemd" / "evse.sysusers").read_text().splitlines()
+    assert allowed >= set(kinds) and f"m evse-hal {group}" in users
+
+
+def test_hal_may_write_what_its_drivers_write_of_sysfs() -> None:
+    rules = (ROOT / "deploy/70-evse.rules").read_text()
+    assert "-/sys/devices/platform" in settings("evse-hal.service")["ReadWritePaths"]
+    for subsystem in ("pwm", "leds"):  # kernel_pwm.py, leds.py
+        assert f'SUBSYSTEM=="{subsystem}"' in rules
+
+
 def test_evsed_reaches_hal_and_is_listened_to() -> None:
     hal, evsed = settings("evse-hal.service"), settings("evsed.service")
     [socket] = [value for value in hal["Environment"] if value.startswith("EVSE_HAL_SOCKET=")]
