@@ -202,7 +202,8 @@ class Supervisor:
     async def disk(self, work: Callable[[], None]) -> None:
         """In the writer's thread."""
         working = asyncio.get_running_loop().run_in_executor(self._writer, work)
-        while not (await asyncio.wait({working}, timeout=self._beat_s))[0] and self._turning_for_ms() <= PATIENT_MS:
+        pause_s = None if self._beat_s is None else self._beat_s / 2  # the last beat may be as old as `_beat_s`
+        while not (await asyncio.wait({working}, timeout=pause_s))[0] and self._turning_for_ms() <= PATIENT_MS:
             self.beat()
         await working
 

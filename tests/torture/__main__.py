@@ -9,6 +9,7 @@ Each round is a line; a violation is told with the seed and the last lines of bo
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Torture(options.seed) as torture:
         if not torture.clock.env:
             print("no clock steps: they need libfaketime (apt install libfaketime)")
+        if shutil.which("strace") is None:
+            print("no slow disk: that needs strace (apt install strace)")
         for done in torture.rounds(time.monotonic() + options.minutes * 60, options.rounds):
             rounds, violations = rounds + 1, violations + len(done.violations)
             verdict = "; ".join(done.violations) or "all well"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -109,6 +110,25 @@ def clock_steps(torture: Torture, dice: Random) -> None:
     torture.clock.step(0)
 
 
+def slow_disk(torture: Torture, dice: Random) -> None:
+    """Each sync of both takes seconds, while settings are to be kept; nobody is ended for it."""
+    daemons = (torture.box.hal, torture.box.evsed)
+    before = [daemon.restarts for daemon in daemons]
+    slowness = f"inject=fsync,fdatasync:delay_enter={dice.randint(1_500_000, 4_000_000)}"
+    command = ["strace", "-f", "-qq", "-o", os.devnull, "-e", "trace=fsync,fdatasync", "-e", slowness, "-p"]
+    traced = [subprocess.Popen([*command, str(daemon.pid)]) for daemon in daemons]
+    try:
+        while any("TracerPid:\t0\n" in Path(f"/proc/{daemon.pid}/status").read_text() for daemon in daemons):
+            torture.passes(0.05)
+        for value in ("301", "302", "300"):
+            torture.box.ask("set", name="HeartbeatInterval", value=value)
+    finally:
+        for tracer in traced:
+            tracer.terminate()
+            tracer.wait()
+    assert [daemon.restarts for daemon in daemons] == before, "a daemon was ended because its disk is slow"
+
+
 BLOWS = (
     Blow("evsed is killed", kill_evsed, False),
     Blow("both are killed, as by a power cut", power_cut, True),
@@ -122,5 +142,7 @@ BLOWS = (
     Blow("evsed is killed three times", kill_evsed_again, False),
     Blow("the line is cut", line_cut, False),
 )
+SLOW_DISK = (Blow("each sync of the disk takes seconds", slow_disk, False),)
+"""Only where strace is installed."""
 CLOCK_STEPS = (Blow("the clock is set wrong and right again", clock_steps, False),)
 """Only where libfaketime is installed."""

@@ -8,6 +8,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,7 +23,7 @@ from hal.contract import Outlet
 from tests.evsed.pki import Pki
 from tests.peers.central import CentralSystem
 from tests.stand import StandFailed, Wallbox
-from tests.torture.blows import BLOWS, CLOCK_STEPS, Blow
+from tests.torture.blows import BLOWS, CLOCK_STEPS, SLOW_DISK, Blow
 from tests.torture.surroundings import MODEL, Clock, MeterAdapter, TlsLine
 
 TAG = "04A1B2C3"
@@ -61,7 +62,8 @@ class Torture:
         self.box = Wallbox(state=state, restart_s=0.2)
         self.clock = Clock(folder)
         self.box.evsed.env.update(self.clock.env)
-        self.blows = (*BLOWS, *(CLOCK_STEPS if self.clock.env else ()))
+        slow = SLOW_DISK if shutil.which("strace") else ()
+        self.blows = (*BLOWS, *slow, *(CLOCK_STEPS if self.clock.env else ()))
         self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
         self.begun = 0
 
