@@ -128,7 +128,7 @@ def _enter(s: PhaseState, move: Move, now_ms: int) -> PhaseState:
 def _again_ms(s: PhaseState) -> int:
     """When it may be switched again."""
     if s.moved_ms is None:
-        return 0
+        return -FAR_MS
     return FAR_MS if s.moves >= MOST_MOVES else s.moved_ms + BETWEEN_MS
 
 

@@ -102,6 +102,7 @@ def test_one_step_changes_this_and_nothing_else(s: PhaseState, scene: Scene, dif
         (STEADY._replace(moved_ms=NOW - 5, moves=1), ONE, NOW - 5 + BETWEEN_MS),
         (STEADY._replace(moved_ms=NOW - 5, moves=MOST_MOVES), ONE, FAR_MS),
         (STEADY, IDLE._replace(three=False), NOW + MOVE_MS),
+        (STEADY._replace(moved_ms=NOW - 5, moves=1), ONE._replace(three=False), NOW + MOVE_MS),
         (STEADY._replace(wrong_ms=NOW - MOVE_MS + 1), IDLE._replace(three=False), NOW + 1),
         (STEADY._replace(wrong_ms=NOW - MOVE_MS), IDLE._replace(three=False), FAR_MS),
         (STEADY, ONE, NOW + OPEN_MS),
