@@ -8,6 +8,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from hal.bringup.bench import Bench, Time
 from hal.bringup.person import Person, Words
 from hal.contacts import Means
 from hal.drivers.protocols import Contactor, Meter, Reader
+from hal.sim.circuit import Load
 from tests.hal.drivers.contracts import (
     ContactorContract,
     EnableContract,
@@ -28,7 +30,9 @@ from tests.hal.drivers.contracts import (
     ReaderContract,
     ResidualContract,
 )
+from tests.hal.drivers.pilot_contract import PilotContract
 
+NOTHING = Load()
 STEP_MS = 10
 POLL_MS = 200
 PUMP_BEATS = 60  # until a charge pump and the relays behind it have come up
@@ -45,6 +49,7 @@ class Metal:
     meter: Meter | None = None
     reader: Reader | None = None
     inputs: tuple[Means, ...] = ()
+    wired: Load = NOTHING  # what hangs on the pilot while nobody changes it
 
     def hand(self, what: str, *orders: Words) -> None:
         """Something that only a person can do."""
@@ -82,6 +87,23 @@ class Rig:
 
     def jam(self, on: bool) -> None:
         pytest.skip("nobody holds the bolt here")
+
+
+class PilotRig:
+    """The bench of a pilot: another load than the one that is wired takes hands."""
+
+    def __init__(self, metal: Metal) -> None:
+        self.metal, self.pilot = metal, metal.board.outlets[1].parts.pilot
+        self.pass_ms, self.hung = metal.time.pass_ms, metal.wired
+
+    def hang(self, load: Load) -> None:
+        if load != self.hung:
+            what = (
+                "nothing" if load.ohms is None else f"{load.ohms:g} Ω {'behind' if load.diode else 'without'} a diode"
+            )
+            order = ("load", "none" if load.ohms is None else f"{load.ohms}", "diode" if load.diode else "plain")
+            self.metal.hand(f"hang {what} on the pilot", order)
+            self.hung = load
 
 
 class ContactorRig(Rig):
@@ -227,6 +249,14 @@ class ReaderRig(Rig):
     def poll(self) -> str | None:
         self.metal.time.pass_ms(POLL_MS)
         return self.reader.poll()
+
+
+class OnPilot(PilotContract):
+    @pytest.fixture
+    def bench(self, metal: Metal) -> Iterator[PilotRig]:
+        rig = PilotRig(metal)
+        yield rig
+        rig.hang(metal.wired)
 
 
 class OnContactor(ContactorContract):

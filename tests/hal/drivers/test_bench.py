@@ -4,6 +4,7 @@
 | --- | --- |
 | EVSE_BENCH_CLOSES=yes | close the contactor and move the bolt, again and again: with the mains of the power side off |
 | EVSE_BENCH_HANDS=yes, and `-s` | ask a person to press, to hold a card, to pull a plug |
+| EVSE_BENCH_OHMS=882 | find this behind a diode on the pilot instead of nothing |
 | EVSE_BENCH_SITE=site.toml | read the meter that it names for outlet 1 |
 
 What only a world can do, such as a weld, is skipped. On the board "sim" it shows that it runs.
@@ -25,6 +26,7 @@ from hal.devices import open_meters
 from hal.drivers.protocols import Meter
 from hal.make_safe import make_safe
 from hal.options import installation, meters, parse
+from hal.sim.circuit import Load
 from tests.hal.drivers.on_metal import (
     Metal,
     OnContactor,
@@ -33,11 +35,13 @@ from tests.hal.drivers.on_metal import (
     OnLock,
     OnMeter,
     OnPhases,
+    OnPilot,
     OnReader,
     OnResidual,
 )
 
 BOARD, SITE = os.environ.get("EVSE_BENCH_BOARD", ""), os.environ.get("EVSE_BENCH_SITE", "")
+WIRED = Load(float(os.environ["EVSE_BENCH_OHMS"])) if "EVSE_BENCH_OHMS" in os.environ else Load()
 CLOSES, HANDS = (os.environ.get(f"EVSE_BENCH_{what}") == "yes" for what in ("CLOSES", "HANDS"))
 INPUTS = tuple(one.means for one in load(BOARD).input if 1 in (one.evses or (1,))) if BOARD else ()
 
@@ -69,13 +73,17 @@ def metal() -> Iterator[Metal]:
     time.pass_ms(0)
     person: Person = Terminal(sys.stderr, sys.stdin.readline) if HANDS else Nobody(sys.stderr)
     reader, meter = board.readers().get(1), meter_of(board)
-    yield Metal(board, time, person, CLOSES, meter, reader, INPUTS)
+    yield Metal(board, time, person, CLOSES, meter, reader, INPUTS, WIRED)
     for refused in make_safe(board):
         pytest.fail(refused)
     for device in (reader, meter):
         if device is not None:
             device.close()
     board.close()
+
+
+class TestPilot(OnPilot):
+    pass
 
 
 class TestContactor(OnContactor):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import gpiod
 import pytest
@@ -17,6 +19,7 @@ from hal.contract import MeterChoice
 from hal.drivers import gpiod_lines, gpiod_parts, open_meter
 from hal.drivers.protocols import PartFailed
 from hal.make_safe import make_safe
+from hal.sim.circuit import Load
 from hal.sim.meter import MeterFault
 from tests.hal.drivers import on_metal
 from tests.hal.drivers.gpio_bank import NAMES, FakeBank
@@ -29,9 +32,11 @@ from tests.hal.drivers.on_metal import (
     OnLock,
     OnMeter,
     OnPhases,
+    OnPilot,
     OnReader,
     OnResidual,
 )
+from tests.hal.drivers.pilot_world import SpiBench
 from tests.hal.drivers.ptys import Meter, served
 from tests.hal.drivers.readers import OnSpi
 
@@ -180,6 +185,39 @@ def metal(world: World) -> Iterator[Metal]:
         yield Metal(world.board, world, Hands(world), True, meter, reader, MEANS)
         meter.close()
         reader.close()
+
+
+class AtThePlug(Nobody):
+    """A person who hangs loads on an emulated line, which is its own time."""
+
+    def __init__(self, world: SpiBench) -> None:
+        super().__init__(sys.stderr)
+        self._world, self._now_ms = world, 0
+
+    def do(self, what: str, *orders: Words) -> bool:
+        for kind, ohms, diode in orders:
+            assert kind == "load"
+            self._world.line.hang(Load(None if ohms == "none" else float(ohms), diode=diode == "diode"))
+        return True
+
+    def now_ms(self) -> int:
+        return self._now_ms
+
+    def pass_ms(self, ms: int) -> None:
+        self._now_ms += ms
+        self._world.to(self._now_ms)
+
+
+class TestPilot(OnPilot):
+    """Kernel PWM and a converter on SPI, with a person at the plug."""
+
+    @pytest.fixture
+    def metal(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Metal:
+        bus = SpiBench(tmp_path, monkeypatch, "mcp3208")
+        person = AtThePlug(bus)
+        parts = SimpleNamespace(pilot=bus.build())
+        board: Any = SimpleNamespace(outlets={1: SimpleNamespace(parts=parts)})
+        return Metal(board, person, person, closes=False)
 
 
 class TestContactor(OnContactor):

@@ -1,16 +1,12 @@
-"""The contract of a pilot, over everything that is one here; on metal with `-m bench`."""
+"""The contract of a pilot, over everything that is one here; test_bench.py has it on metal."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from time import sleep
 
 import pytest
 
-from hal.boards import assemble, load
 from hal.drivers.protocols import Pilot
 from hal.sim.agenda import MS, Agenda
 from hal.sim.circuit import Load
@@ -68,27 +64,3 @@ class TestPeaks(PilotContract):
     @pytest.fixture
     def bench(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reset: bool) -> Bench:
         return Emulated(PeaksBench(tmp_path, monkeypatch, reset))
-
-
-@pytest.mark.bench
-@pytest.mark.skipif("EVSE_BENCH_BOARD" not in os.environ, reason="EVSE_BENCH_BOARD names no board of metal")
-class TestMetal(PilotContract):
-    """A real board; EVSE_BENCH_OHMS says what hangs behind a diode at the plug of outlet 1, if anything does."""
-
-    @pytest.fixture
-    def bench(self) -> Iterator[Bench]:
-        board = assemble(load(os.environ["EVSE_BENCH_BOARD"]))
-
-        class Metal:
-            pilot = board.outlets[1].parts.pilot
-            wired = Load(float(os.environ["EVSE_BENCH_OHMS"])) if "EVSE_BENCH_OHMS" in os.environ else Load()
-
-            def hang(self, load: Load) -> None:
-                if load != self.wired:
-                    pytest.skip(f"needs {load.ohms} Ω at the plug, diode: {load.diode}")
-
-            def pass_ms(self, ms: int) -> None:
-                sleep(ms / 1_000)
-
-        yield Metal()
-        board.close()
