@@ -63,7 +63,7 @@ class Trace:
             self._recorder.message(head, payload)
 
     def _fields(self, payload: Payload) -> str:
-        found = ((path, _find(payload, steps)) for path, steps in self._shown)
+        found = [(path, _find(payload, steps)) for path, steps in self._shown if steps[0] in payload]
         return "".join(f" {path}={_clean(value)}" for path, value in found if isinstance(value, str | int))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from typing import Annotated, Literal, NamedTuple
 
@@ -178,6 +179,7 @@ def known_models() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in _TABLES.iterdir() if entry.name.endswith(".toml"))
 
 
+@cache
 def load_model(name: str) -> Model:
     """The model of that exact name. Raises ModelError."""
     if name not in known_models():
