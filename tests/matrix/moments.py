@@ -190,7 +190,7 @@ PROFILE: Payload = {
 
 
 def written(cell: Cell) -> None:
-    """I12: the list is the old one or the new one, and the new one if that was said."""
+    """I12: the list is the old one or the new one, and the new one if that was said; or one that came later."""
     if cell.forgets:
         return
     asked = cell.world.csms.call("GetLocalListVersion")
@@ -198,6 +198,7 @@ def written(cell: Cell) -> None:
     version = (asked.answer or {}).get("listVersion")
     said = (cell.asked["list"].answer or {}).get("status")
     may_be = {LIST_VERSION} if said == "Accepted" else {0, LIST_VERSION}
+    may_be |= {asked.payload["listVersion"] for asked in cell.lists}
     cell.must("I12", version in may_be, f"the list has version {version}, its sender heard {said}")
 
 

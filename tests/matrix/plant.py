@@ -160,6 +160,7 @@ def meters() -> Rows:
             keeps=True,
             lossy=True,
             after_s=40,
+            excuses=("OVER_CURRENT",) if fault is MeterFault.STUCK else (),  # it says what flowed before a limit fell
         )
         for fault in MeterFault
     }

@@ -49,7 +49,8 @@ OPENING = ("emergency-stop", "earth-lost")
 PHASES = ("phases-stuck", "phases-welded")
 MOST_BYTES, MOST_FILES = 16_000_000, 40
 BLIND = {PilotFault.ADC_REPEATS}
-PILOT_DANGERS = (PilotFault.CP_SHORT, PilotFault.PE_LOST, PilotFault.NO_MINUS, PilotFault.STUCK, PilotFault.ADC_GONE)
+PILOT_DANGERS = (PilotFault.CP_SHORT, PilotFault.PE_LOST, PilotFault.ADC_GONE)
+PWM_DANGERS = (PilotFault.NO_MINUS, PilotFault.STUCK)  # without PWM they are as it should be
 
 
 class Violation(NamedTuple):
@@ -169,7 +170,9 @@ def danger(bay: Bay) -> str | None:
         return pressed
     if pilot.faults & BLIND:
         return None
-    broken = next((str(fault) for fault in PILOT_DANGERS if fault in pilot.faults), None)
+    pwm = allowed_ma(pilot._offered) > 0
+    seen = (*PILOT_DANGERS, *(PWM_DANGERS if pwm else ()))
+    broken = next((str(fault) for fault in seen if fault in pilot.faults), None)
     if broken is not None:
         return broken
     if PilotFault.ADC_STUCK in pilot.faults:
@@ -178,7 +181,7 @@ def danger(bay: Bay) -> str | None:
         return "a tripped residual-current device"
     if not car.plugged:
         return "no car"
-    if Manner.NO_DIODE in car.manners or Manner.SHORT in car.manners:
+    if (pwm and Manner.NO_DIODE in car.manners) or Manner.SHORT in car.manners:
         return "a car that breaks the pilot"
     return None if car.s2 else "S2 open"
 
