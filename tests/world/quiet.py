@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hal.faults import Name
 from hal.iec61851 import FAR_MS
 from hal.metered import Metered
 from hal.outlet import OutletLoop
@@ -20,6 +21,8 @@ from hal.tick import WINDOW_MS
 if TYPE_CHECKING:
     from tests.world.wallbox import Wallbox
 
+STEADY = {Name.OVER_TEMPERATURE, Name.EMERGENCY_STOP, Name.EARTH_LOST, Name.ENCLOSURE_OPEN}
+"""Faults that last as long as the world outside stays as it was felt."""
 CALM_MS = 100  # what hal has just begun to count shows in its next ticks
 
 
@@ -51,7 +54,7 @@ def _due_ms(loop: OutletLoop, now_ms: int) -> int:
     metered = loop._judge._metered
     astray = metered is not None and _counts(metered)
     stops = loop._phases.stops and not loop._phases.bars  # the next tick may see that the car has stopped
-    faulty = not all(fault.gone for fault in loop._judge.book.faults)  # readings may end it
+    faulty = not all(fault.gone or fault.name in STEADY for fault in loop._judge.book.faults)  # readings may end it
     if loop.due_ms <= now_ms + CALM_MS or astray or stops or faulty:
         return now_ms
     judged = loop._judge.deadlines(now_ms)

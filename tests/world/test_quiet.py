@@ -58,6 +58,23 @@ def broken(world: Wallbox) -> None:
     world.advance(200)
 
 
+def troubled(world: Wallbox) -> None:
+    """An emergency stop that somebody acknowledges, and a hot enclosure."""
+    world.charge(100)
+    world.order("input", "emergency-stop", "on")
+    world.advance(200)
+    world.order("input", "emergency-stop", "off")
+    world.advance(200)
+    assert world.tick is not None
+    world.tick.acknowledge(1)
+    world.touched()
+    world.advance(100)
+    world.order("warm", "80")
+    world.advance(300)
+    world.order("warm", "25")
+    world.advance(300)
+
+
 def schedule(world: Wallbox) -> dict[str, Any]:
     periods = [{"startPeriod": at, "limit": limit} for at, limit in ((0, 16.0), (300, 8.0), (600, 0.0), (900, 10.0))]
     begins = iso(NEW_YEAR_2027 + world.ms)
@@ -81,7 +98,7 @@ def lived(story: Callable[[Wallbox], None], folder: Path, leaps: bool) -> Wallbo
     return world
 
 
-@pytest.mark.parametrize("story", [sleepy, broken])
+@pytest.mark.parametrize("story", [sleepy, broken, troubled])
 def test_the_central_system_hears_the_same_at_the_same_time(tmp_path: Path, story: Callable[[Wallbox], None]) -> None:
     steady, leaping = (lived(story, tmp_path / str(leaps), leaps) for leaps in (False, True))
     told = [[(m.at_ms, m.action, m.payload) for m in world.csms.received] for world in (steady, leaping)]
