@@ -45,6 +45,13 @@ def test_a_day_of_a_random_life(seed: int) -> None:
     assert live(seed, days=1).violations == []
 
 
+@pytest.mark.parametrize("seed", [5, 306])
+def test_a_dense_quarter_of_an_hour(seed: int) -> None:
+    lived_through = live(seed, days=0)
+    assert lived_through.violations == []
+    assert lived_through.days < 0.1
+
+
 def test_a_life_is_the_same_each_time_and_its_line_says_all() -> None:
     acts = story(3, 2)
     assert acts == story(3, 2)
