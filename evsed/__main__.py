@@ -225,6 +225,7 @@ def _outcome(work: asyncio.Task[None], paths: Paths) -> int:
 def join(site: Site, paths: Paths, journal: Journal, clock: SystemClock, broke_off: str = "") -> Supervisor:
     """Everything made and wired, nothing running yet. `broke_off`: how the life before this one did, if it did."""
     recovered = journal.load()
+    clock.recall(recovered.clocks)
     dialling = Dialling(site, paths.state, lambda: clock.now().wall_ms)
     station = Station(
         recovered,

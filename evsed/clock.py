@@ -4,19 +4,21 @@ Durations come from CLOCK_MONOTONIC, which no one can set. Wall time is told onl
 clock of its own that runs without power, so after a boot the system's date may be any.
 
 Rule: while the kernel says that it is synchronised (NTP), the system's time holds. Else it is what the last teacher
-said, carried on with the monotonic clock: NTP earlier in the life of this process, or the central system (`adopt`);
-NTP beats the central system while both are there. Else, only for a box without a central system (`trust_system`), the
-system's date, if it is plausible. Else there is none (None), and records are dated once time arrives.
+said, carried on with the monotonic clock: NTP earlier in this boot, or the central system (`adopt`); NTP beats the
+central system while both are there. What a life of evsed before this one was taught in the same boot is told by the
+journal (`recall`). Else, only for a box without a central system (`trust_system`), the system's date, if it is
+plausible. Else there is none (None), and records are dated once time arrives.
 No source is believed before `EARLIEST_MS` or after `LATEST_MS`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from evsed.core.records import BootClock
 from evsed.core.words import Now
 
 EARLIEST_MS = 1_767_225_600_000  # 2026-01-01, before this was built
@@ -93,6 +95,12 @@ class SystemClock:
             return Now(self._boot, mono_ms, mono_ms + self._learned_ms)
         trusted = self._trust_system and _plausible(system_ms)
         return Now(self._boot, mono_ms, system_ms if trusted else None)
+
+    def recall(self, clocks: Iterable[BootClock]) -> None:
+        """The clock of this boot among those that the journal kept goes on; a system's date that holds needs none."""
+        for clock in clocks:
+            if clock.boot == self._boot and not self._trust_system:
+                self.adopt(self.mono_ms() + clock.offset_ms + clock.set_ms)
 
     def adopt(self, wall_ms: int) -> bool:
         """The central system says it is `wall_ms` now; whether that was news and is believed."""

@@ -9,6 +9,7 @@ import pytest
 
 from evsed import clock
 from evsed.clock import ASK_KERNEL_MS, EARLIEST_MS, KEEP_MS, LATEST_MS, Sources, SystemClock
+from evsed.core.records import BootClock
 
 TODAY = EARLIEST_MS + 200 * 86_400_000
 HOUR = 3_600_000
@@ -115,6 +116,25 @@ def test_small_differences_are_no_news_in_either_direction() -> None:
         assert before is not None
         assert told.adopt(before + difference) is news
         assert told.now().wall_ms == before + (difference if news else 0)
+
+
+def test_a_restart_within_the_boot_keeps_what_was_taught_and_another_boot_does_not() -> None:
+    kept = [BootClock("boot-0", 5), BootClock("boot-1", TODAY, HOUR)]
+    box = Box()
+    told = box.clock()
+    told.recall(kept[:1])
+    assert told.now().wall_ms is None
+    told.recall(kept)
+    assert told.now().wall_ms == TODAY + HOUR + box.mono
+    assert told.adopt(TODAY)
+    assert told.now().wall_ms == TODAY
+
+
+def test_the_date_of_a_box_on_its_own_is_that_of_its_system_also_after_a_restart() -> None:
+    box = Box(wall=TODAY)
+    alone = box.clock(trust_system=True)
+    alone.recall([BootClock("boot-1", TODAY + HOUR)])
+    assert alone.now().wall_ms == TODAY
 
 
 def test_a_wrong_time_of_the_central_system_is_mended_by_its_next() -> None:

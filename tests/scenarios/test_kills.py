@@ -12,7 +12,8 @@ from evsed.core.words import Status
 from hal.contract import Limits
 from tests.scenarios import day
 from tests.scenarios.conftest import Make
-from tests.world.wallbox import RESTART_S, Wallbox
+from tests.world.messages import iso
+from tests.world.wallbox import NEW_YEAR_2027, RESTART_S, TAG, Wallbox
 
 AMPS_16, AMPS_6 = 16_000, 6_000
 
@@ -34,6 +35,20 @@ def test_a_charge_goes_on_while_evsed_restarts(box: Wallbox) -> None:
     assert box.statuses()[-1] == "Charging"
     box.finish()
     assert box.csms.charges[1].energy_wh == box.register() - 1_234_567
+
+
+def test_a_restart_without_a_network_keeps_the_time_and_what_hangs_on_it(make: Make) -> None:
+    box = make(uptime_ms=86_400_000)  # a box that runs for longer than the reservation lasts
+    box.advance(5)
+    until = iso(NEW_YEAR_2027 + box.ms + 1_800_000)
+    box.csms.call("ReserveNow", {"connectorId": 1, "expiryDate": until, "idTag": TAG, "reservationId": 7})
+    box.until(lambda: box.statuses()[-1] == "Reserved")
+    box.lose_line()
+    box.kill_evsed(restart_s=2)
+    box.advance(5)
+    assert box.status() is Status.RESERVED
+    box.advance(1_800)
+    assert box.status() is Status.AVAILABLE
 
 
 def test_without_evsed_the_lease_falls_back_and_ends(box: Wallbox) -> None:

@@ -126,6 +126,7 @@ class Evsed:
         self.journal = DiskJournal(world.folder)
         self.journal.refuses, self.journal.tears = world.refusal, world.tear
         recovered = self.journal.load()
+        self.clock.recall(recovered.clocks)
         world.watch.recovered(recovered.transactions)
         world.calls.begins(world.ms)
         self.journal.wrote = lambda: world.moment("committed")
