@@ -3,7 +3,7 @@
 Rules this file upholds:
 - Nothing waits for the peer: what it does not take at once lies in the socket's buffer, and when that holds
   MOST_UNREAD bytes the connection ends.
-- It ends when the connection does, and says why.
+- It ends when the connection does, and says why. When evsed ends, the peer hears so before it does (RFC 6455 §7.4.1).
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ class Conversation:
                 probe = group.create_task(self._probe())
                 await self._read()
                 probe.cancel()
+        except asyncio.CancelledError:
+            await self._part()
+            raise
         finally:
             self._connection.transport.abort()
             if self._timer is not None:
@@ -100,6 +103,12 @@ class Conversation:
         """End it politely, within the time that closing may take."""
         self._why = self._why or "evsed closed it"
         await self._connection.close(1001)
+
+    async def _part(self) -> None:
+        """evsed ends: the frame that says so goes out, and nobody is waited for."""
+        farewell = asyncio.ensure_future(self._connection.close(1001))
+        await asyncio.sleep(0)
+        farewell.cancel()
 
     async def _read(self) -> None:
         try:

@@ -136,6 +136,27 @@ def test_a_report_goes_out_and_its_answer_comes_back() -> None:
     assert "Sec-WebSocket-Extensions" not in request.headers
 
 
+def test_a_process_that_ends_says_goodbye_and_waits_for_nobody() -> None:
+    closed: list[int | None] = []
+    over = asyncio.Event()
+
+    async def hears(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+        closed.append(connection.close_code)
+        over.set()
+
+    async def script(server: Server) -> None:
+        station = Station(url_of(server))
+        assert await station.next() == LinkUp()
+        station.running.cancel()
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait({station.running})
+            await over.wait()
+
+    play(script, hears)
+    assert closed == [1001]
+
+
 def test_requests_are_answered_in_order() -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
 
