@@ -73,9 +73,11 @@ def location(text: str) -> Location:
 
 
 def within(folder: Location, name: str) -> Location:
-    """A file of that name in a folder. A web address with a query names its object already, as signed ones do."""
+    """A file of that name in a folder. A web address with a query names its object already, as signed ones do, unless
+    its path ends as that of a folder.
+    """
     parts = urlsplit(folder.url)
-    if parts.query and not folder.is_ftp:
+    if parts.query and not folder.is_ftp and parts.path.rpartition("/")[2]:
         return folder
     return location(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}")))
 

@@ -66,6 +66,8 @@ def test_no_password_is_shown() -> None:
         ("ftp://u:p@h", "ftp://u:p@h/log"),
         ("https://h/in", "https://h/in/log"),
         ("https://h/object?signed=1", "https://h/object?signed=1"),
+        ("https://h/in/?token=1", "https://h/in/log?token=1"),
+        ("https://h?token=1", "https://h/log?token=1"),
         ("https://h/in#part", "https://h/in/log"),
     ],
 )

@@ -61,10 +61,11 @@ def test_http_takes_a_file_into_the_folder(web: WebFiles, tmp_path: Path) -> Non
     assert web.files == {"/logs/log.gz": BODY}
 
 
-def test_an_address_with_a_query_names_its_object(web: WebFiles, tmp_path: Path) -> None:
+def test_an_address_with_a_query_names_its_object_or_a_folder(web: WebFiles, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"log")
     assert send(tmp_path / "x", f"{web.url}/object?signature=1").outcome is Outcome.DONE
-    assert web.files == {"/object?signature=1": b"log"}
+    assert send(tmp_path / "x", f"{web.url}/in/?token=1").outcome is Outcome.DONE
+    assert web.files == {"/object?signature=1": b"log", "/in/log.gz?token=1": b"log"}
 
 
 def test_ftp_brings_and_takes_a_file(ftp: Ftp, tmp_path: Path) -> None:
