@@ -59,6 +59,7 @@ class Calls:
 
     def __init__(self, breach: Callable[[str], None], patience: Callable[[], Patience]) -> None:
         self._breach, self._patience = breach, patience
+        self.took: Callable[[str, dict[str, Any], dict[str, Any]], object] = lambda action, asked, answer: None
         self._calls: dict[str, Call] = {}
         self._open: Call | None = None
         self._head: Call | None = None
@@ -113,6 +114,7 @@ class Calls:
             self._failed(call, now_ms)
         elif schema(f"{call.action}Response").is_valid(rest[0]):
             call.over = True
+            self.took(call.action, call.payload, rest[0])
         else:
             call.unsure = True
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 
-from tests.world.messages import Charge, Message, Payload, Question, iso, may_follow, schema, wall_ms
+from tests.world.messages import Charge, Message, Payload, Question, iso, may_follow, schema, tags_in, wall_ms
 from tests.world.second_opinion import objection
 
 NEW_YEAR_2027 = 1_798_761_600_000
@@ -40,6 +40,7 @@ class Csms:
         self.boot_status = "Accepted"
         self.interval_s = interval_s
         self.invalid_tags: set[str] = set()
+        self.admitted: set[str] = set()  # whom it ever let in, by an answer or by what it asked
         self.parents: dict[str, str] = {}
         self.numbers: Iterator[int] = count(1)
         self.received: list[Message] = []
@@ -90,6 +91,7 @@ class Csms:
                 wanted = asked.payload["requestedMessage"].replace("SignChargePoint", "Sign")
                 self._triggered[prefix + wanted] += 8
         self._questions[asked.id] = asked
+        self.admitted |= set(tags_in(asked.payload))
         self.say(json.dumps([2, asked.id, action, asked.payload]))
         return asked
 
@@ -272,7 +274,9 @@ class Csms:
         return info | ({"parentIdTag": self.parents[tag]} if tag in self.parents else {})
 
     def _authorize(self, message: Message) -> Payload:
-        return {"idTagInfo": self._tag(message.idTag)}
+        info = self._tag(message.idTag)
+        self.admitted |= {message.idTag} if info["status"] == "Accepted" else set()
+        return {"idTagInfo": info}
 
     def _boot(self, message: Message) -> Payload:
         self.registered = self.boot_status == "Accepted"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -56,6 +57,18 @@ def schema(name: str) -> Draft4Validator:
     """The official one of a request, or of an answer ("…Response")."""
     text = (files("ocpp") / "v16" / "schemas" / f"{name}.json").read_text("utf-8-sig")
     return Draft4Validator(json.loads(text))  # with formats: our own dates must be RFC 3339
+
+
+def tags_in(asked: Any) -> Iterator[str]:
+    """All cards that a request names."""
+    if isinstance(asked, list):
+        for part in asked:
+            yield from tags_in(part)
+    elif isinstance(asked, dict):
+        for name, part in asked.items():
+            if name == "idTag" and isinstance(part, str):
+                yield part
+            yield from tags_in(part)
 
 
 @dataclass(frozen=True)

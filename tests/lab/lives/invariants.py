@@ -1,8 +1,10 @@
 """The invariants of the architecture as named checks, judged by the plant, the disk and the central system's books.
 
-- I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts; `Eyes._hot`.
+- I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts; `Eyes._hot`;
+  `Eyes._draws`: a car that takes too much; `forgotten`: what waits for a service person goes on waiting.
 - I2 `Eyes._dead_man`: hal is gone, the gate opens the power contacts.
 - I3, I5 `Eyes._closes` and tests/world/watch.py: closed only with a durable start, freed only with a durable end.
+- I3 `strangers`: who charges was let in by somebody; `Eyes._refused`: not by a start that the central system refused.
 - I3 `sparks`: phases are chosen without load.
 - I4 `Watch._offer`: installer, board, cable; `Eyes._cap`: the central system's maximum of the whole station;
   `Eyes._contacts`: what the grid operator and a switch leave.
@@ -21,11 +23,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evsed.core import catalogue
 from evsed.slots import Slots
 from hal.contacts import Dim
-from hal.contract import LEASE_MS, MIN_MA
+from hal.contract import LEASE_MS, MIN_MA, Snapshot
 from hal.heat import HeatSteps
 from hal.sim.bay import Bay
 from hal.sim.car import Manner, allowed_ma
@@ -44,6 +47,9 @@ SLOW_MS = 400
 CAR_STOPS_MS = 9_500  # 6 s rule, and what surrounds it
 FOLLOWS_MS = 5_200  # changes of the duty are 5 s apart
 FELT_MS = 2_600  # a thermometer is asked each second
+DRAWS_MS = 10_500  # 7 s by the readings of each second, and what surrounds them
+FOR_SERVICE = ("WELDED", "CURRENT_WHILE_OPEN")
+NOT_VALID = ("Blocked", "Expired", "Invalid")
 TOO_HOT_MC, DIMMED_MA = HeatSteps().stop_c * 1_000, Dim().ma
 OPENING = ("emergency-stop", "earth-lost")
 PHASES = ("phases-stuck", "phases-welded")
@@ -74,10 +80,23 @@ class Eyes(Watch):
         self.cap_ma: int | None = None
         self.edges: list[tuple[int, int]] = []
         self.learn: Callable[[], None] = lambda: None
+        self._refused_tx: dict[int, str] = {}
+        self.for_service: set[tuple[int, str]] = set()  # what hal ever said that only a service person may end
 
     def see(self, invariant: str, text: str) -> None:
         """Something that must never be."""
         self.breach(f"{invariant} {text}")
+
+    def published(self, snapshot: Snapshot) -> None:
+        super().published(snapshot)
+        for outlet in snapshot.outlets:
+            self.for_service |= {(outlet.evse, fault.name) for fault in outlet.faults if fault.name in FOR_SERVICE}
+
+    def forgotten(self) -> None:
+        """Before the service person comes."""
+        for evse, name in sorted(self.for_service):
+            if all(fault.name != name for fault in self._world.outlet(evse).faults):
+                self.see("I1", f"outlet {evse}: {name} ended without a service person")
 
     def look(self) -> None:
         super().look()
@@ -92,6 +111,8 @@ class Eyes(Watch):
             self._orphan(evse, bay)
             self._contacts(evse, bay)
             self._hot(evse, bay)
+            self._draws(evse, bay)
+            self._refused(evse, bay)
             if bay.contactor._fed and not self._was_fed.get(evse, False) and world.tick is not None:
                 self._closes(evse, bay)
             self._was_fed[evse] = bay.contactor._fed
@@ -152,6 +173,35 @@ class Eyes(Watch):
         if lasted_ms > FELT_MS + slowness(bay):
             self.see("I1", f"outlet {evse}: closed {lasted_ms} ms after it became too hot")
 
+    def _draws(self, evse: int, bay: Bay) -> None:
+        offered_ma, drawn_ma = allowed_ma(bay.pilot._offered), max(bay.flow().current_ma)
+        held = ContactorFault.WELDED in bay.contactor.faults or self._world.tick is None
+        seen = offered_ma > 0 and not bay.meter.faults and not held
+        lasted_ms = self._lasts(f"draws {evse}", seen and drawn_ma > offered_ma * 5 // 4)
+        if lasted_ms > DRAWS_MS + slowness(bay):
+            self.see("I1", f"outlet {evse}: {drawn_ma} mA for {lasted_ms} ms under an offer of {offered_ma}")
+
+    def took(self, action: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+        """An answer that the station got: a start that is refused is not charged for."""
+        if action != "StartTransaction" or answer["idTagInfo"]["status"] not in NOT_VALID:
+            return
+        tx = self.open.get(asked["connectorId"])
+        if tx is not None and (tx.start_wh, tx.token.value) == (asked["meterStart"], asked["idTag"]):
+            self._refused_tx[tx.evse] = tx.id
+
+    def _refused(self, evse: int, bay: Bay) -> None:
+        """MaxEnergyOnInvalidId may allow some energy; who was killed may have forgotten the answer, and asks again."""
+        evsed, tx = self._world.evsed, self.open.get(evse)
+        if evsed is None or tx is None or self._refused_tx.get(evse) != tx.id:
+            self._refused_tx.pop(evse, None)
+        held = ContactorFault.WELDED in bay.contactor.faults or self._world.tick is None
+        decides = evsed is not None and not evsed.waits and not held
+        allows = evsed is not None and evsed.station.box.variables[catalogue.MAX_ENERGY_ON_INVALID] > 0
+        goes_on = evse in self._refused_tx and decides and not allows and bay.contactor.main
+        lasted_ms = self._lasts(f"refused {evse}", goes_on)
+        if lasted_ms > CAR_STOPS_MS + slowness(bay):
+            self.see("I3", f"outlet {evse}: closed {lasted_ms} ms after the start was refused")
+
     def _lasts(self, what: str, so: bool) -> int:
         """How long something has been so, in ms."""
         if not so:
@@ -201,6 +251,7 @@ def judged(life: Life) -> list[Violation]:
     found += [Violation("I9" if "has the id of" in text else "OCPP", text) for text in world.csms.breaches]
     for invariant, check in (
         ("I3", sparks),
+        ("I3", strangers),
         ("I6", energy),
         ("I7", books),
         ("I11", runs),
@@ -284,6 +335,18 @@ def sparks(life: Life) -> list[str]:
         return []
     return [
         f"outlet {evse}: phases switched under load" for evse, bay in life.world.plant.bays.items() if bay.phases.sparks
+    ]
+
+
+def strangers(life: Life) -> list[str]:
+    """I3: whoever charged was let in before, by the central system, by a list or by the installer."""
+    world = life.world
+    known = {tag.upper() for tag in (*world.csms.admitted, *world.tags, *(("FREE",) if world.free else ()))}
+    charges = world.csms.charges.items()
+    return [
+        f"transaction {number} is of {charge.start.idTag}, whom nobody let in"
+        for number, charge in charges
+        if charge.start.idTag.upper() not in known
     ]
 
 

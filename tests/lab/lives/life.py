@@ -27,6 +27,7 @@ from tests.world.messages import Message, Payload, Question
 from tests.world.wallbox import TAG, Wallbox
 
 CLOCKS = ("ntp", "central-clock")
+STRANGER = "STRANGER"  # a card that nobody knows
 MOST_TRIES = 3  # a good central system takes it before the station may give it up
 BOOTS_S = 700
 QUEUE_S = 1_500
@@ -74,6 +75,8 @@ class Life:
         self.wire = Wire(self.world, Random(f"wire {seed}"))
         self.world.csms.fate = self._fate
         self.world.csms._now_ms = lambda: NEW_YEAR_2027 + self.world.ms + self.csms_offset_ms
+        self.world.csms.invalid_tags.add(STRANGER)
+        self.world.calls.took = self._eyes.took
         self._tries: dict[str, int] = {}
         self._asked: list[tuple[Question, int]] = []
         self._eyes.learn = self._learn
@@ -196,6 +199,7 @@ class Life:
     def _serve(self) -> None:
         """A service person clears what is latched, which must have had its cause."""
         world, served = self.world, False
+        self._eyes.forgotten()
         for evse in world.plant.bays:
             for fault in world.outlet(evse).faults:
                 if fault.name in NEED_PEOPLE:

@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from evsed import edges
 from evsed.clock import SystemClock
-from evsed.core import connector
+from evsed.core import charging, connector
+from evsed.core import outlet as core_outlet
+from evsed.core.authorization import Decision
 from evsed.core.charging import Charging
 from evsed.core.firmware import Firmware
 from evsed.core.outbox import Outbox, Stage
@@ -158,9 +160,37 @@ def on(contact: str) -> list[Act]:
     return [*COMES, Act(9_000, "contact", (1, contact, "on"))]
 
 
+def no_fault_of(name: faults.Name) -> Break:
+    """It is never set."""
+    real = faults.FaultBook.set
+
+    def some(book: faults.FaultBook, told: faults.Name, present: bool, *rest: Any) -> None:
+        real(book, told, present and told is not name, *rest)
+
+    return instead(faults.FaultBook, "set", some)
+
+
 GUARD = (outlet, "reason_to_open")
 MUTANTS = (
     Mutant("a guard looks away", instead(*GUARD, looks_away), [*COMES, Act(20_000, "car", (1, "stop"))], "I1"),
+    Mutant(
+        "a car may take what it likes",
+        no_fault_of(faults.Name.OVER_CURRENT),
+        [Act(500, "manner", (1, "overdraws", "on")), *COMES],
+        "I1",
+    ),
+    Mutant(
+        "every card is let in",
+        instead(core_outlet, "decide", lambda *_: Decision.START),
+        [COMES[0], Act(3_000, "swipe", (1, "STRANGER"))],
+        "I3",
+    ),
+    Mutant(
+        "a refused start goes on",
+        instead(charging, "judged", lambda tx, *_: tx),
+        [COMES[0], Act(2_000, "configure", ("LocalPreAuthorize", "true")), Act(2_500, "blocks", (TAG,)), COMES[1]],
+        "I3",
+    ),
     Mutant(
         "a gate never drops",
         instead(SimGate, "drop", lambda gate: None),
@@ -280,6 +310,20 @@ def test_durations_by_the_wall_clock_are_told(broken: bool, tmp_path: Path, monk
     life, _ = seen(tmp_path / "life", acts)
     twin, _ = seen(tmp_path / "twin", [act for act in acts if act.name not in CLOCKS])
     assert [violation.invariant for violation in timeless(life, twin)] == ["I10"] * broken
+
+
+def test_a_weld_that_is_forgotten_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I1."""
+    welded = [
+        *COMES,
+        Act(9_000, "breaks", (1, "contactor-welded")),
+        *GOES,
+        Act(35_000, "mends", (1, "contactor-welded")),
+    ]
+    assert lived(1, PLAIN, welded, 40_000)[0] == []
+    kind = faults.CATALOGUE[faults.Name.WELDED]._replace(clears=faults.Clears.BY_ITSELF)
+    monkeypatch.setitem(faults.CATALOGUE, faults.Name.WELDED, kind)
+    assert "I1" in {violation.invariant for violation in lived(1, PLAIN, welded, 40_000)[0]}
 
 
 GRID_LOW = [Act(2_000, "breaks", (1, "grid-low")), Act(20_000, "mends", (1, "grid-low"))]
