@@ -81,6 +81,7 @@ MORE_DENIED = [
     (Reason.LATE_BEAT, CHARGING._replace(beat_ms=NOW - 100, gate_ms=100, fault=True)),  # else no rest would follow
     (Reason.FELL_OPEN, CHARGING._replace(fell=True, fault=True)),
     (Reason.STALE_SAMPLE, CHARGING._replace(sampled_ms=NOW + 1)),  # from the future: nobody measured it
+    (Reason.PILOT_A, CLOSING._replace(level=PLAIN[Cp.A], sampled_ms=NOW - 60)),  # at rest: nobody was in a hurry
     (Reason.PILOT_TROUBLE, CHARGING._replace(level=OUT_OF_BAND[Cp.C])),
     (Reason.C_UNCONFIRMED, CHARGING._replace(c_ms=None)),
     (Reason.LEASE_OVER, CLOSING._replace(lease=OVER, grace_until_ms=NOW + 1)),  # the grace begins no charge

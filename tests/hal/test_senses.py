@@ -107,3 +107,11 @@ def test_a_pilot_that_hangs_gets_its_last_beat_at_30_ms_and_opens_at_40() -> Non
     box.run(30)
     assert box.pilot.age == 40
     assert box.gate.ages == [20, 30] and box.outlet().reason == "STALE_SAMPLE"
+
+
+def test_at_rest_the_reason_is_that_no_car_is_there_though_each_measurement_is_as_old_as_a_rest() -> None:
+    box = Late()
+    box.say("unplug")
+    box.pilot.age = 60
+    outlet = box.run(2_000)
+    assert box.tick.resting and (outlet.reason, box.faults()) == ("PILOT_A", [])
