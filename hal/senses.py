@@ -5,11 +5,12 @@ Rules this file upholds:
   when it was begun, not by when it was told.
 - A pilot that was not measured yet has no level: nothing is judged and nothing closes, for FROZEN_MS at most.
 - A part that fails makes its value unsafe: the pilot is disobedient, the bolt is not locked, the fault has a name.
+- A trip that is over when it is looked at again is told all the same, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from hal.boards import OutletBoard
@@ -87,7 +88,8 @@ class Senses:
         self._said = Contacts(board.contacts).look
         self._volts, self._closed = parts.pilot.volts, parts.contactor.closed
         self._age_ms = getattr(parts.pilot, "age_ms", _zero)  # an ability: see protocols.Delayed
-        self._tripped = parts.residual.tripped if parts.residual is not None else _no
+        self._trips = _Trips(parts.residual.tripped if parts.residual is not None else _no)
+        self._tripped = self._trips.seen if parts.residual is not None else _no
         self._locked = parts.lock.locked if parts.lock is not None else _none
         self._ohms = parts.proximity.ohms if parts.proximity is not None else _none
         self._three = parts.phases.three if parts.phases is not None else _none
@@ -162,7 +164,7 @@ class Senses:
         three = last.three
         try:
             closed = self._closed()
-            tripped = self._tripped()
+            tripped = self._trips.taken()
             locked = self._locked()
             three = self._three()
             self._last_ohms = self._ohms()
@@ -189,6 +191,25 @@ class Senses:
             broken,
         )
         return self._last
+
+
+class _Trips:
+    """Trips of a device that tells a short one only once: `quiet` sees it, and `inputs` takes it."""
+
+    def __init__(self, tripped: Callable[[], bool]) -> None:
+        self._tripped = tripped
+        self._was = self._taken = False
+
+    def seen(self) -> bool:
+        """Whether it is tripped, or a trip that was not taken yet is over already. Raises PartFailed."""
+        now = self._tripped()
+        self._was = self._was or (now and not self._taken)
+        return now or self._was
+
+    def taken(self) -> bool:
+        """The same, and take it. Raises PartFailed."""
+        self._taken, self._was = self.seen(), False
+        return self._taken
 
 
 def _no() -> bool:

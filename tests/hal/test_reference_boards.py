@@ -210,6 +210,15 @@ def test_a_leak_opens_in_hardware_and_is_told(pi: ReferencePi) -> None:
 
 
 @cable
+def test_a_trip_between_two_looks_opens_and_is_told(pi: ReferencePi) -> None:
+    charging(pi)
+    for tripped in (True, False):
+        pi.bank.pull("GPIO25", tripped)
+    pi.run(20)
+    assert not pi.bank.high("GPIO23") and pi.faults() == ["RESIDUAL_CURRENT"]
+
+
+@cable
 @pytest.mark.parametrize("deaf", [False, True])
 def test_the_residual_current_device_is_tried_over_its_pin(pi: ReferencePi, deaf: bool) -> None:
     pi.bays[1].deaf = deaf
