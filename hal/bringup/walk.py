@@ -40,8 +40,8 @@ class Devices(NamedTuple):
 
 
 def steps(evse: int, devices: Devices, attended: bool, foreign: bool) -> list[tuple[str, Check]]:
-    """Title and check of each step of an outlet; unattended only those that need nobody and move no plug. `foreign`:
-    pilot and contactor are a controller's.
+    """Title and check of each step of an outlet; unattended only those that need nobody, in part at least, and move no
+    plug. `foreign`: pilot and contactor are a controller's.
     """
 
     def meter(bench: Bench, person: Person) -> Iterator[Finding]:
@@ -58,8 +58,9 @@ def steps(evse: int, devices: Devices, attended: bool, foreign: bool) -> list[tu
         ("levels of a car", pilot.levels),
         ("PWM frequency", pilot.frequency),
         ("proximity", plug.proximity),
-        ("residual-current device", power.residual),
-        ("contacts", plug.contacts),
+    ]
+    partly: list[tuple[str, Check]] = [("residual-current device", power.residual), ("contacts", plug.contacts)]
+    moving: list[tuple[str, Check]] = [
         ("contactor", power.contactor),
         ("choice of phases", power.phases),
         ("lock", plug.lock),
@@ -67,10 +68,12 @@ def steps(evse: int, devices: Devices, attended: bool, foreign: bool) -> list[tu
     if foreign:
         from hal.bringup.foreign import answers, car
 
-        own, with_hands = [("controller", answers)], [("a charge", car), ("contacts", plug.contacts)]
+        own, with_hands, moving = [("controller", answers)], [("a charge", car)], []
     return [
         *own,
         *(with_hands if attended else ()),
+        *partly,
+        *(moving if attended else ()),
         ("energy meter", meter),
         ("card reader", reader),
         *((("light and buzzer", signals),) if attended else ()),
