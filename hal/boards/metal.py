@@ -10,6 +10,7 @@ Rules this file upholds:
 - Every driver is found and every key understood before the first part is built.
 - What a driver's `Config` claims of the board, by `claims()` if it has that, no other part may claim: see
   drivers/claims.py.
+- A contactor's `Config` may say by `least_feedback_ms()` how long its feedback takes; `timing.feedback_ms` is no less.
 - A class of a family is built from its own `Config`; it may have `close()`, and `warning()` for what a builder should
   hear at each start.
 - What must be made safe is built though other parts are broken.
@@ -173,7 +174,18 @@ def check(board: BoardFile) -> None:
     for outlet in board.outlet:
         for role in ROLES:
             _builder(board, outlet, role)
+        _check_feedback(board, outlet)
     check_shared(board)
+
+
+def _check_feedback(board: BoardFile, outlet: OutletFile) -> None:
+    """A feedback that is slower than the board waits for it would be a weld. Raises BoardError."""
+    where = place(board, outlet, "contactor")
+    config = _config(where, outlet.contactor or {}, "contactor")[1]
+    least_ms = config.least_feedback_ms() if hasattr(config, "least_feedback_ms") else 0
+    if board.timing.feedback_ms < least_ms:
+        said = f"timing.feedback_ms must be at least {least_ms} for this feedback, not {board.timing.feedback_ms}"
+        raise BoardError(f"{where}: {said}")
 
 
 def check_shared(board: BoardFile) -> None:

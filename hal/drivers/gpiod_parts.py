@@ -22,12 +22,12 @@ from hal.drivers.gpiod_lines import GpiodIn, GpiodOut
 from hal.drivers.kept_levels import kept_levels
 from hal.drivers.line_parts import Contact, Fault, Heartbeat, PhaseRelay, Switch, when
 from hal.drivers.lines import InName, OutName, as_in, as_out, check_switch, claim
-from hal.drivers.live_wire import LiveWire
+from hal.drivers.live_wire import LEAST_FEEDBACK_MS, LiveWire
 from hal.drivers.motor_lock import After, Drive, MotorLock, after
 
 ContactKind = Literal["mirror", "auxiliary", "voltage"]
 """mirror: forced, made while the contactor is open. auxiliary: made while it is closed; its broken wire hides a weld.
-voltage: pulses of an opto-coupler behind the contacts.
+voltage: pulses of an opto-coupler behind the contacts; slow, see live_wire.py.
 """
 
 
@@ -95,6 +95,10 @@ class ContactorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board."""
         return (*_outs(self.coil), *_ins(self.feedback))
+
+    def least_feedback_ms(self) -> int:
+        """How long its feedback may take where all is well."""
+        return LEAST_FEEDBACK_MS if self.contact == "voltage" else 0
 
 
 class GpiodContactor(_Switching, Switch):

@@ -4,7 +4,8 @@ Rules this file upholds:
 - Live is a wire with more than `FEW` edges in `WINDOW_MS`. A half-wave coupler gives 25 there at 50 Hz, a full-wave one
   twice as many; a spike or a coupled trace gives few.
 - Edges count by the time that the kernel stamped on them, however late they are fetched.
-It says nothing while the mains are gone: a weld is found when they are back.
+It says nothing while the mains are gone: a weld is found when they are back. A wire that went dead still counts as live
+for most of the window, so `timing.feedback_ms` of such a board must be at least `LEAST_FEEDBACK_MS`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable
 
 WINDOW_MS = 250
 FEW = 10
+LEAST_FEEDBACK_MS = WINDOW_MS + 150  # and relays and contactor need their time
 
 
 class LiveWire:

@@ -92,6 +92,12 @@ def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
             "channel = 0\ns",
             "thermometer[2].probe: converter 1-0048 channel 0 is taken by the",
         ),
+        (
+            "pi-reference",
+            'contact = "mirror"',
+            'contact = "voltage"',
+            "outlet 1: contactor: timing.feedback_ms must be at least 400 for this feedback, not 250",
+        ),
         ("pi-socket", '"GPIO17"', '"GPIO5"', "GPIO5 is pulled up while the Pi boots"),
         ("pi-socket", '"GPIO27"', '"GPIO6"', "GPIO6 is pulled up while the Pi boots"),
         ("pi-socket", '"GPIO26"', '"GPIO14"', "GPIO14 belongs to the serial console"),
@@ -100,7 +106,7 @@ def test_each_is_understood_and_takes_no_pin_twice(name: str) -> None:
         ("pi-socket", '"GPIO23"', '"ID_SDA"', "GPIO0 is pulled up while the Pi boots"),
     ],
 )
-def test_a_line_or_channel_for_two_or_one_that_stirs_is_refused(
+def test_a_line_or_channel_for_two_one_that_stirs_or_a_feedback_that_is_too_slow_is_refused(
     tmp_path: Path, name: str, was: str, becomes: str, sentence: str
 ) -> None:
     text = (HERE / f"{name}.toml").read_text()
