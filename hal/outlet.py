@@ -242,8 +242,8 @@ class OutletLoop:
         try:
             self._parts.pilot.offer(pilot.permille)
             self._driven = pilot.permille
-        except PartFailed as broken:
-            self._write_broken = str(broken)
+        except PartFailed as broken:  # nobody knows what is on the line now
+            self._driven, self._write_broken = None, str(broken)
 
     def _choose_phases(self, level: Level, inputs: Inputs, now_ms: int) -> None:
         """Follow the lease, one careful step at a time."""

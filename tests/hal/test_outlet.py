@@ -7,6 +7,7 @@ import pytest
 
 from hal.boards import BoardFile
 from hal.contract import Cp, Lease, Limits, Outlet
+from hal.drivers.protocols import PartFailed
 from hal.sim.car import Manner
 from tests.hal.box import Box, sim_board
 
@@ -401,6 +402,28 @@ def test_an_order_that_the_contact_does_not_follow_has_no_grace() -> None:
     box.silence()
     assert box.run(490).pwm and not box.outlet().closed
     assert not box.run(100).pwm and box.faults() == []
+
+
+def test_a_drive_that_failed_half_way_is_put_on_the_line_again() -> None:
+    box = Box(sim_board(socket=False))
+    box.say("plug-in")
+    box.run(2_000)
+    pilot = box.plant.bays[1].pilot
+    offer = pilot.offer
+
+    def halves(permille: float) -> None:
+        offer(permille)
+        raise PartFailed("pilot: written, and not confirmed")
+
+    pilot.offer = halves  # type: ignore[method-assign]
+    box.say("input emergency-stop on")
+    box.run(100)
+    assert box.outlet().cp is Cp.F
+    box.run(400)
+    pilot.offer = offer  # type: ignore[method-assign]
+    box.say("input emergency-stop off")
+    box.tick.acknowledge(1)
+    assert (box.run(40_000).cp, box.faults()) == (Cp.B, [])
 
 
 def test_the_pilot_is_told_only_what_is_new(caplog: pytest.LogCaptureFixture) -> None:
