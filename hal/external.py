@@ -185,6 +185,9 @@ class ExternalLoop:
             self._acknowledged = False
             self._keeper.clear()
             book.acknowledged(now_ms)
+        if not fresh:  # over a silence nothing has lasted
+            self._welded.forget()
+            self._disobeys.forget()
         silent = not fresh and now_ms - self._heard_ms >= STALE_MS
         book.set(Name.PART_FAILED, silent, now_ms, f"controller: {news.silence}")
         judge_contacts(book, news.said, now_ms)

@@ -218,6 +218,19 @@ def test_one_that_does_not_let_go_is_a_fault_of_the_contactor() -> None:
     assert "WELDED" in bay.fault() and bay.desk.kept == (Name.WELDED,)
 
 
+def test_one_whose_line_was_cut_before_it_could_be_told_to_open_is_not_welded() -> None:
+    bay = Bay()
+    bay.charge()
+    bay.closes, bay.din.held = False, True
+    bay.passes(7)
+    bay.din.silent = True
+    bay.passes(10)
+    bay.din.silent = False
+    assert bay.passes(0.25).closed
+    bay.din.held = False
+    assert not bay.passes(2).closed and "WELDED" not in bay.fault()
+
+
 def test_its_residual_current_waits_for_a_person_who_clears_it_there_too() -> None:
     bay = Bay()
     bay.charge()
