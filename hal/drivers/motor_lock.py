@@ -3,7 +3,7 @@
 Rules this file upholds:
 - A pulse ends by a timer of its own, whether or not the tick goes on.
 - Both directions are never driven together, and a turn-round stops first.
-- The feedback counts once it has stood still; on its way the bolt is not locked.
+- The feedback counts once it has stood still; on its way the bolt is not locked. Where it is found at first it stands.
 - A bolt that did not arrive is driven again, `TRIES` times in a row, then after a pause, `ROUNDS` times in all; in a
   minute there are at most `MOST_MOVES` pulses.
 """
@@ -98,7 +98,7 @@ class MotorLock:
     def __init__(self, drive: Drive, seen: Callable[[], bool], pulse_ms: int, now_ms: Callable[[], int]) -> None:
         self._drive, self._seen, self._pulse_ms, self._now_ms = drive, seen, pulse_ms, now_ms
         self._is = {True: Lasting(LOCKED_MS), False: Lasting(UNLOCKED_MS)}
-        self._locked = False
+        self._locked: bool | None = None  # nobody has looked yet
         self._ordered: bool | None = None
         self._tries = 0
         self._due_ms = 0
@@ -117,7 +117,7 @@ class MotorLock:
         self._drive.check()
         now_ms, said = self._now_ms(), self._seen()
         self._is[not said].lasts(False, now_ms)
-        if self._is[said].lasts(True, now_ms):
+        if self._is[said].lasts(True, now_ms) or self._locked is None:
             self._locked = said
         if self._tries and now_ms >= self._due_ms:
             self._try_again()

@@ -132,7 +132,15 @@ def test_the_motor_rests_after_many_moves(rig: BoltRig) -> None:
     assert rig.part.locked() is True
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_bolt_is_found_where_its_feedback_says_at_the_first_look(rig: BoltRig, locked: bool) -> None:
+    rig.contact("bolt", locked)
+    assert rig.part.locked() is locked
+
+
 def test_a_feedback_that_bounces_is_waited_for(rig: BoltRig, wires: Wires) -> None:
+    rig.contact("bolt", False)
+    assert rig.part.locked() is False
     for _ in range(20):
         for made in (True, True, True, True, False):  # 40 ms is not long enough
             rig.clock.tick()
