@@ -153,7 +153,11 @@ def _move(model: Model, line: Line, options: Namespace, typed: Callable[[str], s
     if _somebody(model, line, new):
         raise SettingsError(f"address {new} is taken; choose another one")
     asked = f"The meter at {old} shows {before.energy_wh / 1_000:g} kWh. Type yes to give it address {new}: "
-    if typed(asked).strip() != "yes":
+    try:
+        answer = typed(asked).strip()
+    except EOFError:
+        raise SettingsError("nobody is there to type yes; nothing was changed") from None
+    if answer != "yes":
         raise SettingsError("nothing was changed")
     try:
         at(line, old).write(register.at, encode(new, register.type, model.order))

@@ -119,6 +119,15 @@ def test_without_a_yes_nothing_is_changed(movable: tuple[Movable, str], said: Sa
     assert (meter.address, said()[1]) == (1, "evsectl meter: nothing was changed\n")
 
 
+def test_without_anybody_to_say_yes_nothing_is_changed(movable: tuple[Movable, str], said: Said) -> None:
+    def gone(_: str) -> str:
+        raise EOFError
+
+    meter, port = movable
+    assert meter_tool.main(["set-address", "7", "--port", port, "--model", "sdm72"], typed=gone) == 1
+    assert (meter.address, said()[1]) == (1, "evsectl meter: nobody is there to type yes; nothing was changed\n")
+
+
 def test_a_meter_that_must_be_switched_off_first_is_said(movable: tuple[Movable, str], said: Said) -> None:
     meter, port = movable
     meter.deaf = True
