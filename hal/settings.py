@@ -11,6 +11,7 @@ import re
 import stat
 import tomllib
 from collections.abc import Collection, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -123,7 +124,9 @@ def _struct_in(annotation: Any) -> Any:
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:
-    """All values of the Literal inside an annotation."""
+    """All values of the Literal or Enum inside an annotation."""
     if get_origin(annotation) is Literal:
         return get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return tuple(member.value for member in annotation)
     return next((found for part in get_args(annotation) if (found := _choices(part))), ())

@@ -6,6 +6,8 @@ of it for ever can never look like a car; and it must be fine enough to tell the
 
 from __future__ import annotations
 
+from math import isfinite
+
 import msgspec
 
 REACH_V = (-13.0, 13.0)  # the ends of the bands, see hal/iec61851.py
@@ -26,6 +28,8 @@ class Line:
     def __init__(
         self, first: Point, second: Point, lowest: float, highest: float, reach: tuple[float, float] = REACH_V
     ) -> None:
+        if not all(isfinite(number) for point in (first, second) for number in (point.code, point.volts)):
+            raise ValueError("first and second need plain numbers, neither nan nor inf")
         if abs(first.code - second.code) < APART * (highest - lowest) or first.volts == second.volts:
             raise ValueError("first and second must lie further apart: calibrate near −12 V and near +12 V")
         if not all(lowest <= point.code <= highest for point in (first, second)):

@@ -89,6 +89,10 @@ HEAT = '\n[[thermometer]]\nplace = "plug"\n'
     [
         (HEAT + "half_c = 70\n", "thermometer[1]: back_c, half_c, quarter_c and stop_c must rise in this order"),
         (HEAT + "evses = [2]\n", "thermometer[1]: evses: there is no outlet 2"),
+        (
+            INPUT.replace("earth", "mirth"),
+            "input[1].means must be one of 'emergency-stop', 'earth-lost', 'enclosure-open'",
+        ),
         (HEAT.replace("plug", "roof"), "thermometer[1].place must be one of 'plug', 'cable', 'terminals', 'enclosure'"),
         (HEAT + HEAT, "thermometer[2]: place: plug of outlet 1 has one already"),
         (HEAT + "max_c = 70\n", "unknown key `max_c` in thermometer[1]; known are half_c, quarter_c, stop_c, back_c"),

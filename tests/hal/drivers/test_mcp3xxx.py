@@ -223,6 +223,7 @@ def test_a_missing_bus_keeps_it_from_being_built(bench: SpiBench) -> None:
     [
         ({"chip": "mcp3204", "channel": 4}, "channel must be at most 3: the mcp3204 has no more"),
         ({"first": {"code": 3_000.0, "volts": -12.0}}, "must lie further apart"),
+        ({"first": {"code": 372.0, "volts": float("nan")}}, "neither nan nor inf"),
         ({"second": {"code": 5_000.0, "volts": 12.0}}, "must lie between 0 and 4095"),
         (
             {"first": {"code": 100.0, "volts": -12.0}},
