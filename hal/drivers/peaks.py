@@ -11,7 +11,7 @@ A code is what the kernel says in millivolts. No phase of the PWM matters: the d
 
 Rules this file upholds:
 - Detectors with a reset line forget before each round, so no plateau is older than it; those without must fall by
-  themselves within 20 ms, which is for the board to see to.
+  themselves within 10 ms, which is for the board to see to: 15 ms after a change of the drive the line is judged.
 - Where the drive is constant only one detector has something to show, and both plateaus are that.
 - A round must end within a tick: both conversions in 5 ms, for an ADS1115 its fastest rate (`cha_datarate=7`).
 """
