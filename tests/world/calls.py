@@ -8,7 +8,8 @@ Rules this file upholds:
 - Before each further try the station waits TransactionMessageRetryInterval times the tries before it, and no longer
   than that unless something else keeps it (§3.7.1). Notices wait at least a minute, and ever longer.
 - Where the station's clock was set meanwhile, times tell no order.
-- A connection that ends is no try. A new life may have forgotten the last tries and answers of the one before it.
+- A connection that ends is no try. A new life may have forgotten tries and answers of the lives before it, or know of
+  them: it gives up, and tries again, as it would with none, all or some of those tries.
 """
 
 from __future__ import annotations
@@ -46,9 +47,12 @@ class Call:
     payload: dict[str, Any]
     until_ms: int = 0
     tries: int = 0
+    before: int = 0  # tries in the lives before: so many of them this one may know of
     over: bool = False  # answered, or given up
+    may_be_over: bool = False  # given up by a life that knows of all tries
     unsure: bool = False  # answered with something that need not be taken
     not_before_ms: int = 0
+    due_ms: int = 0  # at the latest, with all tries known
 
     def __str__(self) -> str:
         return f"{self.action} {self.id}"
@@ -61,6 +65,7 @@ class Calls:
         self._breach, self._patience = breach, patience
         self.took: Callable[[str, dict[str, Any], dict[str, Any]], object] = lambda action, asked, answer: None
         self._calls: dict[str, Call] = {}
+        self._before: dict[str, int] = {}  # tries of each message in the lives before
         self._open: Call | None = None
         self._head: Call | None = None
         self._free_ms = 0  # since when no call is open over this connection
@@ -75,6 +80,9 @@ class Calls:
             kept = self.owed() is not None and self._head.action in KEPT
             self._owed_ms = self._newest_ms if kept else NEVER_MS
         self._head, self._newest_ms = None, 0
+        for call in self._calls.values():
+            expired = call is self._open and now_ms >= call.until_ms
+            self._before[call.id] = call.before + call.tries + (expired or call.unsure)
         self._calls.clear()
         self.connected(now_ms)
 
@@ -84,7 +92,8 @@ class Calls:
 
     def owed(self) -> str | None:
         """The message of a transaction that was tried and is neither answered nor given up."""
-        return None if self._head is None or self._head.over or self._head.unsure else str(self._head)
+        head = self._head
+        return None if head is None or head.over or head.may_be_over or head.unsure else str(head)
 
     def said(self, frame: str, now_ms: int) -> None:
         """A frame of the station."""
@@ -97,6 +106,7 @@ class Calls:
         call = self._calls.get(id)
         if call is None:
             call = self._calls[id] = Call(id, *rest)
+            call.before = self._before.get(id, 0)
         else:
             self._again(call, now_ms)
         if is_queued(call.action, call.payload):
@@ -130,8 +140,10 @@ class Calls:
         if call.action in NOTICES:
             call.not_before_ms = at_ms + PAUSE_MS
         else:
-            call.over = call.tries >= patience.attempts
+            known = call.before + call.tries
+            call.over, call.may_be_over = call.tries >= patience.attempts, known >= patience.attempts
             call.not_before_ms = at_ms + call.tries * patience.interval_ms
+            call.due_ms = at_ms + known * patience.interval_ms
 
     def _again(self, call: Call, now_ms: int) -> None:
         queued = is_queued(call.action, call.payload)
@@ -144,8 +156,8 @@ class Calls:
             self._breach(f"{call} is called again, and is of its moment")
         elif now_ms < call.not_before_ms:
             self._breach(f"{call} is called again {call.not_before_ms - now_ms} ms too early, after {call.tries} tries")
-        elif queued and call.tries and now_ms > max(call.not_before_ms, self._free_ms) + DELAYED_MS:
-            self._breach(f"{call} is called again only at {now_ms} ms, and was due at {call.not_before_ms}")
+        elif queued and call.tries and now_ms > max(call.due_ms, self._free_ms) + DELAYED_MS:
+            self._breach(f"{call} is called again only at {now_ms} ms, and was due at {call.due_ms}")
 
     def _queued(self, call: Call) -> None:
         told_ms = _told_ms(call) if self._is_steady() else 0

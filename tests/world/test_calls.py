@@ -103,6 +103,33 @@ def given_up_by_a_restart(line: Line) -> None:
     line.start("b", 6, of=1)
 
 
+def given_up_too_early_by_a_new_life(line: Line) -> None:
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.begins(5_000)
+    line.start("a", 6)
+    line.error("a", 6)
+    line.start("b", 7, of=1)
+
+
+def too_early_in_a_new_life(line: Line) -> None:
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.begins(5_000)
+    line.start("a", 6)
+    line.error("a", 6)
+    line.start("a", 25)
+
+
+def too_late_in_a_new_life(line: Line) -> None:
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.begins(5_000)
+    line.start("a", 6)
+    line.error("a", 6)
+    line.start("a", 48)
+
+
 def out_of_order(line: Line) -> None:
     line.start("a", 0, of=2)
     line.answer("a", 0)
@@ -120,6 +147,9 @@ WRONG = (
     tried_too_often,
     given_up_too_early,
     given_up_by_a_restart,
+    given_up_too_early_by_a_new_life,
+    too_early_in_a_new_life,
+    too_late_in_a_new_life,
     out_of_order,
 )
 
@@ -151,6 +181,33 @@ def test_a_line_that_breaks_is_no_try_and_a_new_life_may_repeat() -> None:
     line.answer("a", 2)
     line.calls.begins(3_000)
     line.start("a", 4)
+    assert line.breaches == []
+
+
+@pytest.mark.parametrize("again", [26, 46])
+def test_a_new_life_waits_with_or_without_the_try_of_the_one_before(again: float) -> None:
+    line = Line()
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.begins(5_000)
+    line.start("a", 6)
+    line.error("a", 6)
+    line.start("a", again)
+    assert line.breaches == []
+
+
+def test_a_new_life_gives_up_what_was_tried_in_those_before_it() -> None:
+    """A deadline that passed with the life may have been a try too; a life without a call changes nothing."""
+    line = Line()
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.begins(5_000)
+    line.start("a", 6)
+    line.calls.begins(17_000)
+    line.calls.begins(18_000)
+    line.start("a", 19)
+    line.error("a", 19)
+    line.start("b", 19, of=1)
     assert line.breaches == []
 
 
