@@ -37,6 +37,10 @@ class Backoff:
         self._failures = min(self._failures + 1, 16)
         return max(least + (most - least) * self._chance(), min(asked_s, LONGEST_ASKED_S))
 
+    def anew(self) -> None:
+        """Another way is tried now, of which no failure is known."""
+        self._failures = 0
+
     def _window(self, connected_ms: int) -> tuple[float, float]:
         if connected_ms >= LASTED_MS:
             return FIRST_S / 2, SPREAD_S

@@ -143,7 +143,7 @@ class Link:
                 why = await self._talk(connection)
                 connected_ms = self._clock_ms() - self._since_ms
                 self._since_ms = self._clock_ms()
-            await self._wait(why, self._backoff.wait_s(connected_ms, asked_s))
+            await self._wait(why, connected_ms, asked_s)
 
     def send(self, effect: Send) -> None:
         """Send a report over the open connection."""
@@ -245,12 +245,14 @@ class Link:
         finally:
             self._open = None
 
-    async def _wait(self, why: str, seconds: float) -> None:
+    async def _wait(self, why: str, connected_ms: int, asked_s: float) -> None:
         if self._closing:
             return
-        if self._anew:  # we ended it ourselves, to come back otherwise
+        if self._anew:  # we ended it ourselves, to come back otherwise: that is no failure, however short it was
             self._anew = False
+            self._backoff.anew()
             return
+        seconds = self._backoff.wait_s(connected_ms, asked_s)
         self._repeats = self._repeats + 1 if why == self._error else 1
         self._error = why
         if self._repeats & (self._repeats - 1) == 0:  # the 1st, 2nd, 4th, 8th … time

@@ -322,6 +322,28 @@ def test_another_target_is_dialled_at_once_and_with_its_own_key() -> None:
     assert seen == ["Basic Q1AgMS/DvDoMDQ4PEBESExQVFhcYGRobHB0eHw==", "Basic Q1A6YSB0aGlyZA=="]
 
 
+def test_changes_of_how_we_connect_are_no_failures() -> None:
+    """Else a key that is refused after some others would keep the station away for a minute."""
+
+    def judge(connection: ServerConnection, request: Request) -> Response | None:
+        refused = request.headers.get("Authorization") == "Basic Q1A6bGFzdA=="
+        return connection.respond(HTTPStatus.UNAUTHORIZED, "no") if refused else None
+
+    async def script(server: Server) -> None:
+        station = Station(url_of(server), key=KEY)
+        assert await station.next() == LinkUp()
+        for key in (b"second", b"third", b"last"):
+            station.link.connect_to(CentralSettings(url_of(server), "CP", key), hang_up=True)
+            assert await station.next() == LinkDown("evsed closed it")
+            if key != b"last":
+                assert await station.next() == LinkUp()
+        await station.gave_up()
+        assert station.waits == [2.0]
+        await station.ends()
+
+    play(script, process_request=judge)
+
+
 def test_a_refused_key_is_told_and_concerns_the_security_log() -> None:
     def refuse(connection: ServerConnection, request: Request) -> Response:
         return connection.respond(HTTPStatus.UNAUTHORIZED, "no")
