@@ -31,11 +31,12 @@ class Eye:
         ordered: bool = False,
         at_ms: int | None = None,
         three: bool | None = None,
+        offer_ma: int = OFFER_MA,
     ) -> None:
         if ma:
             self._reading = MeterReading(now_ms if at_ms is None else at_ms, 1_000, 0, ma)
         inputs = SOUND._replace(closed=closed, reading=self._reading, three=three)
-        self.metered.judge(inputs, ordered, OFFER_MA, now_ms)
+        self.metered.judge(inputs, ordered, offer_ma, now_ms)
 
     def has(self, name: Name) -> bool:
         return self.book.holds(name)
@@ -52,6 +53,39 @@ def test_over_current_counts_on_each_phase_from_its_limit_on(
     eye.see(1_000, *ma, closed=True, ordered=True)
     eye.see(1_000 + lasts_ms, *ma, closed=True, ordered=True)
     assert eye.has(Name.OVER_CURRENT) is opens
+
+
+STEPS_MA = (32_000, 26_000, 20_000, 14_000, 8_000)
+
+
+def falling(lag_ms: int) -> bool:
+    """Whether a car that follows each step so late was too slow; an offer falls each 5 s."""
+    eye, lasts_ms = Eye(), len(STEPS_MA) * 5_000
+    for now_ms in range(0, lasts_ms, 500):
+        drawn_ma = STEPS_MA[max(0, now_ms - lag_ms) // 5_000]
+        eye.see(now_ms, drawn_ma, closed=True, ordered=True, offer_ma=STEPS_MA[now_ms // 5_000])
+    return eye.has(Name.OVER_CURRENT)
+
+
+def test_a_car_may_lag_behind_offers_that_fall_step_by_step() -> None:
+    assert not falling(4_500) and not falling(5_500)
+    assert falling(9_000)
+
+
+@pytest.mark.parametrize(("steps", "opens"), [(13, False), (14, True)])
+def test_a_car_that_ignores_an_offer_that_fell_has_seven_seconds(steps: int, opens: bool) -> None:
+    eye = Eye()
+    eye.see(0, 16_000, closed=True, ordered=True)
+    for step in range(steps + 1):
+        eye.see(1_000 + 500 * step, 16_000, closed=True, ordered=True, offer_ma=10_000)
+    assert eye.has(Name.OVER_CURRENT) is opens
+
+
+def test_offers_that_creep_down_hide_no_car_that_ignores_them() -> None:
+    eye = Eye()
+    for now_ms in range(0, 20_000, 500):
+        eye.see(now_ms, 32_000, closed=True, ordered=True, offer_ma=16_000 - now_ms // 5_000 * 100)
+    assert eye.has(Name.OVER_CURRENT)
 
 
 def test_a_reading_that_is_looked_at_again_is_not_a_second_one() -> None:
