@@ -15,9 +15,11 @@ from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from traceback import extract_tb
 from typing import Any, NamedTuple
 
 from evsed.certificates import CertificateStore
+from evsed.performer import STORE_RETRY_MS
 from evsed.quarantine import Quarantine
 from evsed.store.journal import Journal
 from hal.latches import LatchFile
@@ -33,6 +35,7 @@ from tests.world.watch import Watch
 
 CODES = {"full": sqlite3.SQLITE_FULL, "broken": sqlite3.SQLITE_IOERR}
 SLOW, SLOW_MS = "slow", 4_000
+TRIED_AGAIN_S = STORE_RETRY_MS / 1_000 + 2
 
 
 class World(NamedTuple):
@@ -71,6 +74,7 @@ def _counted() -> tuple[int, int]:
         box.sync_ms = lambda: 0 * next(commits)
         begun = disk.asked if disk is not None else 0
         _live(box)
+        _tells_nobody(box)
         operations = disk.asked - begun if disk is not None else 0
         box.close()
         return operations, next(commits)
@@ -102,7 +106,8 @@ def lived(world: World) -> list[str]:
         try:
             (refused if world.harm is None else damaged)(world, Path(folder))
         except Exception as wrong:
-            return [f"{world}: {type(wrong).__name__}: {str(wrong)[:400]}"]
+            asked = extract_tb(wrong.__traceback__)[-1].line
+            return [f"{world}: {type(wrong).__name__}: {str(wrong)[:400]}, at: {asked}"]
     return []
 
 
@@ -117,9 +122,11 @@ def refused(world: World, folder: Path) -> None:
         elif disk is not None:
             disk.asked, disk.fails_at, disk.forever, disk.code = 0, world.at, world.forever, CODES[world.code]
         _live(box)
+        _tells_nobody(box)
         if disk is not None:
             disk.heal()
         box.sync_ms = lambda: 0
+        box.advance(world.at % 2 * TRIED_AGAIN_S)  # the power goes before it is tried again, or after
         box.power_cut(5)
         box.advance(15)
         day.conclude(box)
@@ -151,6 +158,12 @@ def _live(box: Wallbox) -> None:
     box.find_line()
     _tried(lambda: day.end(box))
     box.advance(8)
+
+
+def _tells_nobody(box: Wallbox) -> None:
+    """A charge of which nobody hears before the power goes: what of it is told is what was kept."""
+    box.lose_line()
+    _tried(lambda: day.charge(box, 3))
 
 
 class Leased(Watch):
