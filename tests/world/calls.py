@@ -90,6 +90,11 @@ class Calls:
         """A new connection: nothing is open."""
         self._open, self._free_ms = None, now_ms
 
+    def ended(self, now_ms: int) -> None:
+        """The connection ends: what had not failed before, did not fail."""
+        self._expire(now_ms)
+        self._open = None
+
     def owed(self) -> str | None:
         """The message of a transaction that was tried and is neither answered nor given up."""
         head = self._head

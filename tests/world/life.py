@@ -309,6 +309,7 @@ class Evsed:
             self.connected = False
             self.redial_ms = self.world.mono_ms + REDIAL_MS
             self.world.csms.disconnected()
+            self.world.calls.ended(self.world.ms)
             self._out(self.exchange.closed(self.world.mono_ms, why))
 
     def listen(self) -> None:

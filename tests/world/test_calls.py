@@ -211,6 +211,16 @@ def test_a_new_life_gives_up_what_was_tried_in_those_before_it() -> None:
     assert line.breaches == []
 
 
+def test_a_try_that_failed_before_its_line_broke_is_one() -> None:
+    line = Line()
+    line.start("a", 0)
+    line.start("a", 30)
+    line.calls.ended(41_000)
+    line.calls.connected(45_000)
+    line.start("a", 80)
+    assert line.breaches == []
+
+
 def test_what_keeps_the_line_busy_excuses_a_late_try() -> None:
     line = Line()
     line.start("a", 0)
