@@ -71,7 +71,7 @@ def wanted(facts: Facts, before: Status, *, settling: bool) -> Status:
         return X
     if facts.ending:
         # The end is told first: until it is written the outlet stays what it was, unless the car's leaving ended it.
-        return before if before in IN_TRANSACTION and not facts.leaving else F
+        return before if before in (P, *IN_TRANSACTION) and not facts.leaving else F
     if facts.running:
         return _in_transaction(facts, before, settling)
     if not facts.operative:

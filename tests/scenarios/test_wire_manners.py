@@ -126,6 +126,9 @@ def test_a_remote_stop_within_the_second_of_the_starts_answer(box: Wallbox, firs
     assert stop.reason == "Remote"
     assert not box.bay().contactor.main
     day.books(box, REGISTER_WH)
+    stopped = box.csms.last("StopTransaction")
+    finishing = next(m for m in box.csms.all("StatusNotification") if m.status == "Finishing")
+    assert box.csms.received.index(stopped) < box.csms.received.index(finishing)
 
 
 # --- questions -----------------------------------------------------------------------------------------------
