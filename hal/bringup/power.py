@@ -57,8 +57,10 @@ def _tried(bench: Bench, drive: Callable[[bool], None]) -> Finding:
     timing, part = bench.outlet.timing, bench.parts.residual
     assert part is not None
     drive(True)
-    tripped_ms = _until(bench, timing.residual_trip_ms, part.tripped)
-    drive(False)
+    try:
+        tripped_ms = _until(bench, timing.residual_trip_ms, part.tripped)
+    finally:
+        drive(False)
     gone_ms = _until(bench, timing.residual_clear_ms, lambda: not part.tripped())
     trips = "does not trip" if tripped_ms is None else f"trips after {tripped_ms} ms"
     lets_go = "does not let go" if gone_ms is None else f"lets go after {gone_ms} ms"

@@ -312,6 +312,24 @@ def test_a_self_test_leaves_a_car_alone() -> None:
     assert "only while no car" in skipped["residual-current device, its test input"]
 
 
+@pytest.mark.parametrize("why", [PartFailed("its line is gone"), Ended()])
+def test_a_test_of_the_residual_current_device_that_is_broken_off_frees_its_test_input(why: Exception) -> None:
+    world = World("sim")
+    residual = world.plant.bays[1].residual
+    tripped, driven = residual.tripped, [False]
+    test = residual.test
+
+    def gone() -> bool:
+        if driven[-1]:
+            raise why
+        return tripped()
+
+    residual.tripped = gone  # type: ignore[method-assign]
+    residual.test = lambda active: (driven.append(active), test(active))[1]  # type: ignore[method-assign]
+    world.walk(attended=False)
+    assert driven == [False, True, False]
+
+
 def test_no_more_than_the_board_bears_is_ever_offered() -> None:
     world = World("sim")
     heard: list[float] = []
