@@ -23,6 +23,7 @@ from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.rogue import walked
 from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
+from tests.options import minutes, whole
 
 INPUTS, WALKS, STEPS = 500, 5, 150
 
@@ -30,8 +31,8 @@ INPUTS, WALKS, STEPS = 500, 5, 150
 def main(arguments: Sequence[str] | None = None) -> int:
     """Let them loose; 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="./evse enemies", description="Whatever comes from outside, bent.")
-    parser.add_argument("--minutes", type=float, default=2, help="begin no turn after that (2)")
-    parser.add_argument("--seed", type=int, default=1, help="of the first turn (1)")
+    parser.add_argument("--minutes", type=minutes, default=2, help="begin no turn after that (2)")
+    parser.add_argument("--seed", type=whole(0), default=1, help="of the first turn (1)")
     parser.add_argument("--door", help="only the door of this name")
     options = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)

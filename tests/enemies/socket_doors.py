@@ -16,6 +16,7 @@ from hashlib import sha1
 from struct import pack
 
 from evsed.core.events import Event, LinkDown, LinkUp
+from evsed.ocpp.backoff import FIRST_S, LONGEST_ASKED_S
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.transport import LONGEST_READ, CentralSettings, Link
 from evsed.ocpp.v16.dialect import DIALECT
@@ -122,7 +123,7 @@ class Peer:
         waits = asyncio.Event()
 
         async def sleep(seconds: float) -> None:
-            assert 0 < seconds <= 600, seconds
+            assert FIRST_S / 2 <= seconds <= LONGEST_ASKED_S, f"it dials again after {seconds} s"
             waits.set()
             await asyncio.Event().wait()
 

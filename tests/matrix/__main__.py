@@ -22,6 +22,7 @@ from tests.lab.lives.invariants import Violation
 from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
+from tests.options import whole
 
 LAST_LINES = 40
 WIDTH = 48
@@ -109,9 +110,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--fault", type=int, choices=range(1, len(FAULTS) + 1), metavar="1-28", help="only this row")
     parser.add_argument("--moment", type=int, choices=range(len(MOMENTS)), metavar="0-14", help="only this column")
     parser.add_argument("--variant", default="", help="only variants of this name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")
+    parser.add_argument("--jobs", type=whole(1), default=os.cpu_count(), help="processes (one a core)")
     options = parser.parse_args(arguments)
     wanted, outcomes = chosen(options), []
+    names = dict.fromkeys(name for place in wanted for name, _ in variants(place))
+    if options.variant and options.variant not in names:
+        parser.error(f"no variant is named {options.variant!r}; there are {', '.join(map(repr, names))}")
     with ProcessPoolExecutor(options.jobs) as pool:
         for outcome in pool.map(partial(walk, only=options.variant), wanted):
             outcomes.append(outcome)

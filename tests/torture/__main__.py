@@ -14,15 +14,16 @@ import sys
 import time
 from collections.abc import Sequence
 
+from tests.options import minutes, whole
 from tests.torture.rounds import Torture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Torture, tell, count; 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="./evse torture", description="The two real daemons, really killed.")
-    parser.add_argument("--minutes", type=float, default=2, help="begin no round after that (2)")
-    parser.add_argument("--rounds", type=int, default=1_000_000, help="at most so many")
-    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
+    parser.add_argument("--minutes", type=minutes, default=2, help="begin no round after that (2)")
+    parser.add_argument("--rounds", type=whole(1), default=1_000_000, help="at most so many")
+    parser.add_argument("--seed", type=whole(0), default=1, help="of what is drawn (1)")
     options = parser.parse_args(arguments)
     rounds = violations = 0
     with Torture(options.seed) as torture:

@@ -30,6 +30,7 @@ from tests.lab.cuts.disk import lay, through
 from tests.lab.cuts.recorded import MARKS
 from tests.lab.cuts.replay import Known, Progress, check, programs_of
 from tests.lab.cuts.trace import OPTIONS, Operation, operations
+from tests.options import whole
 
 STATE = "state/"
 MOST_TOLD = 10
@@ -118,12 +119,12 @@ def _of_the_folder(operation: Operation) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Record, cut, break, count; 1 when anything went wrong, 2 when nothing can be recorded here."""
     parser = argparse.ArgumentParser(prog="./evse cuts", description="Every cut of a day, replayed.")
-    parser.add_argument("--dice", type=int, default=20, help="draws of what a disk may have made of a cut (20)")
-    parser.add_argument("--every", type=int, default=1, help="cut only after each so many-th operation (1)")
+    parser.add_argument("--dice", type=whole(0), default=20, help="draws of what a disk may have made of a cut (20)")
+    parser.add_argument("--every", type=whole(1), default=1, help="cut only after each so many-th operation (1)")
     parser.add_argument(
-        "--worlds", type=int, default=120, help="whole worlds with failing disks or damaged files (120)"
+        "--worlds", type=whole(0), default=120, help="whole worlds with failing disks or damaged files (120)"
     )
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")
+    parser.add_argument("--jobs", type=whole(1), default=os.cpu_count(), help="processes (one a core)")
     options = parser.parse_args(arguments)
     if shutil.which("strace") is None:
         sys.stderr.write("cuts: strace is missing, nothing was recorded; install it: apt install strace\n")

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.lab.lives import year
-from tests.lab.lives.acts import DAY_MS, Act, told
+from tests.lab.lives.acts import DAY_MS, DEEDS, Act, told
 from tests.lab.lives.draw import Character, character, dense, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
+from tests.options import whole
 
 STORIES = Path(__file__).parent / "stories.jsonl"
 LAST_LINES = 25
@@ -78,6 +79,20 @@ def read(line: str) -> tuple[int, Character, list[Act]]:
     return found["seed"], Character(*found["made"]), acts
 
 
+def stories(path: Path) -> list[tuple[int, Character, list[Act]]]:
+    """Those of a file. Raises OSError, and ValueError with a sentence."""
+    found = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            found.append(read(line.decode()))
+            known = all(act.name in DEEDS for act in found[-1][2])
+        except (ValueError, KeyError, TypeError):
+            known = False
+        if not known:
+            raise ValueError(f"{path}:{number}: is no story; ./evse lab tells one at each violation")
+    return found
+
+
 def report(life: Told, made: Character) -> None:
     """A life that went wrong, in words."""
     print(f"\nseed {life.seed}: {len(life.violations)} violations, a story of {len(life.acts)} acts")
@@ -95,8 +110,7 @@ def report(life: Told, made: Character) -> None:
 def lives(options: argparse.Namespace) -> Iterator[tuple[Told, Character]]:
     """All that was asked for."""
     if options.story:
-        for line in Path(options.story).read_text().splitlines():
-            seed, made, acts = read(line)
+        for seed, made, acts in options.story:
             yield judge(seed, made, acts, 0, options.shrink), made
         return
     seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
@@ -118,18 +132,25 @@ def a_year() -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Live, tell, count; 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="./evse lab", description="Random lives of the virtual wallbox, judged.")
-    parser.add_argument("--seeds", type=int, default=20, help="how many lives (20)")
-    parser.add_argument("--first", type=int, default=1, help="the first of them (1)")
-    parser.add_argument("--days", type=int, default=1, help="how many days each lasts (1)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--seeds", type=whole(1), default=20, help="how many lives (20)")
+    parser.add_argument("--first", type=whole(0), default=1, help="the first of them (1)")
+    parser.add_argument("--days", type=whole(1), default=1, help="how many days each lasts (1)")
     parser.add_argument("--dense", action="store_true", help="a quarter of an hour each, in which much happens at once")
-    parser.add_argument("--seed", type=int, help="only the life of this seed")
-    parser.add_argument(
+    which.add_argument("--seed", type=whole(0), help="only the life of this seed")
+    which.add_argument(
         "--year", action="store_true", help="one life of a year: 1,000 sessions, 10,000 reconnects, 72 h offline"
     )
-    parser.add_argument("--story", help="the stories of this file, a line each")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (one a core)")
+    which.add_argument("--story", help="the stories of this file, a line each")
+    parser.add_argument("--jobs", type=whole(1), default=os.cpu_count(), help="processes (one a core)")
     parser.add_argument("--as-it-was", dest="shrink", action="store_false", help="do not look for the shortest story")
     options = parser.parse_args(arguments)
+    if options.dense and (options.year or options.story):
+        parser.error("--dense is for lives that are drawn")
+    try:
+        options.story = stories(Path(options.story)) if options.story else ()
+    except (OSError, ValueError) as wrong:
+        parser.error(f"{options.story}: {wrong.strerror}" if isinstance(wrong, OSError) else str(wrong))
     logging.disable(logging.CRITICAL)
     if options.year:
         return a_year()
