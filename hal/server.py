@@ -5,6 +5,7 @@ Rules this file upholds:
 - Who speaks is known by its credentials; only our own user, root and the users allowed by name are listened to.
 - What is not a message of the contract is counted and dropped; peers are bounded in number. An empty datagram can't be
   told from a peer that hangs up, and ends its connection.
+- Where no descriptor is left for a newcomer, he waits: the listener, which goes on calling, is not heard for a while.
 - A socket that a dead process left behind is replaced, one that somebody uses is an error; of two processes that start
   at the same instant only one gets it.
 """
@@ -38,6 +39,7 @@ from hal.tick import Tick
 log = logging.getLogger("hal.server")
 
 MOST_PEERS = 16
+WELCOME_AGAIN_MS = 1_000
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -51,6 +53,7 @@ class Server:
         self._peers: tuple[socket.socket, ...] = ()
         self._last = b""
         self._stopping = False
+        self._welcome_ms: int | None = None  # when newcomers are heard again
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._claim, self._listener = _listen(self._path)
         self._selector.register(self._wake_fd, selectors.EVENT_READ)
@@ -79,7 +82,7 @@ class Server:
 
     def turn(self, tick: Tick, wait_s: float | None) -> None:
         """Deal with everyone who speaks within `wait_s` (None = whenever that is)."""
-        for key, _ in self._selector.select(wait_s):
+        for key, _ in self._selector.select(self._patience_s(wait_s)):
             if key.fileobj is self._listener:
                 self._welcome()
             elif isinstance(key.fileobj, socket.socket):
@@ -98,12 +101,25 @@ class Server:
         os.close(self._wake_fd)
         os.close(self._claim)
 
+    def _patience_s(self, wait_s: float | None) -> float | None:
+        """How long to wait: no longer than until newcomers are heard again."""
+        if self._welcome_ms is None:
+            return wait_s
+        left_s = (self._welcome_ms - self._clock()) / 1_000
+        if left_s > 0:
+            return left_s if wait_s is None else min(wait_s, left_s)
+        self._welcome_ms = None
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        return wait_s
+
     def _welcome(self) -> None:
         """Take a new peer, or say in the log why not."""
         try:
             peer, _ = self._listener.accept()
         except OSError as failed:
             log.warning("! a peer could not be accepted: %s", failed.strerror)
+            self._selector.unregister(self._listener)
+            self._welcome_ms = self._clock() + WELCOME_AGAIN_MS
             return
         size = _CREDENTIALS.size
         pid, uid, _ = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from hal.contract import (
     decode_update,
     encode,
 )
-from hal.server import MOST_PEERS, Server
+from hal.server import MOST_PEERS, WELCOME_AGAIN_MS, Server
 from hal.settings import SettingsError
 from tests.hal.box import START_MS, Box
 
@@ -176,6 +177,28 @@ def test_peers_are_bounded_in_number(house: House) -> None:
         house.peer()
     assert house.peer().recv(10) == b""
     assert len(house.server._peers) == MOST_PEERS
+
+
+def test_a_newcomer_for_whom_no_descriptor_is_left_waits_and_does_not_keep_us_busy(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.box.run(1_000)
+    peer, (soft, hard) = (
+        socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET),
+        resource.getrlimit(resource.RLIMIT_NOFILE),
+    )
+    peer.settimeout(5)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        peer.connect(str(house.path))
+        house.listen()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(caplog.records) == 1
+    house.box.run(WELCOME_AGAIN_MS)
+    house.listen()
+    assert isinstance(received(peer), Snapshot)
+    peer.close()
 
 
 def test_serving_ends_when_it_is_told_to_from_anywhere(house: House) -> None:
