@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from statistics import median
 
 from tests.options import minutes, whole
 from tests.torture.rounds import Torture
@@ -37,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{done.number:4} {done.took_s:5.1f} s  {done.blow.name}: {verdict}", flush=True)
             if done.violations:
                 print(f"seed {options.seed}{torture.box.tails()}", flush=True)
+        if torture.opened_s:
+            middle, most = median(torture.opened_s), max(torture.opened_s)
+            print(f"from the card to the open contactor: {middle:.2f} s in the middle, {most:.2f} s at most")
     print(f"{rounds} rounds, {violations} violations")
     return 1 if violations else 0
 

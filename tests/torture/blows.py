@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from tests.stand import Daemon
     from tests.torture.rounds import Torture
+
+
+MOST_BUSY = 0.25  # of a core; a tick takes some hundredths
 
 
 class Blow(NamedTuple):
@@ -84,6 +88,27 @@ def no_descriptors(torture: Torture, dice: Random) -> None:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, was)
 
 
+def no_descriptors_for_hal(torture: Torture, dice: Random) -> None:
+    """evse-hal can open nothing more while somebody wants to speak to it and its meter's adapter goes and comes."""
+    pid = torture.box.hal.pid
+    was, before_s, seconds = resource.prlimit(pid, resource.RLIMIT_NOFILE), _cpu_s(pid), dice.uniform(2, 4)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, was[1]))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as newcomer:
+        newcomer.connect(torture.box.env["EVSE_HAL_SOCKET"])
+        torture.meter.unplug()
+        torture.meter.plug()
+        torture.passes(seconds)
+    busy = (_cpu_s(pid) - before_s) / seconds
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, was)
+    assert busy < MOST_BUSY, f"evse-hal takes {busy:.0%} of a core while it can open no file"
+
+
+def _cpu_s(pid: int) -> float:
+    """What a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def unplug_adapter(torture: Torture, dice: Random) -> None:
     torture.meter.unplug()
     torture.passes(dice.uniform(1, 4))
@@ -139,6 +164,7 @@ BLOWS = (
     Blow("evse-hal stands still", stop_hal, True),
     Blow("evsed gets no more memory", no_memory, False),
     Blow("evsed can open no more files", no_descriptors, False),
+    Blow("evse-hal can open no more files", no_descriptors_for_hal, False),
     Blow("evsed is killed three times", kill_evsed_again, False),
     Blow("the line is cut", line_cut, False),
 )

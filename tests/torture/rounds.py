@@ -66,6 +66,7 @@ class Torture:
         self.blows = (*BLOWS, *slow, *(CLOCK_STEPS if self.clock.env else ()))
         self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
         self.begun = 0
+        self.opened_s: list[float] = []  # from the card to the open contactor, as seen from outside
 
     def __enter__(self) -> Torture:
         self.box.__enter__()
@@ -139,8 +140,10 @@ class Torture:
     def _end(self, blow: Blow) -> None:
         if not blow.ends:
             self.passes(0.5)
+            shown_s = time.monotonic()
             self.box.sim("swipe", TAG)
             self.box.wait_outlet("an open contactor", lambda outlet: not outlet.closed, timeout_s=SOON_S)
+            self.opened_s.append(time.monotonic() - shown_s)
             self.box.unplug()
         self._wait_for_stops()
         self.box.wait("a free box", lambda status: status["outlets"][0]["status"] == "Available", timeout_s=SOON_S)

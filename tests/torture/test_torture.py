@@ -6,7 +6,7 @@ import os
 
 from tests.torture.rounds import Torture
 
-ROUNDS = 12 if os.environ.get("EVSED_LONG_TESTS") else 1
+ROUNDS = 1_000 if os.environ.get("EVSED_LONG_TESTS") else 1
 
 
 def test_real_processes_that_are_really_killed_lose_nothing() -> None:
