@@ -4,7 +4,8 @@ Rules this file upholds:
 - Only at A with the contactor open, both for a second. A plug that comes ends the trial at once, and it stays due.
 - The device must trip within its time of the test's begin and let go within its time of the end; else it is a fault
   that waits for a person, whose acknowledgement asks for the next trial.
-- A trip that the test called for is no fault, and while it lasts nothing closes (guard: SELF_TEST).
+- A trip that the test called for is no fault, nor what its output says until it is calm again; meanwhile nothing closes
+  (guard: SELF_TEST).
 - Who ran before may have been killed in the middle of one: first of all the test input is freed, and a trip that goes
   within the time for it was the test's. One that stays is none of ours.
 """
@@ -19,6 +20,7 @@ from hal.iec61851 import FAR_MS
 from hal.lasting import Lasting
 
 REST_MS = 1_000  # what switching does to the device is over
+CALM_MS = 50  # its output may chatter as it lets go
 EACH_MS = 24 * 3_600_000
 
 
@@ -37,7 +39,7 @@ class Trial:
     def __init__(self, drive: Callable[[bool], None] | None, timing: Timing, now_ms: int) -> None:
         self._drive = drive
         self._trip_ms, self._clear_ms = timing.residual_trip_ms, timing.residual_clear_ms
-        self._rest = Lasting(REST_MS)
+        self._rest, self._calm = Lasting(REST_MS), Lasting(CALM_MS)
         self._step, self._since_ms = Step.IDLE if drive is None else Step.INHERITED, now_ms
         self._used = self._complete = False
         self._due_ms = FAR_MS if drive is None else now_ms
@@ -76,7 +78,8 @@ class Trial:
         """When time alone next changes something."""
         if self._step is Step.IDLE:
             return [self._due_ms, self._rest.due_ms(now_ms)]
-        return [self._since_ms + (self._trip_ms if self._step is Step.CALLED else self._clear_ms)]
+        within_ms = self._trip_ms if self._step is Step.CALLED else self._clear_ms
+        return [self._since_ms + within_ms, self._calm.due_ms(now_ms)]
 
     def _freed(self, tripped: bool, now_ms: int) -> str:
         assert self._drive is not None
@@ -98,8 +101,10 @@ class Trial:
         return self.failure
 
     def _released(self, tripped: bool, now_ms: int) -> str:
-        if tripped and now_ms - self._since_ms < self._clear_ms:
+        calm = self._calm.lasts(not tripped, now_ms)
+        if not calm and now_ms - self._since_ms < self._clear_ms:
             return ""
+        self._calm.forget()
         self._go(Step.IDLE, now_ms)
         if tripped:
             self.failure = f"it did not let go within {self._clear_ms} ms of the test"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hal.boards import Timing
-from hal.trial import EACH_MS, Trial
+from hal.trial import CALM_MS, EACH_MS, Trial
 from tests.hal.box import Box, sim_board
 
 TIMING = Timing(residual_trip_ms=1_000, residual_clear_ms=3_000)
@@ -49,9 +49,27 @@ def test_it_must_trip_in_time_and_let_go_in_time(trips_ms: int, well: bool, clea
     device.begin()
     said = device.see(1_000 + trips_ms, tripped=True)
     assert ("did not trip" in said) is not well and device.calls == [True, False]
-    assert device.see(1_000 + trips_ms + clears_ms - 1, tripped=True) == "" and device.trial.running
-    said = device.see(1_000 + trips_ms + clears_ms)
-    assert said == ("it trips and lets go" if well else "") and not device.trial.running
+    gone_ms = 1_000 + trips_ms + clears_ms
+    assert device.see(gone_ms - 1, tripped=True) == "" and device.trial.running
+    said = "".join(device.see(now_ms) for now_ms in (gone_ms, gone_ms + CALM_MS))
+    assert said == ("it trips and lets go" if well else "") and not device.trial.running and not device.trial.failure
+
+
+def test_one_that_chatters_as_it_lets_go_is_waited_for() -> None:
+    device = Device()
+    device.begin()
+    device.see(1_100, tripped=True)
+    for now_ms in (1_200, 1_249):
+        assert device.see(now_ms) == "" and device.trial.running
+    assert min(device.trial.deadlines(1_249)) == 1_250
+    assert device.see(1_249, tripped=True) == ""
+    for now_ms in (1_260, 1_309):
+        assert device.see(now_ms) == "" and device.trial.running
+    assert device.see(1_310) == "it trips and lets go" and not device.trial.running
+    tomorrow_ms = 1_310 + EACH_MS
+    device.see(tomorrow_ms)
+    for now_ms in (tomorrow_ms + 10, tomorrow_ms + 20):  # a plug comes before it has tripped
+        assert device.see(now_ms, at_a=False) == "" and device.trial.running
 
 
 def test_one_that_holds_on_fails() -> None:
@@ -78,7 +96,7 @@ def test_a_plug_ends_it_at_once_without_a_verdict_and_it_stays_due(tripped: bool
     device.begin()
     assert device.see(1_050, at_a=False, tripped=tripped) == "" and device.calls == [True, False]
     assert device.trial.running
-    assert device.see(1_100, at_a=False) == "" and not device.trial.running
+    assert device.see(1_100, at_a=False) == device.see(1_150, at_a=False) == "" and not device.trial.running
     device.see(9_000)
     device.see(10_000)
     assert device.calls == [True, False, True]
@@ -89,15 +107,17 @@ def test_each_day_and_after_each_car() -> None:
     device.begin()
     device.see(1_100, tripped=True)
     device.see(1_200)
-    assert device.trial.deadlines(5_000)[0] == 1_200 + EACH_MS
-    device.see(1_200 + EACH_MS - 1)
+    device.see(1_250)
+    assert device.trial.deadlines(5_000)[0] == 1_250 + EACH_MS
+    device.see(1_250 + EACH_MS - 1)
     assert device.calls == [True, False]
-    device.see(1_200 + EACH_MS)
+    device.see(1_250 + EACH_MS)
     assert device.calls == [True, False, True]
     device = Device()
     device.begin()
     device.see(1_100, tripped=True)
     device.see(1_200)
+    device.see(1_250)
     device.see(50_000, at_a=False)
     device.see(60_000)
     device.see(61_000)
