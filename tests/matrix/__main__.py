@@ -19,6 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 from tests.lab.lives.invariants import Violation
+from tests.lab.lives.window import window
 from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
@@ -65,7 +66,7 @@ def walk(place: Place, only: str = "") -> Outcome:
             tried += 1
             violations, lines = lived(MOMENTS[place.moment][1], fault)
             if violations:
-                red.append(Red(name, violations, lines[-LAST_LINES:]))
+                red.append(Red(name, violations, window(lines, violations, LAST_LINES)))
     return Outcome(place, tried, red)
 
 

@@ -28,6 +28,7 @@ from tests.lab.lives.draw import Character, character, dense, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
+from tests.lab.lives.window import window
 from tests.options import whole
 
 STORIES = Path(__file__).parent / "stories.jsonl"
@@ -101,8 +102,8 @@ def report(life: Told, made: Character) -> None:
     print(f"  a box with {made}:")
     for act in life.acts:
         print(f"    {told(act)}")
-    print("  the last lines of its log:")
-    for line in life.lines[-LAST_LINES:]:
+    print("  the lines of its log before it went wrong:")
+    for line in window(life.lines, life.violations, LAST_LINES):
         print(f"    {line[:200]}")
     print(f"  again: ./evse lab --story FILE with this line in it:\n{written(life.seed, made, life.acts)}", flush=True)
 

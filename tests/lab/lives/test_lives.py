@@ -136,7 +136,7 @@ def test_a_story_of_a_file_is_told_and_the_last_line_counts(tmp_path: Path, caps
 
 
 def test_what_went_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    report(Told(7, 1, [Violation("I1", "it stays closed")], VISIT, ["the last line"]), PLAIN)
+    report(Told(7, 1, [Violation("I1", "it stays closed")], VISIT, ["     0.100 the last line"]), PLAIN)
     said = capsys.readouterr().out
     assert "seed 7: 1 violations, a story of 6 acts\n  I1: it stays closed" in said
     assert "day 1 00:00:05.000  at outlet 1 a car is plugged in with a 20 A cable" in said
