@@ -5,6 +5,7 @@ Rules this file upholds:
 - gpiozero makes a pin an output first and sets its level after that. So there are only outputs that are active high, on
   pins that are low until then; a key for active-low ones does not exist.
 - Inputs are looked at, never waited for: no thread of gpiozero runs. A trip shorter than a tick is not seen.
+- No feedback by voltage, no lock and no phase relay here: their edges and pulses want the kernel's own clock.
 - No pilot here: its PWM is made by software in whole percents, 16 A would become 15.6 A.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, Literal
@@ -30,6 +32,7 @@ from hal.lasting import Lasting
 FACTORIES = {"lgpio": "gpiozero.pins.lgpio:LGPIOFactory", "rpigpio": "gpiozero.pins.rpigpio:RPiGPIOFactory"}
 
 Gpio = Annotated[int, msgspec.Meta(ge=0, le=27)]
+Pins = Annotated[tuple[Gpio, ...], msgspec.Meta(min_length=1, max_length=2)]
 
 
 @cache
@@ -54,6 +57,10 @@ def _check(factory: str, *switches: int) -> None:
 
 def _claims(*gpios: int) -> tuple[str, ...]:
     return tuple(map(gpio_claim, gpios))
+
+
+def _several(pins: int | tuple[int, ...]) -> tuple[int, ...]:
+    return pins if isinstance(pins, tuple) else (pins,)
 
 
 class Output:
@@ -134,20 +141,22 @@ class _Switching:
 
 
 class ContactorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A coil and the contact that tells of its relay."""
+    """One coil, or two that follow the same order, and for each the contact that tells of its relay."""
 
     factory: str
-    coil: Gpio
-    feedback: Gpio
+    coil: Gpio | Pins
+    feedback: Gpio | Pins
     contact: Literal["mirror", "auxiliary"]
 
     def __post_init__(self) -> None:
         """Raises ValueError."""
-        _check(self.factory, self.coil)
+        _check(self.factory, *_several(self.coil))
+        if len(_several(self.coil)) != len(_several(self.feedback)):
+            raise ValueError("each coil needs the feedback of its own relay: give as many feedback pins as coils")
 
     def claims(self) -> tuple[str, ...]:
         """What it takes of the board."""
-        return _claims(self.coil, self.feedback)
+        return _claims(*_several(self.coil), *_several(self.feedback))
 
 
 class GpiozeroContactor(_Switching, Switch):
@@ -156,10 +165,15 @@ class GpiozeroContactor(_Switching, Switch):
     Config = ContactorConfig
 
     def __init__(self, config: ContactorConfig) -> None:
-        coil = Output(config.factory, config.coil, "coil")
-        feedback = Watched(config.factory, config.feedback, "feedback", 0, monotonic_ms)
-        self._held = (coil, feedback)
-        super().__init__([coil], [when(feedback, config.contact == "auxiliary")])
+        pins, several = config.factory, _several(config.feedback)
+        with ExitStack() as taken:  # a pin that can't be had gives back those before it
+            coils = [taken.enter_context(closing(Output(pins, gpio, "coil"))) for gpio in _several(config.coil)]
+            contacts = [
+                taken.enter_context(closing(Watched(pins, gpio, "feedback", 0, monotonic_ms))) for gpio in several
+            ]
+            taken.pop_all()
+        self._held = (*coils, *contacts)
+        super().__init__(coils, [when(contact, config.contact == "auxiliary") for contact in contacts])
 
 
 class EnableConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

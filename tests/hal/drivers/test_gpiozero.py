@@ -16,6 +16,7 @@ from tests.hal.drivers import line_worlds as worlds
 from tests.hal.drivers.contracts import ContactorContract, EnableContract, InputContract, ResidualContract
 
 RELAY = {"factory": "mock", "coil": 23, "feedback": 24, "contact": "mirror"}
+TWO_RELAYS = RELAY | {"coil": [23, 16], "feedback": [24, 6]}
 
 
 class MockBank:
@@ -69,6 +70,15 @@ class TestContactor(ContactorContract):
     def rig(self, request: Any, bank: Any, clock: worlds.Clock, build: Any) -> Any:
         part = build("contactor", RELAY | {"contact": request.param})
         rig = worlds.RelayRig(clock, bank, {"GPIO23": "GPIO24"}, mirror=request.param == "mirror")
+        rig.part = part
+        return rig
+
+
+class TestTwoContactors(ContactorContract):
+    @pytest.fixture
+    def rig(self, bank: Any, clock: worlds.Clock, build: Any) -> Any:
+        part = build("contactor", TWO_RELAYS)
+        rig = worlds.RelayRig(clock, bank, {"GPIO23": "GPIO24", "GPIO16": "GPIO6"}, mirror=True)
         rig.part = part
         return rig
 
@@ -144,6 +154,13 @@ def test_a_pin_is_given_once(build: Any) -> None:
         build("enable", {"factory": "mock", "pin": 23})
 
 
+def test_a_pin_that_cannot_be_had_gives_back_those_before_it(build: Any) -> None:
+    build("input", {"factory": "mock", "pin": 6, "active_when": "made"})
+    with pytest.raises(PartFailed, match="feedback on GPIO6"):
+        build("contactor", TWO_RELAYS)
+    build("contactor", RELAY)
+
+
 def test_a_factory_that_is_not_there_is_said_and_no_other_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(gpiozero_parts.FACTORIES, "rpigpio", "gpiozero.pins.nothing:Factory")
     factory.cache_clear()
@@ -156,6 +173,7 @@ def test_a_factory_that_is_not_there_is_said_and_no_other_is_taken(monkeypatch: 
     [
         ("contactor", RELAY | {"active_low": True}, "unknown key `active_low`"),
         ("contactor", RELAY | {"coil": 4}, "GPIO4 is pulled up while the Pi boots"),
+        ("contactor", RELAY | {"coil": [23, 16]}, "each coil needs the feedback of its own relay"),
         ("contactor", RELAY | {"coil": 28}, "coil must be at most 27"),
         ("contactor", RELAY | {"contact": "voltage"}, "contact must be one of 'mirror', 'auxiliary'"),
         ("enable", {"factory": "mock", "pin": 15}, "GPIO15 belongs to the serial console"),
