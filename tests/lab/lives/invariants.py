@@ -1,7 +1,7 @@
 """The invariants of the architecture as named checks, judged by the plant, the disk and the central system's books.
 
 - I1 `Eyes._opens`: what a pilot sample must show, and what hardware sees, against the power contacts; `Eyes._hot`;
-  `Eyes._draws`: a car that takes too much; `forgotten`: what waits for a service person goes on waiting.
+  `Eyes._draws`: a car that takes too much; `forgotten`: what waits for a person goes on waiting.
 - I2 `Eyes._dead_man`: hal is gone, the gate opens the power contacts.
 - I3, I5 `Eyes._closes` and tests/world/watch.py: closed only with a durable start, freed only with a durable end.
 - I3 `strangers`: who charges was let in by somebody; `Eyes._refused`: not by a start that the central system refused.
@@ -48,7 +48,7 @@ CAR_STOPS_MS = 9_500  # 6 s rule, and what surrounds it
 FOLLOWS_MS = 5_200  # changes of the duty are 5 s apart
 FELT_MS = 2_600  # a thermometer is asked each second
 DRAWS_MS = 10_500  # 7 s by the readings of each second, and what surrounds them
-FOR_SERVICE = ("WELDED", "CURRENT_WHILE_OPEN")
+LATCHED = ("WELDED", "CURRENT_WHILE_OPEN", "RESIDUAL_CURRENT", "EMERGENCY_STOP")
 NOT_VALID = ("Blocked", "Expired", "Invalid")
 TOO_HOT_MC, DIMMED_MA = HeatSteps().stop_c * 1_000, Dim().ma
 OPENING = ("emergency-stop", "earth-lost")
@@ -81,7 +81,7 @@ class Eyes(Watch):
         self.edges: list[tuple[int, int]] = []
         self.learn: Callable[[], None] = lambda: None
         self._refused_tx: dict[int, str] = {}
-        self.for_service: set[tuple[int, str]] = set()  # what hal ever said that only a service person may end
+        self.latched: set[tuple[int, str]] = set()  # what hal ever said that only a person may end
 
     def see(self, invariant: str, text: str) -> None:
         """Something that must never be."""
@@ -90,13 +90,13 @@ class Eyes(Watch):
     def published(self, snapshot: Snapshot) -> None:
         super().published(snapshot)
         for outlet in snapshot.outlets:
-            self.for_service |= {(outlet.evse, fault.name) for fault in outlet.faults if fault.name in FOR_SERVICE}
+            self.latched |= {(outlet.evse, fault.name) for fault in outlet.faults if fault.name in LATCHED}
 
     def forgotten(self) -> None:
-        """Before the service person comes."""
-        for evse, name in sorted(self.for_service):
+        """Before any person comes."""
+        for evse, name in sorted(self.latched):
             if all(fault.name != name for fault in self._world.outlet(evse).faults):
-                self.see("I1", f"outlet {evse}: {name} ended without a service person")
+                self.see("I1", f"outlet {evse}: {name} ended without a person")
 
     def look(self) -> None:
         super().look()
@@ -339,9 +339,11 @@ def sparks(life: Life) -> list[str]:
 
 
 def strangers(life: Life) -> list[str]:
-    """I3: whoever charged was let in before, by the central system, by a list or by the installer."""
+    """I3: whoever charged was let in before, by central system, list or installer; a free box lets in all."""
     world = life.world
-    known = {tag.upper() for tag in (*world.csms.admitted, *world.tags, *(("FREE",) if world.free else ()))}
+    if world.free:
+        return []
+    known = {tag.upper() for tag in (*world.csms.admitted, *world.tags)}
     charges = world.csms.charges.items()
     return [
         f"transaction {number} is of {charge.start.idTag}, whom nobody let in"
