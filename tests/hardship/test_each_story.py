@@ -2,7 +2,7 @@
 error; its message is never processed at all; or a question of the central system is on the wire together with it.
 
 In the ordinary run each story meets one or two, and each hardship is met by some story; with EVSED_LONG_TESTS each is
-met in each situation of a call, which takes about a quarter of an hour of one core.
+met in each situation of a call, which takes about half an hour of one core.
 """
 
 from __future__ import annotations

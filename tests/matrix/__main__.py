@@ -120,10 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ProcessPoolExecutor(options.jobs) as pool:
         for outcome in pool.map(partial(walk, only=options.variant), wanted):
             outcomes.append(outcome)
-            print(f"\r{len(outcomes)} of {len(wanted)} cells", end="", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{len(outcomes)} of {len(wanted)} cells", end="", file=sys.stderr, flush=True)
             for line in told(outcome):
                 print(line, flush=True)
-    print(file=sys.stderr)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     print("\n".join(table(outcomes)))
     return int(any(outcome.red for outcome in outcomes))
 
