@@ -27,12 +27,12 @@ def test_a_start_is_told_after_the_statuses(make: Make) -> None:
 
 def test_a_clock_that_is_set_is_told_and_one_that_is_learnt_is_not(box: Wallbox) -> None:
     box.csms.judges_statuses = False  # by the true time
-    box.ntp_offset_ms = 0
+    box.set_clock(0)
     box.advance(60)
     box.power_cut()
     box.advance(60)
     assert "SettingSystemTime" not in events(box)
-    box.ntp_offset_ms = 3_600_000
+    box.set_clock(3_600_000)
     box.advance(60)
     for _ in range(3):
         box.power_cut()

@@ -103,6 +103,7 @@ class Calls:
     def said(self, frame: str, now_ms: int) -> None:
         """A frame of the station."""
         kind, id, *rest = json.loads(frame)
+        self.look_at_clock()
         if kind != 2:
             return
         self._expire(now_ms)
@@ -132,6 +133,12 @@ class Calls:
             self.took(call.action, call.payload, rest[0])
         else:
             call.unsure = True
+
+    def look_at_clock(self) -> None:
+        """Once it was set, what happened before bears another time."""
+        was_ms, self._clock_ms = self._clock_ms, self._patience().clock_ms
+        if was_ms is not None and self._clock_ms is not None and abs(self._clock_ms - was_ms) > STEP_MS:
+            self._steady = False
 
     def _expire(self, now_ms: int) -> None:
         if self._open is not None and now_ms >= self._open.until_ms:
@@ -165,7 +172,7 @@ class Calls:
             self._breach(f"{call} is called again only at {now_ms} ms, and was due at {call.due_ms}")
 
     def _queued(self, call: Call) -> None:
-        told_ms = _told_ms(call) if self._is_steady() else 0
+        told_ms = _told_ms(call) if self._steady else 0
         if self._head is not None and self._head is not call and self.owed():
             self._breach(f"{call} overtakes {self._head}")
         if self._head is None and told_ms > self._owed_ms:
@@ -173,12 +180,6 @@ class Calls:
         if self._steady and told_ms < self._newest_ms and self._head is not call:
             self._breach(f"{call} is older than what left before it")
         self._head, self._newest_ms = call, max(told_ms, self._newest_ms)
-
-    def _is_steady(self) -> bool:
-        was_ms, self._clock_ms = self._clock_ms, self._patience().clock_ms
-        if was_ms is not None and self._clock_ms is not None and abs(self._clock_ms - was_ms) > STEP_MS:
-            self._steady = False
-        return self._steady
 
 
 def _read(frame: str) -> list[Any]:

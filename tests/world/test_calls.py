@@ -237,3 +237,13 @@ def test_a_clock_that_was_set_excuses_earlier_times() -> None:
     line.clock_ms = -3_600_000
     line.start("b", 1, of=401)
     assert line.breaches == []
+
+
+def test_so_does_one_that_was_set_and_set_back_while_nothing_was_said() -> None:
+    line = Line()
+    for line.clock_ms in (0, 3_600_000, 0):
+        line.calls.look_at_clock()
+    line.start("a", 0, of=4_000)
+    line.answer("a", 0)
+    line.start("b", 1, of=401)
+    assert line.breaches == []

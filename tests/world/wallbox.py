@@ -161,6 +161,16 @@ class Wallbox:
             None if wall_ms is None else wall_ms - NEW_YEAR_2027 - self.ms,
         )
 
+    def set_clock(self, offset_ms: int | None) -> None:
+        """NTP sets the machine's clock to so much beside the truth; None = NTP is gone."""
+        self._judge_clock()
+        self.ntp_offset_ms = offset_ms
+        self._judge_clock()
+
+    def _judge_clock(self) -> None:
+        if self.evsed is not None:
+            self.calls.look_at_clock()
+
     def note(self, line: str) -> None:
         """One line of any log."""
         self.lines.append(f"{self.ms / 1_000:10.3f} {line}")

@@ -158,7 +158,7 @@ def disk(life: Life, how: str) -> None:
 
 
 def ntp(life: Life, offset_s: int) -> None:
-    life.world.ntp_offset_ms = offset_s * 1_000
+    life.world.set_clock(offset_s * 1_000)
 
 
 def central_clock(life: Life, offset_s: int) -> None:

@@ -243,7 +243,7 @@ class Life:
         self.moods.clear()
         self._eyes.cap_ma = None
         self.csms_offset_ms = 0
-        world.ntp_offset_ms = None if world.ntp_offset_ms is None else 0
+        world.set_clock(None if world.ntp_offset_ms is None else 0)
         self.wire.delay_ms, self.wire.doubles = 0, False
         world.csms.fate, world.csms.post = self._fate, self.wire._post
         world.drop_line("mended")
