@@ -68,7 +68,7 @@ class Calls:
         self._before: dict[str, int] = {}  # tries of each message in the lives before
         self._open: Call | None = None
         self._head: Call | None = None
-        self._free_ms = 0  # since when no call is open over this connection
+        self._free_ms = 0  # since when a call may leave: none is open over this connection, and the disk takes its row
         self._newest_ms = 0
         self._clock_ms: int | None = None
         self._steady = True  # its clock was never set to another time
@@ -89,6 +89,10 @@ class Calls:
     def connected(self, now_ms: int) -> None:
         """A new connection: nothing is open."""
         self._open, self._free_ms = None, now_ms
+
+    def written_again(self, now_ms: int) -> None:
+        """The disk takes again what the station keeps: until then no message of a transaction leaves (I5)."""
+        self._free_ms = max(self._free_ms, now_ms)
 
     def ended(self, now_ms: int) -> None:
         """The connection ends: what had not failed before, did not fail."""

@@ -18,7 +18,7 @@ from evsed.core.box import Access
 from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send, Shine
 from evsed.core.errands import Errand, ProgramStarted
-from evsed.core.events import DeadlineReached, Event, Ref, ResetKind
+from evsed.core.events import DeadlineReached, Event, Ref, ResetKind, StoreMended
 from evsed.core.security_events import SecurityNoticed
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
@@ -237,6 +237,8 @@ class Evsed:
         work()
 
     def deliver(self, event: Event) -> None:
+        if isinstance(event, StoreMended):
+            self.world.calls.written_again(self.world.ms)
         self.inbox.append(event)
 
     def demand(self, effect: Demand) -> None:

@@ -230,6 +230,15 @@ def test_what_keeps_the_line_busy_excuses_a_late_try() -> None:
     assert line.breaches == []
 
 
+def test_a_disk_that_takes_nothing_excuses_a_late_try() -> None:
+    line = Line()
+    line.start("a", 0)
+    line.error("a", 0)
+    line.calls.written_again(40_000)
+    line.start("a", 40.5)
+    assert line.breaches == []
+
+
 def test_a_clock_that_was_set_excuses_earlier_times() -> None:
     line = Line()
     line.start("a", 0, of=4_000)
