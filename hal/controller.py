@@ -35,7 +35,7 @@ class Seen(NamedTuple):
 
 
 class Controller(Protocol):
-    """The driver of a controller. Every call waits for the wire and raises NoReading; the thread of `Keeper` calls."""
+    """The driver of a controller. Every call waits for the wire and raises NoReading; the link's thread calls."""
 
     def exactly(self, ma: int) -> int:
         """The most that it can offer of so much."""
@@ -56,7 +56,7 @@ class Controller(Protocol):
         """Give the line back."""
 
 
-class Keeper:
+class ControllerLink:
     """Talks to one controller. `want`, `clear` and what it has `seen` are for the tick, and never wait."""
 
     def __init__(self, controller: Controller, name: str) -> None:

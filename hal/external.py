@@ -92,7 +92,7 @@ class ExternalLoop:
         self.permit = Permit(limits)
         self.outlet: Outlet | None = None
         self.due_ms = 0
-        self._keeper, self._board = board.controller, board
+        self._link, self._board = board.controller, board
         self._readings, self._memory, self._worn = readings, memory, worn
         self._said, self._heat = Contacts(board.contacts).look, Heat(board.spots, now_ms)
         self._ceilings = Ceilings(board, limits.max_ma, self.permit, self._heat)
@@ -129,14 +129,14 @@ class ExternalLoop:
         """The controller has no gate of ours."""
 
     def reassert(self) -> None:
-        """Its keeper says all orders again by itself."""
+        """Its link says all orders again by itself."""
 
     def run(self, now_ms: int) -> bool:
         """One tick. Returns whether `outlet` is another one now."""
-        keeper, readings, evse = self._keeper, self._readings, self.evse
+        link, readings, evse = self._link, self._readings, self.evse
         news = News(
-            keeper.seen,
-            keeper.silence,
+            link.seen,
+            link.silence,
             self.permit.lease,
             readings.meter(evse),
             readings.silence(evse),
@@ -183,7 +183,7 @@ class ExternalLoop:
         before = book.faults
         if self._acknowledged:
             self._acknowledged = False
-            self._keeper.clear()
+            self._link.clear()
             book.acknowledged(now_ms)
         if not fresh:  # over a silence nothing has lasted
             self._welded.forget()
@@ -231,7 +231,7 @@ class ExternalLoop:
         """The least of all limits; 0 = nothing."""
         charging = self._seen.closed and self._wanted_ma > 0
         inputs = NOTHING._replace(lease=news.lease, said=news.said)
-        ma = self._keeper.exactly(self._ceilings.least(inputs, None, charging, now_ms))
+        ma = self._link.exactly(self._ceilings.least(inputs, None, charging, now_ms))
         return ma if ma >= MIN_MA else 0
 
     def _reason_to_open(self, lease: Lease | None, allowed_ma: int, now_ms: int) -> Reason | None:
@@ -270,7 +270,7 @@ class ExternalLoop:
             self._stop_ms = now_ms
         waited = self._stop_ms is not None and now_ms - self._stop_ms >= STOP_WAIT_MS  # IEC 61851-1 A.6 seq. 10.2
         self._at_once = not wanted_ma and (fault or waited)
-        self._keeper.want(wanted_ma, self._at_once)
+        self._link.want(wanted_ma, self._at_once)
 
     def _next_deadline(self, lease: Lease | None, now_ms: int) -> int:
         """When time alone next changes something here."""

@@ -29,7 +29,7 @@ from hal.lamp import Signals
 from hal.settings import SettingsError, as_struct, read_toml
 
 if TYPE_CHECKING:
-    from hal.controller import Keeper
+    from hal.controller import ControllerLink
 
 HERE = Path(__file__).parent
 
@@ -110,7 +110,7 @@ class OutletBoard:
     contacts: tuple[Contact, ...] = ()
     unlock_on_mains_loss: bool = False
     rated_closings: int = 0
-    controller: Keeper | None = None  # whom pilot and contactor belong to, where they are not ours
+    controller: ControllerLink | None = None  # whom pilot and contactor belong to, where they are not ours
 
 
 class Board(Protocol):

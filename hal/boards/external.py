@@ -22,7 +22,7 @@ from typing import Any
 
 from hal.boards import NAMED, BoardError, BoardFile, OutletBoard, OutletFile, outlet_board
 from hal.boards.metal import RealBoard, check_shared, part_builder, place
-from hal.controller import Keeper
+from hal.controller import ControllerLink
 from hal.drivers.protocols import PartFailed, Parts
 
 log = logging.getLogger("hal.boards")
@@ -36,7 +36,7 @@ class ExternalBoard(RealBoard):
         self.name = board.name
         self._file, self._bare = board, bare
         self._built: list[Any] = []
-        self._keepers: list[Keeper] = []
+        self._links: list[ControllerLink] = []
         try:
             self._inputs = None if bare else self._build_inputs()
             self.outlets = {outlet.evse: self._outlet(outlet) for outlet in board.outlet}
@@ -49,23 +49,23 @@ class ExternalBoard(RealBoard):
         assert build is not None
         where = place(self._file, outlet, "controller")
         try:
-            keeper = Keeper(build(), where)
+            link = ControllerLink(build(), where)
         except Exception as failed:
             raise BoardError(f"{where}: {failed}") from None
-        self._keepers.append(keeper)
-        whole: Any = _Whole(keeper)
+        self._links.append(link)
+        whole: Any = _Whole(link)
         parts = Parts(pilot=whole, contactor=whole, enable=whole, lock=None, proximity=None, residual=None)
-        return replace(outlet_board(self._file, outlet, parts, self._inputs), controller=keeper)
+        return replace(outlet_board(self._file, outlet, parts, self._inputs), controller=link)
 
     def advance(self, now_ms: int) -> None:
         """The first tick lets the controllers be talked to."""
-        for keeper in self._keepers:
-            keeper.start()
+        for link in self._links:
+            link.start()
 
     def close(self) -> None:
         """Talk no more, and give the contacts back."""
-        for keeper in self._keepers:
-            keeper.stop()
+        for link in self._links:
+            link.stop()
         for part in self._built:
             if hasattr(type(part), "close"):
                 part.close()
@@ -74,15 +74,15 @@ class ExternalBoard(RealBoard):
 class _Whole:
     """A controller as the parts that make_safe.py reaches for: it has one order, which makes all of them safe."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, link: ControllerLink) -> None:
+        self._link = link
 
     def order(self, closed: bool) -> None:
         """Off, whatever was asked. Raises PartFailed; of one that has never answered it is only said."""
         try:
-            self._keeper.make_safe()
+            self._link.make_safe()
         except PartFailed as failed:
-            if self._keeper.seen is not None:
+            if self._link.seen is not None:
                 raise
             log.warning("! %s", failed)
 

@@ -13,7 +13,7 @@ from hal.bringup.bench import Bench
 from hal.bringup.findings import Finding, judged, skipped
 from hal.bringup.person import Person
 from hal.contract import MIN_MA, Cp
-from hal.controller import Keeper, Seen
+from hal.controller import ControllerLink, Seen
 from hal.external import OPENS_MS
 
 LOOK_MS = 250
@@ -23,11 +23,11 @@ CLOSES_MS = 5_000  # IEC 61851-1 A.6 seq. 4 gives it 3 s, and the line takes its
 
 def answers(bench: Bench, person: Person) -> Iterator[Finding]:
     """It is there, and at rest."""
-    keeper = _keeper(bench)
-    seen = _until(keeper, bench, TRIES * LOOK_MS, lambda seen: True)
+    link = _link(bench)
+    seen = _until(link, bench, TRIES * LOOK_MS, lambda seen: True)
     if seen is None:
         advice = "A and B of its line, its supply, `port`, `address` and `baud` in the board file"
-        yield judged("controller", "answers", keeper.silence, False, advice)
+        yield judged("controller", "answers", link.silence, False, advice)
         return
     yield judged("controller", "answers", "answers", True, "")
     faults = ", ".join(name for name, _ in seen.faults) or "none"
@@ -44,53 +44,53 @@ def answers(bench: Bench, person: Person) -> Iterator[Finding]:
 
 def car(bench: Bench, person: Person) -> Iterator[Finding]:
     """A tester's states are seen, and its contactor follows them and our order."""
-    keeper = _keeper(bench)
+    link = _link(bench)
     what, expected = "a car that is plugged in", "B, without an offer"
-    if keeper.seen is None:
+    if link.seen is None:
         yield skipped(what, expected, "it does not answer")
         return
     if not person.do("Put a tester for mode 3 on the plug, at state B.", ("tester", "B")):
         yield skipped(what, expected, "not tried")
         return
-    seen = _until(keeper, bench, CLOSES_MS, lambda seen: seen.cp is Cp.B)
+    seen = _until(link, bench, CLOSES_MS, lambda seen: seen.cp is Cp.B)
     yield judged(what, expected, _words(seen), seen is not None and not seen.pwm and not seen.closed, _PILOT)
     try:
-        yield from _power(keeper, bench, person)
+        yield from _power(link, bench, person)
     finally:
-        keeper.want(0, at_once=True)
-        gone = _until(keeper, bench, OPENS_MS, lambda seen: not seen.closed and not seen.set_ma)
+        link.want(0, at_once=True)
+        gone = _until(link, bench, OPENS_MS, lambda seen: not seen.closed and not seen.set_ma)
         person.do("Take the tester off.", ("tester", "A"))
     yield judged("told 0 A and to open", "open", _words(gone), gone is not None, _RELAY)
 
 
-def _power(keeper: Keeper, bench: Bench, person: Person) -> Iterator[Finding]:
+def _power(link: ControllerLink, bench: Bench, person: Person) -> Iterator[Finding]:
     """Its contactor closes in C, and opens when the car has had enough."""
     what, expected = "offered 6 A in C", "C, 6 A, closed"
     if not person.agrees("The controller will close its contactor: mains will be on the plug."):
         yield skipped(what, expected, "not agreed to")
         return
-    keeper.want(MIN_MA)
+    link.want(MIN_MA)
     if not person.do("Set the tester to state C.", ("tester", "C")):
         yield skipped(what, expected, "not tried")
         return
-    seen = _until(keeper, bench, CLOSES_MS, lambda seen: seen.cp is Cp.C and seen.closed and seen.offered_ma == MIN_MA)
-    yield judged(what, expected, _words(seen or keeper.seen), seen is not None, f"{_RELAY}; {_PILOT}")
+    seen = _until(link, bench, CLOSES_MS, lambda seen: seen.cp is Cp.C and seen.closed and seen.offered_ma == MIN_MA)
+    yield judged(what, expected, _words(seen or link.seen), seen is not None, f"{_RELAY}; {_PILOT}")
     person.do("Set the tester back to state B.", ("tester", "B"))
-    seen = _until(keeper, bench, OPENS_MS, lambda seen: seen.cp is Cp.B and not seen.closed)
-    yield judged("a car that has had enough", "B, open", _words(seen or keeper.seen), seen is not None, _RELAY)
+    seen = _until(link, bench, OPENS_MS, lambda seen: seen.cp is Cp.B and not seen.closed)
+    yield judged("a car that has had enough", "B, open", _words(seen or link.seen), seen is not None, _RELAY)
 
 
-def _keeper(bench: Bench) -> Keeper:
+def _link(bench: Bench) -> ControllerLink:
     assert bench.outlet.controller is not None
     return bench.outlet.controller
 
 
-def _until(keeper: Keeper, bench: Bench, ms: int, so: Callable[[Seen], bool]) -> Seen | None:
+def _until(link: ControllerLink, bench: Bench, ms: int, so: Callable[[Seen], bool]) -> Seen | None:
     """What it says once it is so; None = it never was, or it does not answer."""
     for _ in range(ms // LOOK_MS):
-        keeper.turn()
-        if keeper.seen is not None and not keeper.silence and so(keeper.seen):
-            return keeper.seen
+        link.turn()
+        if link.seen is not None and not link.silence and so(link.seen):
+            return link.seen
         bench.time.pass_ms(LOOK_MS)
     return None
 

@@ -1,4 +1,4 @@
-"""An outlet whose pilot and contactor are an EVSE-DIN's: the driver, its keeper and the loop that supervises."""
+"""An outlet whose pilot and contactor are an EVSE-DIN's: the driver, its link and the loop that supervises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hal.boards import BoardError, OutletBoard, Timing, check_parts, load
 from hal.boards.external import ExternalBoard
 from hal.contract import Cp, Lease, Limits, MeterReading, Outlet, Retry, Voltage
-from hal.controller import Keeper
+from hal.controller import ControllerLink
 from hal.drivers.evse_din import DinConfig, EvseDin
 from hal.drivers.protocols import NoReading, Parts
 from hal.external import STALE_MS, ExternalLoop
@@ -62,7 +62,7 @@ class Bay:
         self.now_ms = 1_000_000
         self.din = din or Din()
         self.desk = Desk()
-        self.keeper = Keeper(EvseDin(CONFIG, self.din, lambda: self.now_ms), "controller")
+        self.link = ControllerLink(EvseDin(CONFIG, self.din, lambda: self.now_ms), "controller")
         told = (LIMITS, Voltage(), Retry(), self.desk, self.desk, Worn())
         self.loop = ExternalLoop(1, self.board(), *told, metered, self.now_ms)
         self.lease_ma: int | None = None
@@ -70,15 +70,15 @@ class Bay:
 
     def board(self) -> OutletBoard:
         parts = Parts(None, None, None, None, None, None)  # type: ignore[arg-type]
-        return OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.keeper)
+        return OutletBoard(parts, 32_000, False, False, False, Timing(), controller=self.link)
 
     def passes(self, seconds: float) -> Outlet:
-        """Time goes by in looks of the keeper, each with a tick."""
+        """Time goes by in looks of the link, each with a tick."""
         for _ in range(round(seconds * 4)):
             self.now_ms += 250
             if self.lease_ma is not None:
                 self.loop.permit.grant(Lease(1, self.lease_ma, self.closes, False, self.now_ms + 3_000), self.now_ms)
-            self.keeper.turn()
+            self.link.turn()
             self.loop.run(self.now_ms)
         assert self.loop.outlet is not None
         return self.loop.outlet
