@@ -12,8 +12,9 @@ from evsed.core.words import Status
 from hal.contract import Limits
 from tests.scenarios import day
 from tests.scenarios.conftest import Make
+from tests.world.csms import NEW_YEAR_2027
 from tests.world.messages import iso
-from tests.world.wallbox import NEW_YEAR_2027, RESTART_S, TAG, Wallbox
+from tests.world.wallbox import RESTART_S, TAG, Wallbox
 
 AMPS_16, AMPS_6 = 16_000, 6_000
 

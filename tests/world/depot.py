@@ -19,7 +19,7 @@ from evsed.installer import FileSlots, InstallFailed, InstallRefused, perform
 from evsed.slots import Slots
 
 if TYPE_CHECKING:
-    from tests.world.wallbox import Wallbox
+    from tests.world.clockwork import Clockwork
 
 VERSION = "0.1.0"
 NAME = "SN1"
@@ -33,7 +33,7 @@ def machine_ms() -> int:
 class Depot:
     """What lies on the servers and what was brought there."""
 
-    def __init__(self, world: Wallbox) -> None:
+    def __init__(self, world: Clockwork) -> None:
         self.world = world
         self.files: dict[str, bytes] = {}
         self.uploads: list[tuple[LogOrder, str]] = []

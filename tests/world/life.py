@@ -33,17 +33,14 @@ from evsed.store.journal import Journal
 from evsed.supervisor import LOCAL, STUCK_MS
 from hal.contract import RENEW_MS
 from tests.world.depot import Clerk
+from tests.world.machine import Cut
 
 if TYPE_CHECKING:
-    from tests.world.wallbox import Wallbox
+    from tests.world.clockwork import Clockwork
 
 REDIAL_MS = 2_000
 NEVER_MS = 1 << 62
 PLATE = Nameplate("evsed", "virtual", None, "test")
-
-
-class Cut(BaseException):
-    """Raised at a chosen moment in the middle of evsed's work; what it was about to do is not done."""
 
 
 class DiskJournal(Journal):
@@ -120,7 +117,7 @@ def is_over(steps: Coroutine[Any, Any, None]) -> bool:
 class Evsed:
     """From start to end, crash or cut. Its times are those of the boot that it lives in."""
 
-    def __init__(self, world: Wallbox) -> None:
+    def __init__(self, world: Clockwork) -> None:
         self.world = world
         self.clock = SystemClock(sources=world.sources())
         self.journal = DiskJournal(world.folder)

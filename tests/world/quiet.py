@@ -19,14 +19,14 @@ from hal.sim.commands import _broken
 from hal.tick import WINDOW_MS
 
 if TYPE_CHECKING:
-    from tests.world.wallbox import Wallbox
+    from tests.world.clockwork import Clockwork
 
 STEADY = {Name.OVER_TEMPERATURE, Name.EMERGENCY_STOP, Name.EARTH_LOST, Name.ENCLOSURE_OPEN}
 """Faults that last as long as the world outside stays as it was felt."""
 CALM_MS = 100  # what hal has just begun to count shows in its next ticks
 
 
-def quiet_until(world: Wallbox) -> int:
+def quiet_until(world: Clockwork) -> int:
     """When the routine ends, on the clock of the world; now, where there is more than routine."""
     evsed, tick = world.evsed, world.tick
     if evsed is None or tick is None or evsed.inbox or evsed.restart is not None:
@@ -40,7 +40,7 @@ def quiet_until(world: Wallbox) -> int:
         return world.ms
     if any(tx.refused_wh is not None for tx in world.watch.open.values()):  # a reading may end it
         return world.ms
-    if world.felt_mc != [thermometer.mc for thermometer in world.plant.thermometers]:  # the next round will tell
+    if world.bus.felt_mc != [thermometer.mc for thermometer in world.plant.thermometers]:  # the next round will tell
         return world.ms
     mono_ms = world.mono_ms
     loops = [_due_ms(loop, mono_ms) for loop in tick._all if isinstance(loop, OutletLoop)]

@@ -24,7 +24,7 @@ from hal.sim.car import allowed_ma
 from tests.world.messages import wall_ms
 
 if TYPE_CHECKING:
-    from tests.world.wallbox import Wallbox
+    from tests.world.clockwork import Clockwork
 
 MOST_TOLD = 20
 
@@ -42,7 +42,7 @@ def raises(was: Demand, now: Demand) -> bool:
 class Watch:
     """Looks at each step; `breaches` are for the fixture that made the world."""
 
-    def __init__(self, world: Wallbox) -> None:
+    def __init__(self, world: Clockwork) -> None:
         self._world = world
         self.open: dict[int, Transaction] = {}
         self.begun: set[str] = set()

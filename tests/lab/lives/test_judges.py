@@ -40,7 +40,7 @@ from tests.lab.lives.acts import Act
 from tests.lab.lives.draw import Character
 from tests.lab.lives.invariants import Violation, judged, timeless
 from tests.lab.lives.life import CLOCKS, Life, lived, until_of
-from tests.world import wallbox
+from tests.world import clockwork
 from tests.world.csms import NEW_YEAR_2027
 from tests.world.wallbox import TAG
 
@@ -236,7 +236,7 @@ MUTANTS = (
     Mutant("the switch is not heard", without(Owner.SWITCH), on("switched-off"), "I4"),
     Mutant(
         "a cable is free before the end is kept",
-        instead(wallbox, "lease", lambda *given: replace(REAL_LEASE(*given), holds_cable=False)),
+        instead(clockwork, "lease", lambda *given: replace(REAL_LEASE(*given), holds_cable=False)),
         [*COMES, Act(19_000, "disk", ("broken",)), *GOES],
         "I5",
     ),
