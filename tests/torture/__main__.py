@@ -2,6 +2,7 @@
 
     ./evse torture --minutes 10
     ./evse torture --seed 7
+    ./evse torture --soak --minutes 60     only what both processes outlive: does anything grow?
 
 Each round is a line; a violation is told with the seed and the last lines of both logs.
 """
@@ -24,10 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./evse torture", description="The two real daemons, really killed.")
     parser.add_argument("--minutes", type=minutes, default=2, help="begin no round after that (2)")
     parser.add_argument("--rounds", type=whole(1), default=1_000_000, help="at most so many")
+    parser.add_argument("--soak", action="store_true", help="only blows that both processes outlive, to see what grows")
     parser.add_argument("--seed", type=whole(0), default=1, help="of what is drawn (1)")
     options = parser.parse_args(arguments)
     rounds = violations = 0
-    with Torture(options.seed) as torture:
+    with Torture(options.seed, options.soak) as torture:
         if not torture.clock.env:
             print("no clock steps: they need libfaketime (apt install libfaketime)")
         if shutil.which("strace") is None:
@@ -41,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if torture.opened_s:
             middle, most = median(torture.opened_s), max(torture.opened_s)
             print(f"from the card to the open contactor: {middle:.2f} s in the middle, {most:.2f} s at most")
+        for line in (*torture.growth.lines(), *torture.growth.wrong()):
+            print(line)
+        violations += len(torture.growth.wrong())
     print(f"{rounds} rounds, {violations} violations")
     return 1 if violations else 0
 

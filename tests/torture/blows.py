@@ -21,11 +21,12 @@ MOST_BUSY = 0.25  # of a core; a tick takes some hundredths
 
 
 class Blow(NamedTuple):
-    """`ends`: the charge ends by it, since the simulated car lives in evse-hal."""
+    """`ends`: the charge ends by it, since the simulated car lives in evse-hal. `spares`: both processes outlive it."""
 
     name: str
     strike: Callable[[Torture, Random], None]
     ends: bool
+    spares: bool = False
 
 
 def _killed(torture: Torture, *daemons: Daemon) -> None:
@@ -157,18 +158,18 @@ def slow_disk(torture: Torture, dice: Random) -> None:
 BLOWS = (
     Blow("evsed is killed", kill_evsed, False),
     Blow("both are killed, as by a power cut", power_cut, True),
-    Blow("the line hangs half-open", half_open, False),
+    Blow("the line hangs half-open", half_open, False, spares=True),
     Blow("evse-hal is killed", kill_hal, True),
-    Blow("the meter's adapter is pulled out and put back", unplug_adapter, False),
-    Blow("evsed stands still", stop_evsed, False),
+    Blow("the meter's adapter is pulled out and put back", unplug_adapter, False, spares=True),
+    Blow("evsed stands still", stop_evsed, False, spares=True),
     Blow("evse-hal stands still", stop_hal, True),
     Blow("evsed gets no more memory", no_memory, False),
     Blow("evsed can open no more files", no_descriptors, False),
-    Blow("evse-hal can open no more files", no_descriptors_for_hal, False),
+    Blow("evse-hal can open no more files", no_descriptors_for_hal, False, spares=True),
     Blow("evsed is killed three times", kill_evsed_again, False),
-    Blow("the line is cut", line_cut, False),
+    Blow("the line is cut", line_cut, False, spares=True),
 )
-SLOW_DISK = (Blow("each sync of the disk takes seconds", slow_disk, False),)
+SLOW_DISK = (Blow("each sync of the disk takes seconds", slow_disk, False, spares=True),)
 """Only where strace is installed."""
-CLOCK_STEPS = (Blow("the clock is set wrong and right again", clock_steps, False),)
+CLOCK_STEPS = (Blow("the clock is set wrong and right again", clock_steps, False, spares=True),)
 """Only where libfaketime is installed."""

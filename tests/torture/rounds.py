@@ -24,6 +24,7 @@ from tests.evsed.pki import Pki
 from tests.peers.central import CentralSystem
 from tests.stand import StandFailed, Wallbox
 from tests.torture.blows import BLOWS, CLOCK_STEPS, SLOW_DISK, Blow
+from tests.torture.growth import Growth
 from tests.torture.surroundings import MODEL, Clock, MeterAdapter, TlsLine
 
 TAG = "04A1B2C3"
@@ -42,7 +43,7 @@ class Round(NamedTuple):
 class Torture:
     """The surroundings and the wallbox in them, from `with` to its end."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, soak: bool = False) -> None:
         self._dice = Random(seed)
         self._folder = TemporaryDirectory(prefix="evse-torture-")
         folder = Path(self._folder.name)
@@ -63,8 +64,10 @@ class Torture:
         self.clock = Clock(folder)
         self.box.evsed.env.update(self.clock.env)
         slow = SLOW_DISK if shutil.which("strace") else ()
-        self.blows = (*BLOWS, *slow, *(CLOCK_STEPS if self.clock.env else ()))
+        blows = (*BLOWS, *slow, *(CLOCK_STEPS if self.clock.env else ()))
+        self.blows = tuple(blow for blow in blows if blow.spares) if soak else blows
         self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
+        self.growth = Growth(state)
         self.begun = 0
         self.opened_s: list[float] = []  # from the card to the open contactor, as seen from outside
 
@@ -128,6 +131,7 @@ class Torture:
             yield f"the contactor moved: {before.closings} closings before, {after.closings} after, {_told(after)}"
         self._end(blow)
         yield from self._books()
+        self.growth.look({daemon.name: daemon.pid for daemon in (self.box.hal, self.box.evsed)})
 
     def _begin(self) -> None:
         self.box.sim("plug-in", "--cable", "32")
