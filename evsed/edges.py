@@ -2,7 +2,8 @@
 
 Rules this file upholds:
 - From an unknown outlet every fact is told once, so that the core knows the whole state after the first snapshot.
-- A card or a button of the time before we looked is never told: it may have been acted on already.
+- A button of the time before we looked is never told, nor a card of the time before we lived: they may have been acted
+  on already. A card shown while we began, or were cut off from hal, is told once, unless that is long ago.
 - Facts come before the edges that are judged by them: faults, offer and meter before contactor, cable and car.
 """
 
@@ -14,19 +15,22 @@ from evsed.core import events, sensed
 from evsed.core.effects import Demand, Shine
 from evsed.core.status import OutletFigures, TickStatus
 from evsed.core.words import FaultNote, MeterReading, Token
-from hal.contract import LEASE_MS, PLUGGED, Cp, Display, Lease, Outlet, Owner, Show, Snapshot
+from hal.contract import LEASE_MS, PLUGGED, Cp, Display, Lease, Outlet, Owner, Show, Snapshot, TagSeen
 
 WANTS = {Cp.C, Cp.D}
 KNOWN = {Owner.LEASE, Owner.INSTALLER, Owner.CABLE}
 """Owners of limits that hal has from us, from the same file, or that are told with the plug."""
+WAITS_MS = 10_000
+"""So long somebody who showed a card stands there and waits for an answer."""
 
 
 class HalView:
-    """What is known of hal; `deliver` takes the events that each snapshot means."""
+    """What is known of hal; `deliver` takes the events that each snapshot means. `born_ms` is when we began."""
 
-    def __init__(self, deliver: Callable[[events.Event], None]) -> None:
-        self._deliver = deliver
+    def __init__(self, deliver: Callable[[events.Event], None], born_ms: int) -> None:
+        self._deliver, self._born_ms = deliver, born_ms
         self._outlets: dict[int, Outlet] = {}
+        self._cards: dict[int, TagSeen | None] = {}
         self.snapshot: Snapshot | None = None
         self.up = False
 
@@ -41,7 +45,14 @@ class HalView:
         for outlet in snapshot.outlets:
             for event in differences(self._outlets.get(outlet.evse), outlet):
                 self._deliver(event)
-            self._outlets[outlet.evse] = outlet
+            if outlet.evse not in self._outlets and (tag := self._waiting(outlet, snapshot.at_ms)) is not None:
+                self._deliver(_presented(outlet.evse, tag))
+            self._outlets[outlet.evse], self._cards[outlet.evse] = outlet, outlet.tag
+
+    def _waiting(self, outlet: Outlet, now_ms: int) -> TagSeen | None:
+        """The card that was shown while nobody looked, if somebody still waits for an answer."""
+        tag, since_ms = outlet.tag, max(self._born_ms, now_ms - WAITS_MS)
+        return tag if tag is not None and tag.at_ms >= since_ms and tag != self._cards.get(outlet.evse) else None
 
     def lost(self) -> None:
         """Hal is silent."""
@@ -178,7 +189,11 @@ def _button(before: Outlet | None, after: Outlet) -> events.Event | None:
 def _card(before: Outlet | None, after: Outlet) -> events.Event | None:
     if before is None or after.tag is None:
         return None
-    return events.TagPresented(after.evse, Token(after.tag.tag))
+    return _presented(after.evse, after.tag)
+
+
+def _presented(evse: int, seen: TagSeen) -> events.Event:
+    return events.TagPresented(evse, Token(seen.tag))
 
 
 Facts = Callable[[Outlet], object]

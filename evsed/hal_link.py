@@ -148,8 +148,8 @@ class HalLink:
         self._renews = True
         self._garbled_ms: int | None = None
         self.garbled = 0
-        self.view = HalView(deliver)
         self.since_ms = clock_ms()
+        self.view = HalView(deliver, self.since_ms)
 
     async def run(self) -> None:
         """Connect, listen, and connect again, for ever."""

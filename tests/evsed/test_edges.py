@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from evsed.core import events as ev
@@ -35,9 +36,9 @@ def news(before: Outlet, after: Outlet) -> list[ev.Event]:
 class View:
     """A view whose events are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, born_ms: int = 6_001) -> None:
         self.told: list[ev.Event] = []
-        self.view = HalView(self.told.append)
+        self.view = HalView(self.told.append, born_ms)
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.told if isinstance(event, kind)]
@@ -149,6 +150,26 @@ def test_the_first_snapshot_tells_everything_but_an_old_card() -> None:
     assert hal.of(ev.LockMoved) == [ev.LockMoved(1, True), ev.LockMoved(2, False)]
     assert hal.of(ev.TagPresented) == []
     assert hal.view.up
+
+
+def test_a_card_that_was_shown_while_we_began_is_told_once() -> None:
+    hal = View(born_ms=6_000)
+    hal.view.take(snapshot(outlet(tag=CARD)))
+    assert hal.told[-1] == ev.TagPresented(1, Token(CARD.tag))
+    hal.view.lost()
+    hal.view.take(snapshot(outlet(tag=CARD), seq=2))
+    assert len(hal.of(ev.TagPresented)) == 1
+
+
+def test_a_card_that_was_shown_while_hal_could_not_be_heard_is_told_unless_that_is_long_ago() -> None:
+    hal = View(born_ms=0)
+    hal.view.take(snapshot())
+    hal.view.lost()
+    hal.view.take(snapshot(outlet(tag=CARD), seq=2))
+    assert len(hal.of(ev.TagPresented)) == 1
+    hal.view.lost()
+    hal.view.take(msgspec.structs.replace(snapshot(outlet(tag=type(CARD)(2, CARD.tag, 8_001))), at_ms=18_002))
+    assert len(hal.of(ev.TagPresented)) == 1
 
 
 def test_the_next_one_tells_only_what_is_new() -> None:

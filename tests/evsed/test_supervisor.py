@@ -66,7 +66,7 @@ class Hal:
     """A connection to hal that notes what it is told; `view` turns its snapshots into events."""
 
     def __init__(self, deliver: Callable[[ev.Event], None]) -> None:
-        self.view = HalView(deliver)
+        self.view = HalView(deliver, 1_000)
         self.since_ms = 1_000
         self.garbled = 3
         self.told: list[object] = []

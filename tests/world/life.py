@@ -146,7 +146,7 @@ class Evsed:
         self.exchange = Exchange(DIALECT, plate, self.date, bindings, trace=world.note)
         self.target = self.station.networks.target()
         self.inbox: deque[Event] = deque()
-        self.view = HalView(self.inbox.append)
+        self.view = HalView(self.inbox.append, world.mono_ms)
         self.demands: dict[int, Demand] = {}
         self.shines: dict[int, Shine] = {}
         self.renew_ms = 0
