@@ -26,13 +26,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from tests.lab.cuts import broken
-from tests.lab.cuts.disk import lay, through
-from tests.lab.cuts.recorded import MARKS
-from tests.lab.cuts.replay import Known, Progress, check, programs_of
+from tests.lab.cuts.disk import through
+from tests.lab.cuts.replay import Known, Progress, Replay, programs_of
 from tests.lab.cuts.trace import OPTIONS, Operation, operations
+from tests.lab.cuts.witness import MARKS
 from tests.options import whole
 
 STATE = "state/"
+MEMORY = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 MOST_TOLD = 10
 
 
@@ -68,31 +69,30 @@ class Replayed(NamedTuple):
 
 def replayed(day: Day, first: dict[str, Any], dice: int, every: int, part: range) -> Replayed:
     """All cuts of a part of the day."""
-    disk, progress, seen, wrong = through(_files(day.operations[: part.start]), 1 << 30), Progress(), set[str](), []
+    disk, progress, wrong = through(_files(day.operations[: part.start]), 1 << 30), Progress(), list[str]()
+    seen, judged = set[str](), set[tuple[str, int]]()
     for operation in day.operations[: part.start]:
         if operation.path == MARKS and operation.kind == "write":
             progress.read(operation)
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(prefix="evsed-cuts-", dir=memory if memory.is_dir() else None) as folder:
+    with TemporaryDirectory(prefix="evsed-cuts-", dir=MEMORY) as folder:
+        replay = Replay(Path(folder), day.known, first)
         for at in part:
             operation = day.operations[at]
-            if operation.path == MARKS:
-                if operation.kind == "write":
-                    progress.read(operation)
-            else:
+            marked = operation.path == MARKS
+            if not marked:
                 for each in _files([operation]):
                     disk.take(each)
-            for number in range(-2, dice if at % every == 0 else -2):
+            elif operation.kind == "write":
+                progress.read(operation)
+            for number in range(-2, dice if at % every == 0 and not marked else 0):
                 luck = Random(f"{at} {number}") if number >= 0 else None
                 files = disk.left(luck, all_there=number == -2)
                 mark = sha256(repr((sorted(files.items()), progress.done, progress.begun)).encode()).hexdigest()
-                if mark in seen:
-                    continue
-                seen.add(mark)
-                laid = lay(files, Path(folder) / "cut")
-                for text in check(laid, progress, day.known, first):
-                    wrong.append(f"{text}: cut {at} ({operation.kind} {operation.path}), draw {number}")
-                shutil.rmtree(laid)
+                if (mark, progress.ledger.marks) not in judged:
+                    seen.add(mark)
+                    judged.add((mark, progress.ledger.marks))
+                    for text in replay.check(files, progress):
+                        wrong.append(f"{text}: cut {at} ({operation.kind} {operation.path}), draw {number}")
     return Replayed(len(seen), wrong)
 
 
@@ -129,8 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which("strace") is None:
         sys.stderr.write("cuts: strace is missing, nothing was recorded; install it: apt install strace\n")
         return 2
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(prefix="evsed-cuts-", dir=memory if memory.is_dir() else None) as folder:
+    with TemporaryDirectory(prefix="evsed-cuts-", dir=MEMORY) as folder:
         day = recorded(Path(folder))
     kinds = Counter(operation.kind for operation in day.operations if operation.path != MARKS)
     print("recorded: " + ", ".join(f"{many} {kind}" for kind, many in kinds.most_common()), flush=True)

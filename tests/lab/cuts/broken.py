@@ -21,13 +21,14 @@ from typing import Any, NamedTuple
 from evsed.certificates import CertificateStore
 from evsed.performer import STORE_RETRY_MS
 from evsed.quarantine import Quarantine
+from evsed.slots import Slots
 from evsed.store.journal import Journal
 from hal.latches import LatchFile
 from hal.sim.car import allowed_ma
 from tests.evsed.store.disk import library, listening
 from tests.evsed.store.test_damage import HARM
 from tests.lab.cuts.recorded import settings
-from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of
+from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of, slots_of
 from tests.scenarios import day
 from tests.world.depot import NAME, machine_ms
 from tests.world.wallbox import Wallbox
@@ -95,6 +96,7 @@ def nothing_kept() -> dict[str, Any]:
             "latches": latches_of(LatchFile(Path(folder), (1,), wake=lambda: None)),
             "certificates": held_of(CertificateStore(Path(folder), NAME, machine_ms)),
             "crashes": blame_of(Quarantine(Path(folder))),
+            "slots": slots_of(Slots(Path(folder))),
         }
 
 

@@ -27,7 +27,8 @@ from hal.latches import LatchFile
 from tests.evsed.ocpp import pki as trust
 from tests.evsed.pki import Pki, image, program
 from tests.evsed.store.worlds import small_log
-from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of
+from tests.lab.cuts.state import blame_of, held_of, latches_of, rows_of, slots_of
+from tests.lab.cuts.witness import Marks, Witness, told_of
 from tests.scenarios import day
 from tests.world import life
 from tests.world.csms import NEW_YEAR_2027
@@ -35,35 +36,21 @@ from tests.world.depot import NAME, machine_ms
 from tests.world.messages import iso
 from tests.world.wallbox import Wallbox
 
-MARKS = "marks"
 THERE = "https://files.test/fw"
 CPO = "A CPO"
-
-
-class Marks:
-    """One line for each thing that is begun or acknowledged, in the order in which the kernel hears of all."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = os.open(folder / MARKS, os.O_WRONLY | os.O_CREAT, 0o600)
-        self.known: list[tuple[str, Any]] = []
-
-    def around(self, what: str, do: Callable[[], object], then: Callable[[], Any]) -> None:
-        """Do it between two marks; `then` tells what must be there from the second on."""
-        os.write(self._file, f"begin {what}\n".encode())
-        do()
-        os.write(self._file, f"done {what}\n".encode())
-        self.known.append((what, then()))
 
 
 def record(folder: Path) -> list[tuple[str, Any]]:
     """The day; what was acknowledged, in order."""
     marks, state = Marks(folder), folder / "state"
+    Witness.marks = marks
     real_write, real_flush, real_perform = life.DiskJournal._write, LatchFile.flush, CertificateStore.perform
     real_blame = Quarantine._write
 
     def write(journal: life.DiskJournal, changes: dict[Any, Any]) -> None:
         if changes:
-            marks.around("journal", lambda: real_write(journal, changes), lambda: rows_of(journal._sql))
+            told = told_of(changes)
+            marks.around("journal", lambda: real_write(journal, changes), lambda: rows_of(journal._sql), told)
 
     def flush(file: LatchFile) -> None:
         if file.dirty:
@@ -77,6 +64,8 @@ def record(folder: Path) -> list[tuple[str, Any]]:
     def blame(book: Quarantine) -> None:
         marks.around("crashes", lambda: real_blame(book), lambda: blame_of(book))
 
+    for name in ("switch", "confirm", "roll_back", "count"):
+        setattr(Slots, name, _told(getattr(Slots, name), marks))
     setattr(CertificateStore, "perform", perform)  # noqa: B010
     setattr(Quarantine, "_write", blame)  # noqa: B010
     setattr(life.DiskJournal, "_write", write)  # noqa: B010
@@ -87,6 +76,22 @@ def record(folder: Path) -> list[tuple[str, Any]]:
         marks.around("certificates", lambda: prepare(state, pki), lambda: held_of(store))
         live(state, pki)
     return marks.known
+
+
+def _told(real: Callable[..., Any], marks: Marks) -> Callable[..., Any]:
+    """A step of the slots between marks; one that is a part of another is not told of by itself."""
+    steps: list[Slots] = []
+
+    def step(slots: Slots, *args: str) -> Any:
+        if steps:
+            return real(slots, *args)
+        steps.append(slots)
+        answer: list[Any] = []
+        marks.around("slots", lambda: answer.append(real(slots, *args)), lambda: slots_of(slots))
+        steps.clear()
+        return answer[0]
+
+    return step
 
 
 def prepare(state: Path, pki: Pki) -> None:
@@ -100,7 +105,9 @@ def live(state: Path, pki: Pki) -> None:
     """Charges, profiles, a list, a reservation, configuration, availability, a latched fault, restarts, certificates,
     crashes, firmware.
     """
-    world = Wallbox(state, presets=day.PRESETS | {"SecurityCtrlr.OrganizationName": CPO}, leaps=True)
+    world = Wallbox(state, presets=day.PRESETS | {"SecurityCtrlr.OrganizationName": CPO}, leaps=True, watch=Witness)
+    assert isinstance(world.watch, Witness)
+    world.watch.overhear()
     world.advance(5)
     for asked in settings(world):
         world.csms.call(*asked)

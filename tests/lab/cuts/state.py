@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evsed.certificates import CertificateStore
 from evsed.quarantine import Quarantine
+from evsed.slots import Slots
 from hal.latches import LatchFile
 
 TABLES = ("record", "ended", "security")
@@ -33,6 +34,12 @@ def held_of(store: CertificateStore) -> tuple[str, ...]:
 def blame_of(book: Quarantine) -> str:
     """Who is to blame for crashes."""
     return repr(sorted(book._blame.items()))
+
+
+def slots_of(slots: Slots) -> tuple[str | None, ...]:
+    """Which program runs, on which trial, and below which version none comes again."""
+    trial = slots._trial()
+    return slots._name(), repr(sorted(trial.items())), slots.floor()
 
 
 def tree_of(folder: Path) -> str:
