@@ -12,6 +12,7 @@ from typing import Any
 
 PATIENCE_S = 30  # evsed answers within 25 s
 READING_S = 4  # what it has at hand
+MOST_ANSWER = 4_000_000
 
 
 class Trouble(Exception):
@@ -56,26 +57,32 @@ class Control:
 
     def watch(self) -> Iterator[dict[str, Any]]:
         """The status now and at each change, for ever."""
-        yield self.ask("watch")["status"]
+        told = self.ask("watch")
         while True:
-            yield self._hear()["status"]
+            if "status" not in told:
+                raise self._stranger()
+            yield told["status"]
+            told = self._hear()
 
     def _hear(self) -> dict[str, Any]:
         try:
-            line = self._lines.readline()
+            line = self._lines.readline(MOST_ANSWER)
         except OSError as broken:
             raise self._lost(broken) from None
         if not line.endswith(b"\n"):
             raise Trouble(f"evsed at {self._path} hung up; its log says why, or it restarts: try again.")
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise Trouble(f"What answers at {self._path} is not evsed; check --control-socket or EVSED_CONTROL.")
+            raise self._stranger()
         if "error" in answer:
             raise Trouble(str(answer["error"]))
         return answer
+
+    def _stranger(self) -> Trouble:
+        return Trouble(f"What answers at {self._path} is not evsed; check --control-socket or EVSED_CONTROL.")
 
     def _lost(self, error: OSError) -> Trouble:
         if isinstance(error, TimeoutError):

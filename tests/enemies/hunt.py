@@ -23,6 +23,7 @@ KEPT = 400
 ROOT = Path(__file__).resolve().parents[2]
 OURS = (f"{ROOT}/evsed/", f"{ROOT}/hal/")
 LONGEST_REFUSAL = 1_200
+LONGEST_TOLD = 300
 
 
 class Endless(BaseException):
@@ -64,8 +65,8 @@ def hunted(door: Door, seed: int, inputs: int) -> Iterator[Finding]:
         if not ways <= known and len(kept) < KEPT:
             known |= ways
             kept.append(given)
-        if wrong and wrong not in told:
-            told.add(wrong)
+        if wrong and (place := wrong.partition(": ")[0]) not in told:
+            told.add(place)
             yield Finding(door.name, given, wrong)
 
 
@@ -82,6 +83,8 @@ def knock(door: Door, given: bytes) -> tuple[set[int], str]:
             wrong = f"{_where(refused)}: a refusal that is too long"
     except Endless:
         wrong = "it does not end"
+    except AssertionError as crash:
+        wrong = f"{_where(crash)}: {str(crash)[:LONGEST_TOLD]}"
     except Exception as crash:
         wrong = f"{_where(crash)}: {type(crash).__name__}"
     finally:
@@ -91,6 +94,8 @@ def knock(door: Door, given: bytes) -> tuple[set[int], str]:
 
 def _where(crash: Exception) -> str:
     """The line of ours where it happened, else the last one."""
+    while isinstance(crash, ExceptionGroup):
+        crash = crash.exceptions[0]
     frames = traceback.extract_tb(crash.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(OURS)]
     frame = (ours or frames)[-1]

@@ -10,14 +10,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.enemies.control_door import control_doors
+from tests.enemies.controller_door import CONTROLLER_DOOR
 from tests.enemies.file_doors import FileDoors
+from tests.enemies.hal_door import HAL_DOOR
 from tests.enemies.hunt import Door, bent, hunted, knock
 from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-INPUTS, OF_FILES = (5_000, 2_000) if LONG else (100, 40)
+INPUTS, OF_FILES = (5_000, 2_000) if LONG else (60, 30)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,15 @@ def test_what_a_central_system_says_below_its_frames_ends_no_link(door: Door) ->
 
 def test_what_lies_in_a_file_is_taken_or_refused(files: dict[str, Door]) -> None:
     assert [finding for door in files.values() for finding in hunted(door, 1, OF_FILES)] == []
+
+
+@pytest.mark.parametrize("door", (HAL_DOOR, CONTROLLER_DOOR), ids=lambda door: door.name)
+def test_who_speaks_to_hal_neither_closes_a_contactor_nor_keeps_it_closed(door: Door) -> None:
+    assert list(hunted(door, 1, OF_FILES)) == []
+
+
+def test_whoever_talks_at_the_control_socket_is_answered_and_harms_nobody(tmp_path: Path) -> None:
+    assert [finding for door in control_doors(tmp_path) for finding in hunted(door, 1, OF_FILES)] == []
 
 
 def test_any_volts_on_the_pilot_find_a_contactor_that_is_open_in_time() -> None:
