@@ -23,7 +23,7 @@ def live(world: Wallbox) -> None:
     world.lose_line()
     begin(world)
     world.advance(12)
-    world.find_line()
+    world.reconnect()
     world.advance(10)
     end(world)
     rest(world)

@@ -62,7 +62,7 @@ def test_decision(make: Make, case: str) -> None:
     show(world, card)
     assert world.bay().contactor.main is starts
     assert len(world.csms.all("Authorize")) - asked == asks
-    world.find_line()
+    world.reconnect()
     world.advance(5)
     assert len(world.csms.charges) == 1 + starts
     if starts:
@@ -170,7 +170,7 @@ def test_a_cached_card_of_the_group_stops_offline(make: Make) -> None:
     world.lose_line()
     world.swipe(FAMILY)
     world.until(lambda: not world.bay().contactor.main)
-    world.find_line()
+    world.reconnect()
     world.advance(5)
     assert world.csms.last("StopTransaction").idTag == FAMILY
 

@@ -120,7 +120,7 @@ def test_what_happened_without_a_line_is_told_over_the_next_one_in_order(box: Wa
     asked(box)
     box.lose_line()
     box.advance(60)
-    box.find_line()
+    box.reconnect()
     box.until(lambda: told(box) == ["Uploading", "Uploaded"])
 
 

@@ -198,7 +198,7 @@ def test_a_program_that_does_not_find_the_central_system_is_taken_back(box: Wall
     box.advance(590)
     assert box.version() == "1.0.0"
     box.until(lambda: box.version() == "0.1.0", within=30)
-    box.find_line()
+    box.reconnect()
     box.until(lambda: told(box) == [*GOOD[:3], "InstallationFailed"])
 
 

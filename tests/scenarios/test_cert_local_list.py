@@ -156,7 +156,7 @@ def test_the_list_outlives_a_power_cut(box: Wallbox) -> None:
     box.swipe()
     box.until(lambda: box.bay().contactor.main)
     box.finish()
-    box.find_line()
+    box.reconnect()
     box.advance(10)
     assert version(box) == 7
 

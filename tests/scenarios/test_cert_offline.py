@@ -78,7 +78,7 @@ def test_tc_036_connection_loss_during_a_transaction(make: Make) -> None:
     world.charge(25)
     world.lose_line()
     world.advance(90)
-    world.find_line()
+    world.reconnect()
     world.advance(30)
     samples = [wall_ms(m.meterValue[0]["timestamp"]) for m in world.csms.charges[1].samples]
     assert len(samples) >= 6
@@ -102,7 +102,7 @@ def test_tc_037_1_offline_start_valid(box: Wallbox) -> None:
     box.charge(40)
     assert len(box.csms.received) == begin
     offline_ms = box.csms._now_ms() - 30_000
-    box.find_line()
+    box.reconnect()
     box.advance(10)
     start = box.csms.charges[2].start
     assert start.idTag == TAG
@@ -117,7 +117,7 @@ def offline_with_an_unknown_card(world: Wallbox) -> None:
     world.advance(5)
     world.lose_line()
     world.charge(40, tag=OTHER)
-    world.find_line()
+    world.reconnect()
     world.advance(20)
     assert world.csms.charges[1].start.idTag == OTHER
 
@@ -183,7 +183,7 @@ def test_tc_038_offline_stop(box: Wallbox, leaves: bool) -> None:
     if leaves:
         box.unplug()
     box.advance(20)
-    box.find_line()
+    box.reconnect()
     box.advance(10)
     stop = box.csms.charges[1].stop
     assert stop is not None
@@ -198,7 +198,7 @@ def test_tc_039_offline_transaction(box: Wallbox) -> None:
     box.charge(70)
     box.finish()
     box.advance(60)
-    box.find_line()
+    box.reconnect()
     box.advance(10)
     charge = box.csms.charges[2]
     assert charge.stop is not None
@@ -213,7 +213,7 @@ def test_an_offline_card_that_nobody_knows_is_refused(box: Wallbox) -> None:
     box.swipe(OTHER)
     box.advance(30)
     assert not box.outlet().closed
-    box.find_line()
+    box.reconnect()
     box.advance(5)
     assert not box.csms.all("StartTransaction")
 

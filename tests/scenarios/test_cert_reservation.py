@@ -183,7 +183,7 @@ def test_it_outlives_a_power_cut_and_a_lost_line(box: Wallbox) -> None:
     box.swipe(OTHER)
     box.advance(10)
     assert not box.bay().contactor.main
-    box.find_line()
+    box.reconnect()
     box.until(lambda: box.statuses()[-1] == "Reserved")
     box.swipe()
     charges(box)
@@ -198,7 +198,7 @@ def test_the_start_that_ends_it_is_told_after_a_power_cut_too(box: Wallbox) -> N
     box.swipe()
     box.until(lambda: box.bay().contactor.main)
     box.power_cut()
-    box.find_line()
+    box.reconnect()
     box.until(lambda: len(box.csms.charges) == 2)
     assert box.csms.charges[2].start.reservationId == 7
     assert cancel(box) == "Rejected"

@@ -69,7 +69,7 @@ def test_events_of_an_offline_week_are_told_once_with_their_dates(make: Make) ->
     for _ in range(3):
         world.advance(3_600)
         world.power_cut()
-    world.find_line()
+    world.reconnect()
     world.advance(60)
     told = world.csms.all("SecurityEventNotification")
     assert events(world).count("StartupOfTheDevice") == 4

@@ -180,7 +180,7 @@ def test_a_limit_holds_through_a_lost_line_crashes_and_a_power_cut(charging: Wal
     charging.power_cut()
     charging.advance(20)
     assert offered(charging) == 8  # no time is known: the lowest
-    charging.find_line()
+    charging.reconnect()
     charging.advance(600)
     assert offered(charging) == 12
     assert charging.statuses()[-1] == "Charging"
@@ -214,7 +214,7 @@ def test_a_night_schedule_pauses_by_day_and_charges_by_night(charging: Wallbox) 
     for seconds, amps in ((hour - 30, 16), (60, 0), (2 * hour - 60, 0), (60, 10)):
         charging.advance(seconds)
         assert offered(charging) == amps
-    charging.find_line()
+    charging.reconnect()
     charging.advance(5)
     charging.finish()
     assert len(charging.csms.charges) == 1

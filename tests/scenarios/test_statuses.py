@@ -256,7 +256,7 @@ def test_offline_only_the_present_status_is_told(box: Wallbox) -> None:
     box.plug_in()
     box.unplug()
     box.plug_in()
-    box.find_line()
+    box.reconnect()
     box.advance(5)
     told = [m.status for m in box.csms.received[begin:] if m.action == "StatusNotification" and m.connectorId == 1]
     assert told == ["Preparing"]

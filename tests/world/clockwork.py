@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from evsed import farewell
@@ -70,6 +71,7 @@ class Clockwork(Machine):
         self._phase_ms, self._leaps, self._leapt = phase_ms, leaps, False
         self.systems = systems
         self.dialled: list[Target] = []
+        self.chance = Random("redialling")  # what spreads the tries
         self.admits: Callable[[Target], str | Exception] = lambda target: ""
         self.chain: Callable[[], tuple[str, ...]] = tuple
         self.steps = 0

@@ -23,7 +23,8 @@ from evsed.core.security_events import SecurityNoticed
 from evsed.core.station import Station
 from evsed.core.words import Nameplate, Now, Stamp, Token
 from evsed.edges import HalView
-from evsed.ocpp.causes import concerns, refuses, why_not_connected
+from evsed.ocpp.backoff import Backoff
+from evsed.ocpp.causes import asked_wait_s, concerns, refuses, why_not_connected
 from evsed.ocpp.exchange import Exchange, Output
 from evsed.ocpp.v16.dialect import DIALECT
 from evsed.performer import Performer
@@ -38,7 +39,6 @@ from tests.world.machine import Cut
 if TYPE_CHECKING:
     from tests.world.clockwork import Clockwork
 
-REDIAL_MS = 2_000
 NEVER_MS = 1 << 62
 PLATE = Nameplate("evsed", "virtual", None, "test")
 
@@ -153,7 +153,8 @@ class Evsed:
         self.connected = False
         self._waiting: Coroutine[Any, Any, None] | None = None  # a turn, for a slow disk
         self._since_ms = self._kept_ms = 0
-        self.redial_ms = world.mono_ms
+        self.redial_ms = self._dialled_ms = world.mono_ms
+        self._backoff = Backoff(world.chance.random)
         self.station.decided = lambda effects: world.watch.decided(effects, self.demands)
         self.inbox.append(ProgramStarted(self.clerk.installer.on_trial()))
         self.performer = Performer(self.station, self.journal, Quarantine(world.folder), self)
@@ -214,7 +215,7 @@ class Evsed:
         """The same, but for the renewal of the leases."""
         times = (
             self.exchange.next_deadline() if self.connected else None,
-            self.redial_ms if self.may_dial() else None,
+            self.redial_ms if self._may_dial() else None,
             self.clerk.due_ms(),
         )
         return min((self._performer_due_ms(), *(at for at in times if at is not None)))
@@ -270,8 +271,9 @@ class Evsed:
 
     def connect(self, effect: ConnectTo) -> None:
         self.target = effect.target
-        if effect.hang_up:
+        if effect.hang_up and self.connected:
             self.hang_up("evsed closed it")
+            self._backoff.anew()
             self.redial_ms = self.world.mono_ms
 
     def note(self, line: str) -> None:
@@ -279,19 +281,19 @@ class Evsed:
 
     # --- the link --------------------------------------------------------------------------------------------
 
-    def may_dial(self) -> bool:
-        """Whether there is a network and no connection."""
-        return self.world.network and not self.connected
+    def _may_dial(self) -> bool:
+        """Whether there is somebody to dial, and no connection."""
+        return self.target is not None and not self.connected
 
     def _redial(self) -> None:
-        if self.may_dial() and self.world.mono_ms >= self.redial_ms:
+        if self._may_dial() and self.world.mono_ms >= self.redial_ms:
             assert self.target is not None
             self.world.dialled.append(self.target)
-            if why_not := self.world.admits(self.target):
-                self.redial_ms = self.world.mono_ms + REDIAL_MS
+            if why_not := self.world.admits(self.target) if self.world.network else "unreachable":
+                self._rest(0, asked_wait_s(why_not) if isinstance(why_not, Exception) else 0)
                 self._failed(why_not)
                 return
-            self.connected = True
+            self.connected, self._dialled_ms = True, self.world.mono_ms
             self.world.csms.connected()
             self.world.calls.connected(self.world.ms)
             self._out(self.exchange.opened(self.world.mono_ms, self.world.chain()))
@@ -302,11 +304,15 @@ class Evsed:
         self.inbox.extend(SecurityNoticed(kind, why_not_connected(why)) for kind in found if isinstance(why, Exception))
         self.inbox.append(DialFailed(why == "refused" or (isinstance(why, Exception) and refuses(why))))
 
+    def _rest(self, connected_ms: int, asked_s: float = 0) -> None:
+        """As long as the transport does before it dials again."""
+        self.redial_ms = self.world.mono_ms + int(self._backoff.wait_s(connected_ms, asked_s) * 1_000)
+
     def hang_up(self, why: str) -> None:
         """The connection is gone."""
         if self.connected:
             self.connected = False
-            self.redial_ms = self.world.mono_ms + REDIAL_MS
+            self._rest(self.world.mono_ms - self._dialled_ms)
             self.world.csms.disconnected()
             self.world.calls.ended(self.world.ms)
             self._out(self.exchange.closed(self.world.mono_ms, why))

@@ -44,6 +44,11 @@ class Wallbox(Clockwork):
         """There is a network again."""
         self.network = True
 
+    def reconnect(self) -> None:
+        """There is a network again, and evsed dials when its wait is over, within a minute."""
+        self.find_line()
+        self.becomes(lambda: self.evsed is not None and self.evsed.connected, within=60)
+
     # --- what a person does ----------------------------------------------------------------------------------
 
     def order(self, *words: str, evse: int = 1) -> str:

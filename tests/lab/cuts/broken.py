@@ -157,7 +157,7 @@ def _live(box: Wallbox) -> None:
     box.lose_line()
     _tried(lambda: day.begin(box))
     box.advance(24)
-    box.find_line()
+    box.reconnect()
     _tried(lambda: day.end(box))
     box.advance(8)
 

@@ -123,7 +123,7 @@ def live(state: Path, pki: Pki) -> None:
     day.begin(world)
     world.kill_evsed(restart_s=0.5)
     world.advance(15)
-    world.find_line()
+    world.reconnect()
     world.advance(10)
     day.end(world)
     world.fault("residual")
