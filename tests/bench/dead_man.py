@@ -2,70 +2,40 @@
 
     python -m tests.bench.dead_man FILE       the victim: a charge on the simulated board, each heartbeat noted in FILE
 
-The gate is hardware: here it is its rule, open for the board's `gate_ms` after a beat and shut by a drop. What is
-measured is when the last beat came in a process of its own that really gets the signal.
+The gate is hardware: here it is its rule, see tests/gate.py. What is measured is when the last beat came in a process
+of its own that really gets the signal.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import resource
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from tempfile import NamedTemporaryFile
 from types import FrameType
 
 from hal.bus import Mailbox
-from hal.sim.power import SimGate
+from hal.sim.power import GATE_MS
 from tests.bench.figures import Figure
 from tests.bench.rig import SWITCH_S, Rig
+from tests.gate import Beacon, Watch
 
-GATE_MS = 500
 LATE_MS = 50  # of the signal's handler, and of our own looking
 STARVED_S = 3.0
 MOST_S = 10.0
 SPARE_BYTES = 4 << 20
-_NOTE = struct.Struct("qqq")  # last beat and longest pause in ns, whether it was dropped
-
-
-class Beacon:
-    """Lets another process see the beats of a gate."""
-
-    def __init__(self, path: str, gate: SimGate) -> None:
-        fd = os.open(path, os.O_RDWR)
-        self._map = mmap.mmap(fd, _NOTE.size)
-        os.close(fd)
-        self._beat, self._drop = gate.beat, gate.drop
-        self._last_ns = self._longest_ns = 0
-        gate.beat, gate.drop = self.beat, self.drop  # type: ignore[method-assign]
-
-    def beat(self) -> None:
-        """Feed the gate and note the time."""
-        self._beat()
-        now_ns = time.monotonic_ns()
-        if self._last_ns:
-            self._longest_ns = max(self._longest_ns, now_ns - self._last_ns)
-        self._last_ns = now_ns
-        _NOTE.pack_into(self._map, 0, now_ns, self._longest_ns, 0)
-
-    def drop(self) -> None:
-        """Shut the gate and note it."""
-        self._drop()
-        last_ns, self._last_ns = self._last_ns, 0
-        _NOTE.pack_into(self._map, 0, last_ns, self._longest_ns, 1)
 
 
 def victim(path: str) -> None:
     """Charge until somebody ends it. SIGUSR1 holds the interpreter's lock, SIGUSR2 uses up all memory."""
     sys.setswitchinterval(SWITCH_S)
     rig = Rig(1, Mailbox())
-    Beacon(path, rig.plant.bays[1].gate)
+    Beacon(Path(path), rig.plant.bays[1].gate)
     signal.signal(signal.SIGUSR1, _hold_the_lock)
     signal.signal(signal.SIGUSR2, _use_up_memory)
     thread = rig.plugged()
@@ -100,14 +70,12 @@ class Watched:
 
     def __init__(self) -> None:
         self._file = NamedTemporaryFile()  # noqa: SIM115  closed with the victim
-        self._file.write(bytes(_NOTE.size))
-        self._file.flush()
-        self._map = mmap.mmap(self._file.fileno(), _NOTE.size)
+        self._gate = Watch(Path(self._file.name))
         self._process = subprocess.Popen([sys.executable, "-m", "tests.bench.dead_man", self._file.name])
 
     def __enter__(self) -> Watched:
         until_s = time.monotonic() + MOST_S
-        while not self._map[0:8].strip(b"\0"):
+        while not self._gate.fed:
             if time.monotonic() > until_s or self._process.poll() is not None:
                 self.__exit__()
                 raise RuntimeError("the charge on the bench did not begin")
@@ -117,7 +85,7 @@ class Watched:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-        self._map.close()
+        self._gate.close()
         self._file.close()
 
     def send(self, number: int) -> None:
@@ -133,20 +101,18 @@ class Watched:
         self.send(signal.SIGUSR2)
 
     def ms_until_shut(self) -> float:
-        """From now until the gate is shut: by a drop, or `GATE_MS` after the last beat."""
+        """From now until the gate is shut, whatever its feeder still does."""
         began_ns = time.monotonic_ns()
-        while time.monotonic_ns() - began_ns < MOST_S * 1e9:
-            last_ns, _, dropped = _NOTE.unpack_from(self._map)
-            now_ns = time.monotonic_ns()
-            if dropped or now_ns - last_ns > GATE_MS * 1_000_000:
-                return (now_ns - began_ns) / 1e6
+        while (now_ns := time.monotonic_ns()) - began_ns < MOST_S * 1e9:
+            if now_ns >= self._gate.shut_ns:
+                return (self._gate.shut_ns - began_ns) / 1e6
             time.sleep(0.000_5)
         return MOST_S * 1e3
 
     @property
     def longest_pause_ms(self) -> float:
         """Between two beats, since the start."""
-        return float(_NOTE.unpack_from(self._map)[1]) / 1e6
+        return self._gate.longest_pause_ms
 
 
 def figures(times: int) -> list[Figure]:

@@ -13,7 +13,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 from tests.options import minutes, whole
@@ -40,14 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{done.number:4} {done.took_s:5.1f} s  {done.blow.name}: {verdict}", flush=True)
             if done.violations:
                 print(f"seed {options.seed}{torture.box.tails()}", flush=True)
-        if torture.opened_s:
-            middle, most = median(torture.opened_s), max(torture.opened_s)
-            print(f"from the card to the open contactor: {middle:.2f} s in the middle, {most:.2f} s at most")
-        for line in (*torture.growth.lines(), *torture.growth.wrong()):
+        for line in (*told(torture), *torture.growth.lines(), *torture.growth.wrong()):
             print(line)
         violations += len(torture.growth.wrong())
     print(f"{rounds} rounds, {violations} violations")
     return 1 if violations else 0
+
+
+def told(torture: Torture) -> Iterator[str]:
+    """The contactor's times, a line each."""
+    times = [(f"{name}: to the open contacts", ms) for name, ms in torture.parted_ms.items()]
+    times.append(("from the card to the open contactor", [s * 1_000 for s in torture.opened_s]))
+    for what, ms in times:
+        if ms:
+            yield f"{what}: {median(ms):.0f} ms in the middle, {max(ms):.0f} ms at most, {len(ms)} times"
 
 
 if __name__ == "__main__":

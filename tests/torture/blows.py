@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 
 
 MOST_BUSY = 0.25  # of a core; a tick takes some hundredths
+PIECES_LEFT = (64, 4_096, 262_144)
+"""Bytes. evse-hal ends where it finds no 64 KiB for a datagram, and goes on where it does."""
 
 
 class Blow(NamedTuple):
-    """`ends`: the charge ends by it, since the simulated car lives in evse-hal. `spares`: both processes outlive it."""
+    """`ends`: the charge ends by it, since the simulated car lives in evse-hal; None = where evse-hal ends by it.
+    `spares`: both processes outlive it.
+    """
 
     name: str
     strike: Callable[[Torture, Random], None]
-    ends: bool
+    ends: bool | None
     spares: bool = False
 
 
 def _killed(torture: Torture, *daemons: Daemon) -> None:
     restarts = [daemon.restarts for daemon in daemons]
     for daemon in daemons:
-        daemon.kill()
+        torture.strike(daemon, signal.SIGKILL)
     for daemon, before in zip(daemons, restarts, strict=True):
         torture.box.wait_ready(daemon, restarts=before + 1)
 
@@ -64,18 +68,38 @@ def stop_evsed(torture: Torture, dice: Random) -> None:
 def stop_hal(torture: Torture, dice: Random) -> None:
     """For longer than its watchdog allows: it is aborted and comes back."""
     before = torture.box.hal.restarts
-    torture.box.hal.signal(signal.SIGSTOP)
+    torture.strike(torture.box.hal, signal.SIGSTOP)
     torture.box.wait_ready(torture.box.hal, restarts=before + 1)
 
 
 def no_memory(torture: Torture, dice: Random) -> None:
     """evsed gets no more memory than it has, and is asked for a lot."""
     pid, before = torture.box.evsed.pid, torture.box.evsed.restarts
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
-    resource.prlimit(pid, resource.RLIMIT_AS, (pages * resource.getpagesize(),) * 2)
+    resource.prlimit(pid, resource.RLIMIT_AS, (_address_space(pid),) * 2)
     torture.burden()
     if torture.box.evsed.restarts == before:  # it could do without
         _killed(torture, torture.box.evsed)
+
+
+def no_memory_for_hal(torture: Torture, dice: Random) -> None:
+    """evse-hal uses up all memory that it may have, and is kept busy: it goes on, or ends and comes back."""
+    hal, pid, before = torture.box.hal, torture.box.hal.pid, torture.box.hal.restarts
+    was = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (_address_space(pid), was[1]))
+    torture.left.write_text(str(dice.choice(PIECES_LEFT)))
+    torture.strike(hal, signal.SIGUSR2)
+    for _ in range(dice.randint(1, 3)):
+        torture.passes(dice.uniform(0.2, 1))
+        torture.meter.unplug()
+        torture.meter.plug()
+    if hal.restarts == before and hal.process is not None:
+        resource.prlimit(pid, resource.RLIMIT_AS, was)
+        torture.strike(hal, signal.SIGUSR1)
+
+
+def _address_space(pid: int) -> int:
+    """What a process has now, in bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def no_descriptors(torture: Torture, dice: Random) -> None:
@@ -164,6 +188,7 @@ BLOWS = (
     Blow("evsed stands still", stop_evsed, False, spares=True),
     Blow("evse-hal stands still", stop_hal, True),
     Blow("evsed gets no more memory", no_memory, False),
+    Blow("evse-hal gets no more memory", no_memory_for_hal, None),
     Blow("evsed can open no more files", no_descriptors, False),
     Blow("evse-hal can open no more files", no_descriptors_for_hal, False, spares=True),
     Blow("evsed is killed three times", kill_evsed_again, False),
