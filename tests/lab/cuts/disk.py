@@ -9,7 +9,7 @@ Rules this file upholds:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -130,7 +130,7 @@ def _apply(image: bytearray, operation: Operation, chance: str, luck: Random | N
     image[operation.offset : end] = data
 
 
-def lay(files: dict[str, bytes | str | None], folder: Path) -> Path:
+def lay(files: Mapping[str, bytes | str | None], folder: Path) -> Path:
     """A folder with that in it."""
     folder.mkdir(parents=True)
     for path in sorted(files):

@@ -36,8 +36,10 @@ from tests.world.depot import NAME, machine_ms
 from tests.world.messages import iso
 from tests.world.wallbox import Wallbox
 
+OLDER = "older"
 THERE = "https://files.test/fw"
 CPO = "A CPO"
+PRESETS = day.PRESETS | {"SecurityCtrlr.OrganizationName": CPO}
 
 
 def record(folder: Path) -> list[tuple[str, Any]]:
@@ -105,7 +107,7 @@ def live(state: Path, pki: Pki) -> None:
     """Charges, profiles, a list, a reservation, configuration, availability, a latched fault, restarts, certificates,
     crashes, firmware.
     """
-    world = Wallbox(state, presets=day.PRESETS | {"SecurityCtrlr.OrganizationName": CPO}, leaps=True, watch=Witness)
+    world = Wallbox(state, presets=PRESETS, leaps=True, watch=Witness)
     assert isinstance(world.watch, Witness)
     world.watch.overhear()
     world.advance(5)
@@ -139,6 +141,7 @@ def live(state: Path, pki: Pki) -> None:
         world.depot.files[THERE] = image(pki.signer(), program(version))
         world.csms.call("UpdateFirmware", {"location": THERE, "retrieveDate": iso(NEW_YEAR_2027 + world.ms)})
         world.advance(60)
+    (state.parent / OLDER).write_bytes(world.depot.files[THERE])
     world.advance(700)
     day.charge(world, 10)
     day.rest(world)

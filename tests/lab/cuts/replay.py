@@ -133,6 +133,10 @@ class Replay:
         """The programs, and whether the one that runs is whole; a start is counted."""
         return self._open(SLOTS, files, self._program)
 
+    def meaning(self, files: Files) -> tuple[Any, ...]:
+        """What the daemons make of it; states of one meaning go on alike."""
+        return self.booted(files).rows, self.latches(files), self.held(files), self.slots(files)
+
     def _may_be(self, what: str, progress: Progress) -> list[Any]:
         return progress.may_be(what, self._known, self._first[what])
 

@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.lab.cuts.__main__ import Day, main, recorded, replayed
+from tests.lab.cuts.__main__ import main
 from tests.lab.cuts.broken import SLOW, World, lived, nothing_kept, worlds
+from tests.lab.cuts.cutting import Cuts, Day, recorded, replayed
 from tests.lab.cuts.disk import Disk, lay
 from tests.lab.cuts.trace import NotUnderstood, Operation, operations
 from tests.world import life
@@ -86,7 +87,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 def test_some_cuts_of_a_day(day: Day) -> None:
     kinds = {operation.kind for operation in day.operations}
     assert {"write", "sync", "truncate", "create", "remove", "rename", "link", "mkdir", "sync-all"} <= kinds
-    found = replayed(day, nothing_kept(), 1, 24, range(len(day.operations)))
+    found = replayed(day, nothing_kept(), Cuts(1, 24, 150), range(len(day.operations)))
     assert found.wrong == []
     assert found.states > 100
 
@@ -98,8 +99,8 @@ def test_a_disk_that_syncs_nothing_is_found_out(day: Day) -> None:
         range(200, 300),
         range(len(lazy.operations) - 100, len(lazy.operations)),
     )
-    assert any("the journal holds" in text for text in replayed(lazy, nothing_kept(), 2, 20, early).wrong)
-    assert any("not whole" in text for text in replayed(lazy, nothing_kept(), 6, 10, late).wrong)
+    assert any("the journal holds" in text for text in replayed(lazy, nothing_kept(), Cuts(2, 20, 1_000), early).wrong)
+    assert any("not whole" in text for text in replayed(lazy, nothing_kept(), Cuts(6, 10, 1_000), late).wrong)
 
 
 @pytest.mark.parametrize(
