@@ -108,8 +108,9 @@ class _Cutter:
         """After one operation."""
         operation = self._day.operations[at]
         self._take(operation)
-        drawn = at % self._cuts.every == 0 and operation.path != MARKS
-        for number in range(-2, self._cuts.dice if drawn else 0):
+        if at % self._cuts.every:
+            return
+        for number in range(-2, self._cuts.dice if operation.path != MARKS else 0):
             luck = Random(f"{at} {number}") if number >= 0 else None
             files = self._disk.left(luck, all_there=number == -2)
             for text in self._judge(files):

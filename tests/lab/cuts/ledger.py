@@ -57,6 +57,7 @@ class Ledger:
         self.charging: str | None = None
         self.freed: dict[str, None] = {}
         self.plugged = False
+        self.latched: set[str] = set()
         self.entries: dict[str, Entry] = {}
         self.waiting: set[str] = set()
         self.gone: set[str] = set()
@@ -72,6 +73,8 @@ class Ledger:
         self.marks += 1
         if word == "saw":
             self._saw(what, told)
+        elif what == "latches":
+            self.latched.clear()  # what is so from now on is seen after it
         elif what == "journal":
             self._commits(told) if word == "begin" else self._kept()
 
@@ -83,6 +86,8 @@ class Ledger:
             self.answers[told[0]] = told[1]
         elif what == "plugged":
             self.plugged = told["so"]
+        elif what == "latched":
+            self.latched = set(told)
         elif what == "closed":
             self.charging = told["tx"] if told["so"] else None
             self.charged |= {told["tx"]: None} if told["so"] else {}

@@ -131,7 +131,8 @@ def live(state: Path, pki: Pki) -> None:
     world.fault("residual")
     world.advance(2)
     world.clear("residual")
-    world.advance(2)
+    world.power_cut(5)
+    world.advance(15)
     assert world.tick is not None
     world.tick.acknowledge(1)
     world.advance(5)

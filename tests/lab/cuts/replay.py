@@ -7,6 +7,7 @@
 - I9 no id that a station ever used comes again: what was queued bears the ids it had.
 - I11 the program that runs is whole, and one that was there; the choice, the trial and the lowest version are as they
   were acknowledged last, or as they were to be. I12 all settings are rows of the journal.
+- I1 hal remembers each latched fault that it told of.
 - I5, I6, I7 as plant and central system had it: `ledger.py`.
 - The core comes to itself with it; how it goes on is shown by whole worlds: `reborn.py`, `broken.py`.
 
@@ -70,6 +71,10 @@ class Progress:
         if word != "saw":
             (self.begun if word == "begin" else self.done)[what] += 1
 
+    def at_rest(self, what: str) -> bool:
+        """Whether no change of it is under way."""
+        return self.begun[what] == self.done[what]
+
     def were(self, what: str, known: Known, first: Any) -> list[Any]:
         """What was ever there, to the one under way: that of a file that nobody syncs."""
         return [first, *known.told.get(what, [])][: self.begun[what] + 1]
@@ -108,6 +113,8 @@ class Replay:
         latches, failed = self.latches(files)
         if failed or latches not in self._may_be("latches", progress):
             found.append(f"I8 hal remembers {latches} {failed}")
+        if progress.at_rest("latches") and any(name not in latches for name in progress.ledger.latched):
+            found.append(f"I1 hal told of {progress.ledger.latched}, and remembers {latches}")
         found += self._parts("I12", CERTIFICATES, self.held(files), self._may_be("certificates", progress))
         blame = self._open("crashes", files, lambda folder: blame_of(Quarantine(folder)))
         if blame not in progress.were("crashes", self._known, self._first["crashes"]):

@@ -87,9 +87,9 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 def test_some_cuts_of_a_day(day: Day) -> None:
     kinds = {operation.kind for operation in day.operations}
     assert {"write", "sync", "truncate", "create", "remove", "rename", "link", "mkdir", "sync-all"} <= kinds
-    found = replayed(day, nothing_kept(), Cuts(1, 24, 150), range(len(day.operations)))
+    found = replayed(day, nothing_kept(), Cuts(1, 5, 30), range(len(day.operations)))
     assert found.wrong == []
-    assert found.states > 100
+    assert found.states > 100 and found.reborn > 3
 
 
 @traced
@@ -99,8 +99,8 @@ def test_a_disk_that_syncs_nothing_is_found_out(day: Day) -> None:
         range(200, 300),
         range(len(lazy.operations) - 100, len(lazy.operations)),
     )
-    assert any("the journal holds" in text for text in replayed(lazy, nothing_kept(), Cuts(2, 20, 1_000), early).wrong)
-    assert any("not whole" in text for text in replayed(lazy, nothing_kept(), Cuts(6, 10, 1_000), late).wrong)
+    assert any("the journal holds" in text for text in replayed(lazy, nothing_kept(), Cuts(2, 3, 1_000), early).wrong)
+    assert any("not whole" in text for text in replayed(lazy, nothing_kept(), Cuts(6, 3, 1_000), late).wrong)
 
 
 @pytest.mark.parametrize(

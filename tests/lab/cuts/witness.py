@@ -15,11 +15,14 @@ from typing import Any
 from evsed.core.records import QueuedReport, Record, Transaction
 from evsed.core.reports import Report, TransactionEnded, TransactionStarted, TransactionUpdated
 from evsed.store.records import decode
+from hal.contract import Snapshot
+from hal.faults import CATALOGUE, Clears
 from hal.sim.meter import START_WH
 from tests.world.wallbox import Wallbox
 from tests.world.watch import Watch
 
 MARKS = "marks"
+STORED = {name for name, kind in CATALOGUE.items() if kind.clears in (Clears.ACKNOWLEDGED, Clears.SERVICE)}
 ABOUT = (TransactionStarted, TransactionUpdated, TransactionEnded)
 
 
@@ -53,6 +56,8 @@ class Witness(Watch):
         super().__init__(world)
         self.marks.world = world
         self._seen = dict.fromkeys(("closed", "locked", "plugged"), False)
+        self.latched: set[str] = set()  # what hal says that only a person may end
+        self._told = self.latched
 
     def overhear(self) -> None:
         """From now on also what the central system says."""
@@ -80,6 +85,13 @@ class Witness(Watch):
                 powered = self._world.evsed is not None and self._world.tick is not None
                 self.marks.say("saw", what, {"so": so, "tx": tx and tx.id, "powered": powered})
         self._seen = now
+        if self._world.tick is not None and self.latched != self._told:
+            self.marks.say("saw", "latched", sorted(self.latched))
+            self._told = self.latched
+
+    def published(self, snapshot: Snapshot) -> None:
+        super().published(snapshot)
+        self.latched = {fault.name for outlet in snapshot.outlets for fault in outlet.faults if fault.name in STORED}
 
     def sent(self, frame: str) -> None:
         super().sent(frame)
