@@ -74,6 +74,7 @@ class World:
         self.boot_nr = 1
         self.boots = {"boot1": 0}
         self.wall_offset: int | None = None
+        self._seen_offset: int | None = None  # at the last event
         self.ids = count(1)
         self.refs = count(1)
         self.hal_lives = False
@@ -144,7 +145,7 @@ class World:
         self._busy = True
         try:
             while self._inbox:
-                now = self.now()
+                now, self._seen_offset = self.now(), self.wall_offset
                 self._perform(self.station.handle(self._inbox.popleft(), now))
                 self.watch.after_turn(now)
                 for evse in self.bays if self.hal_lives and not self._inbox else ():
@@ -153,16 +154,26 @@ class World:
             self._busy = False
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: every deadline is kept, the meters are read each second, batches reach the disk."""
+        """Let time pass: every deadline is kept, the meters are read each second, batches reach the disk. While nothing
+        flows each reading is the one before, and only the last before anything else is read.
+        """
         until = self.ms + round(seconds * 1_000)
         while self.ms < until:
             deadline = self.station.next_deadline()
             second = (self.ms // 1_000 + 1) * 1_000
+            if self._idle():
+                next_ms = until if deadline is None else min(until, deadline + self.boot_ms)
+                second = max(second, next_ms // 1_000 * 1_000)
             self.ms = min(deadline + self.boot_ms if deadline is not None else until, second, until)
             if self.ms % 1_000 == 0:
                 self._second()
             if deadline is not None and deadline <= self.mono_ms:
                 self.do(ev.DeadlineReached())
+
+    def _idle(self) -> bool:
+        """No reading tells anything new, the clock neither, and the disk has nothing to do."""
+        flows = any(bay.facts.closed for bay in self.bays.values())
+        return not flows and self.wall_offset == self._seen_offset and not (self.disk.gathered or self.disk.unkept)
 
     def _second(self) -> None:
         for evse, bay in self.bays.items():

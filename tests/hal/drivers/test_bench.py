@@ -82,38 +82,10 @@ def metal() -> Iterator[Metal]:
     board.close()
 
 
-class TestPilot(OnPilot):
-    pass
-
-
-class TestContactor(OnContactor):
-    pass
-
-
-class TestEnable(OnEnable):
-    pass
-
-
-class TestLock(OnLock):
-    pass
-
-
-class TestResidual(OnResidual):
-    pass
+TestPilot, TestContactor, TestEnable, TestLock = OnPilot, OnContactor, OnEnable, OnLock
+TestResidual, TestPhases, TestMeter, TestReader = OnResidual, OnPhases, OnMeter, OnReader
 
 
 @pytest.mark.parametrize("number", range(len(INPUTS)))
 class TestInputs(OnInputs):
-    pass
-
-
-class TestPhases(OnPhases):
-    pass
-
-
-class TestMeter(OnMeter):
-    pass
-
-
-class TestReader(OnReader):
     pass

@@ -220,36 +220,12 @@ class TestPilot(OnPilot):
         return Metal(board, person, person, closes=False)
 
 
-class TestContactor(OnContactor):
-    pass
-
-
-class TestEnable(OnEnable):
-    pass
-
-
-class TestLock(OnLock):
-    pass
-
-
-class TestResidual(OnResidual):
-    pass
+TestContactor, TestEnable, TestLock, TestResidual = OnContactor, OnEnable, OnLock, OnResidual
+TestPhases, TestMeter, TestReader = OnPhases, OnMeter, OnReader
 
 
 @pytest.mark.parametrize("number", range(len(MEANS)))
 class TestInputs(OnInputs):
-    pass
-
-
-class TestPhases(OnPhases):
-    pass
-
-
-class TestMeter(OnMeter):
-    pass
-
-
-class TestReader(OnReader):
     pass
 
 
