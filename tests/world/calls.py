@@ -99,6 +99,10 @@ class Calls:
         self._expire(now_ms)
         self._open = None
 
+    def forget(self) -> None:
+        """Keep no more of what is over, in a life of years."""
+        self._calls = {id: call for id, call in self._calls.items() if not call.over}
+
     def owed(self) -> str | None:
         """The message of a transaction that was tried and is neither answered nor given up."""
         head = self._head

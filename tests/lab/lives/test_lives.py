@@ -13,7 +13,6 @@ from evsed.core import schedules, smart_charging
 from hal import faults, outlet
 from hal.guard import Reason, View, reason_to_open
 from hal.heat import Heat
-from tests.lab.lives import year
 from tests.lab.lives.__main__ import STORIES, Told, live, main, read, report, written
 from tests.lab.lives.acts import DEEDS, Act, told
 from tests.lab.lives.draw import Character, character, story
@@ -141,16 +140,3 @@ def test_what_went_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, capsy
     assert "seed 7: 1 violations, a story of 6 acts\n  I1: it stays closed" in said
     assert "day 1 00:00:05.000  at outlet 1 a car is plugged in with a 20 A cable" in said
     assert read(said.splitlines()[-1]) == (7, PLAIN, VISIT)
-
-
-def test_a_long_life_stays_as_small_as_it_was(tmp_path: Path) -> None:
-    figures, wrong = year.lived(tmp_path / "state", days=2, sessions=2, reconnects=4, offline_s=3_600)
-    assert wrong == []
-    assert figures.passed == list(year.WRAPS)
-    assert figures.queued > 5
-
-
-def test_memory_that_grows_is_found_out() -> None:
-    figures = year.Figures(30, held=[1_000 * part * part for part in range(20)], rss=[1] * 20, disk=[1] * 20)
-    assert figures.wrong() == ["I14 memory grew from 25000 to 361000 blocks"]
-    assert len(figures.lines()) == 6
