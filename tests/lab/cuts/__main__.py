@@ -3,8 +3,8 @@
 A whole day of the real store and files is lived by a process of its own (`recorded.py`) under strace, so that what is
 replayed is what the kernel really got. After each operation the power goes: with all that was written, with only what
 was synced, and with `--dice` draws of what the disk may have made of the rest, torn and reordered. Each state that
-differs is opened, booted and judged by what was known outside (`replay.py`, `ledger.py`); from each that means something
-else a whole wallbox goes on (`reborn.py`). Then whole worlds go on: with operations of the disk that fail and commits
+differs is opened, booted and judged by what was known outside (`replay.py`, `ledger.py`); from each of another
+meaning a whole wallbox goes on (`reborn.py`). Then there are worlds with operations of the disk that fail and commits
 that take seconds, once or for a while, and with journals that are damaged (`broken.py`); `--worlds 2000` fails each.
 """
 

@@ -88,7 +88,7 @@ def test_what_must_be_there_is_right() -> None:
         ("I7 the end of tx is lost", (*CHARGES, *OVER), Recovered(queue=(START,)), (DONE,)),
         ("I7 tx is told as ended, and is open", (*CHARGES, *OVER), Recovered((BEGUN,), (START, STOP)), ()),
         ("Wh were reached in tx", CHARGES, replace(CHARGING, transactions=(replace(BEGUN, last_wh=1),)), ()),
-        ("I6 50 Wh belong to nobody", (), Recovered(), ()),
+        ("I6 50 Wh belong to nobody", (("saw", "plugged", PLUG),), Recovered(), ()),
     ],
 )  # fmt: skip
 def test_what_is_not_so_is_told(
