@@ -15,17 +15,18 @@
 - I11 `Life._opened` and `runs`: only what came with the system, and what was signed, whole and not older.
 - I12 `settings`: what was accepted is so at the end.
 - I13 `Eyes._orphan`: without evsed a charge ends after lease and grace; that it goes on before is in test_kills.py.
-- I14 `bounded`: files and their sizes; memory in `--year`.
+- I14 `bounded`: files and their sizes; memory in `--year`. What the station owes others is in duties.py.
 - I15 `Life.recover`: when all is well again a charge begins and ends without anyone's help.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evsed.core import catalogue
+from evsed.core.effects import Demand, Effect
 from evsed.slots import Slots
 from hal.contacts import Dim
 from hal.contract import LEASE_MS, MIN_MA, Snapshot
@@ -76,16 +77,21 @@ class Eyes(Watch):
         self._was_fed: dict[int, bool] = {}
         self._hal_gone_ms: int | None = None
         self._evsed_gone_ms: int | None = None
-        self._since_ms: dict[str, int] = {}
+        self._since_ms: dict[str, tuple[int, object]] = {}
         self.cap_ma: int | None = None
         self.edges: list[tuple[int, int]] = []
         self.learn: Callable[[], None] = lambda: None
+        self.heeds: Callable[[list[Effect]], None] = lambda effects: None
         self._refused_tx: dict[int, str] = {}
         self.latched: set[tuple[int, str]] = set()  # what hal ever said that only a person may end
 
     def see(self, invariant: str, text: str) -> None:
         """Something that must never be."""
         self.breach(f"{invariant} {text}")
+
+    def decided(self, effects: list[Effect], before: Mapping[int, Demand]) -> None:
+        super().decided(effects, before)
+        self.heeds(effects)
 
     def published(self, snapshot: Snapshot) -> None:
         super().published(snapshot)
@@ -155,7 +161,7 @@ class Eyes(Watch):
     def _cap(self) -> None:
         offered_ma = sum(allowed_ma(bay.pilot._offered) for bay in self._world.plant.bays.values())
         both = self._world.tick is not None and self._world.evsed is not None
-        if self._lasts("cap", both and self.cap_ma is not None and offered_ma > self.cap_ma) > FOLLOWS_MS:
+        if self.lasts("cap", both and self.cap_ma is not None and offered_ma > self.cap_ma) > FOLLOWS_MS:
             self.see("I4", f"{offered_ma} mA offered in all, the central system allows {self.cap_ma}")
 
     def _contacts(self, evse: int, bay: Bay) -> None:
@@ -163,13 +169,13 @@ class Eyes(Watch):
         for name, most_ma in (("grid-dim", DIMMED_MA), ("switched-off", 0)):
             part = bay.inputs[name]
             over = (part.on or part.gone) and offered_ma > most_ma and self._world.tick is not None
-            if self._lasts(f"{name} {evse}", over) > FOLLOWS_MS:
+            if self.lasts(f"{name} {evse}", over) > FOLLOWS_MS:
                 self.see("I4", f"outlet {evse}: {offered_ma} mA offered, {name} leaves {most_ma}")
 
     def _hot(self, evse: int, bay: Bay) -> None:
         hot = any(one.mc >= TOO_HOT_MC and not one.gone for one in bay.thermometers.values())
         held = ContactorFault.WELDED in bay.contactor.faults or self._world.tick is None
-        lasted_ms = self._lasts(f"hot {evse}", hot and bay.contactor.main and not held)
+        lasted_ms = self.lasts(f"hot {evse}", hot and bay.contactor.main and not held)
         if lasted_ms > FELT_MS + slowness(bay):
             self.see("I1", f"outlet {evse}: closed {lasted_ms} ms after it became too hot")
 
@@ -177,7 +183,7 @@ class Eyes(Watch):
         offered_ma, drawn_ma = allowed_ma(bay.pilot._offered), max(bay.flow().current_ma)
         held = ContactorFault.WELDED in bay.contactor.faults or self._world.tick is None
         seen = offered_ma > 0 and not bay.meter.faults and not held
-        lasted_ms = self._lasts(f"draws {evse}", seen and drawn_ma > offered_ma * 5 // 4)
+        lasted_ms = self.lasts(f"draws {evse}", seen and drawn_ma > offered_ma * 5 // 4)
         if lasted_ms > DRAWS_MS + slowness(bay):
             self.see("I1", f"outlet {evse}: {drawn_ma} mA for {lasted_ms} ms under an offer of {offered_ma}")
 
@@ -198,16 +204,19 @@ class Eyes(Watch):
         decides = evsed is not None and not evsed.waits and not held
         allows = evsed is not None and evsed.station.box.variables[catalogue.MAX_ENERGY_ON_INVALID] > 0
         goes_on = evse in self._refused_tx and decides and not allows and bay.contactor.main
-        lasted_ms = self._lasts(f"refused {evse}", goes_on)
+        lasted_ms = self.lasts(f"refused {evse}", goes_on)
         if lasted_ms > CAR_STOPS_MS + slowness(bay):
             self.see("I3", f"outlet {evse}: closed {lasted_ms} ms after the start was refused")
 
-    def _lasts(self, what: str, so: bool) -> int:
-        """How long something has been so, in ms."""
+    def lasts(self, what: str, so: bool, of: object = None) -> int:
+        """How long something has been so, in ms; anew when it is so `of` something else."""
         if not so:
             self._since_ms.pop(what, None)
             return 0
-        return self._world.ms - self._since_ms.setdefault(what, self._world.ms)
+        since_ms, was = self._since_ms.get(what, (self._world.ms, of))
+        since_ms = since_ms if was == of else self._world.ms
+        self._since_ms[what] = since_ms, of
+        return self._world.ms - since_ms
 
 
 def danger(bay: Bay) -> str | None:
@@ -257,6 +266,7 @@ def judged(life: Life) -> list[Violation]:
         ("I11", runs),
         ("I12", settings),
         ("I14", bounded),
+        ("OCPP", lambda life: life.duties.unpaid()),
     ):
         found += [Violation(invariant, text) for text in check(life)]
     return found
@@ -265,7 +275,7 @@ def judged(life: Life) -> list[Violation]:
 def _named(breach: str) -> Violation:
     at, _, text = breach.partition(" s: ")
     first, _, rest = text.partition(" ")
-    if first[:1] == "I" and first[1:].isdigit():
+    if first == "OCPP" or (first[:1] == "I" and first[1:].isdigit()):
         return Violation(first, f"{at} s: {rest}")
     invariant = next((name for words, name in WATCHED.items() if words in text), "crash" if "crash" in text else "I5")
     return Violation(invariant, breach)

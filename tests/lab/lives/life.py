@@ -18,6 +18,7 @@ from tests.hardship.blows import Blow
 from tests.lab.lives.acts import DAY_MS, DEEDS, KEYS, Act
 from tests.lab.lives.credentials import OPEN, SECURED
 from tests.lab.lives.draw import Character
+from tests.lab.lives.duties import Duties
 from tests.lab.lives.invariants import Eyes, Violation, judged, timeless
 from tests.lab.lives.programs import versions
 from tests.lab.lives.wire import Wire
@@ -41,6 +42,9 @@ NEED_PEOPLE: dict[str, tuple[str, ...]] = {
     "MEMORY_DAMAGED": (),
 }
 DATED = {"ask", "cap", "configure", "strike", "tear", "offers", "surplus"}  # they name a time, or count moments
+
+
+HEEDED = ("ChangeConfiguration", "SetChargingProfile", "ClearChargingProfile", "ReserveNow", "CancelReservation")
 
 
 class Life:
@@ -79,7 +83,9 @@ class Life:
         self.world.calls.took = self._eyes.took
         self._tries: dict[str, int] = {}
         self._asked: list[tuple[Question, int]] = []
-        self._eyes.learn = self._learn
+        self.about_clocks = False
+        self.duties = Duties(self, self._eyes)
+        self._eyes.learn, self._eyes.heeds = self._learn, self.duties.decided
 
     # --- what the acts need ----------------------------------------------------------------------------------
 
@@ -99,7 +105,7 @@ class Life:
     def ask(self, action: str, payload: Payload) -> Question:
         """The central system asks."""
         asked = self.world.csms.call(action, payload)
-        if action == "ChangeConfiguration" or action in ("SetChargingProfile", "ClearChargingProfile"):
+        if action in HEEDED:
             self._asked.append((asked, self.world.csms.connections))
         return asked
 
@@ -126,6 +132,7 @@ class Life:
 
     def _learn(self) -> None:
         """What the station accepted is from then on so; what it never answered may be so or not."""
+        self.duties.look()
         for asked, _ in list(self._asked):
             payload, status = asked.payload, (asked.answer or {}).get("status")
             if asked.answer is None and asked.error is None and not self._over(asked):
@@ -133,6 +140,10 @@ class Life:
             self._asked = [other for other in self._asked if other[0] is not asked]
             if asked.action == "ChangeConfiguration":
                 self._configured(payload["key"], payload["value"], status, unknown=asked.answer is None)
+            elif asked.action == "ReserveNow":
+                self.duties.reserves(payload, status)
+            elif asked.action == "CancelReservation":
+                self.duties.cancels()
             else:
                 self._capped(payload, status)
 
@@ -160,6 +171,7 @@ class Life:
     def live(self, acts: Sequence[Act], until_ms: int) -> None:
         """All that happens, in order."""
         born_ms = self.world.ms
+        self.about_clocks = any(act.name in CLOCKS for act in acts)
         self.broken = {act.args[1] for act in acts if act.name in ("breaks", "contact")}
         self.lossy = any(name.startswith(LOSSY) for name in self.broken)
         self.world.csms.judges_stamps = not any(act.name in ("ntp", "central-clock", "slow") for act in acts)
@@ -195,6 +207,8 @@ class Life:
             self._charge_once_more(evse)
         world.becomes(lambda: day.owes(world) == 0, within=QUEUE_S)
         world.advance(10)
+        for text in self.duties.strange_statuses():
+            self._eyes.see("OCPP", text)
 
     def _serve(self) -> None:
         """A service person clears what is latched, which must have had its cause."""

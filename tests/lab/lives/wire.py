@@ -28,6 +28,11 @@ class Wire:
         self.doubles = False
         world.carries, world.csms.post = self._carry, self._post
 
+    @property
+    def half(self) -> bool:
+        """Whether it swallows what is said."""
+        return self._dead and self._connection == self._world.csms.connections
+
     def half_open(self) -> None:
         """Nothing arrives any more, and nobody is told."""
         if self._world.evsed is not None and self._world.evsed.connected:
