@@ -45,6 +45,12 @@ KEYS = {
 }
 
 
+# What names a time of some clock, or counts moments of work or writes, of which a step of the clock makes some.
+DATED = {"strike", "tear", "offers", "disk"}
+DATED_QUESTIONS = {"ReserveNow", "SetChargingProfile", "SignedUpdateFirmware", "UpdateFirmware"}
+CLOCKS = ("ntp", "central-clock")
+
+
 class Act(NamedTuple):
     """Something happens `at_ms` after the life began."""
 
@@ -67,6 +73,11 @@ def told(act: Act) -> str:
     minutes, rest = divmod(rest, MINUTE_MS)
     clock = f"day {days + 1} {hours:02}:{minutes:02}:{rest / 1_000:06.3f}"
     return f"{clock}  {DEEDS[act.name].words.format(*act.args)}"
+
+
+def is_dated(act: Act) -> bool:
+    """Whether it comes out otherwise when a clock is wrong, as it may."""
+    return act.name in DATED or (act.name == "ask" and QUESTIONS[act.args[0]][0] in DATED_QUESTIONS)
 
 
 # --- people and cars ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tests.hardship.blows import ONCE, QUESTIONS
 from tests.lab.lives import credentials, programs
-from tests.lab.lives.acts import DAY_MS, HOUR_MS, KEYS, MINUTE_MS, NOISE, Act
+from tests.lab.lives.acts import DAY_MS, HOUR_MS, KEYS, MINUTE_MS, NOISE, Act, is_dated
 from tests.world.wallbox import TAG
 
 CABLES = (13, 20, 32)
@@ -35,6 +35,7 @@ ACTIONS = (
     "StopTransaction",
 )
 SHORT_MS = 15 * MINUTE_MS
+CLOCK_LIVES = 6  # one of so many lives is about clocks, and lived twice
 OFTEN, SELDOM = (0, 0, 1, 3, 8, 25), (0, 0, 0, 1, 3)
 
 
@@ -80,7 +81,7 @@ def story(seed: int, days: int) -> list[Act]:
                 near = chance.choice(moments) + chance.randint(-5_000, 30_000)
                 at = near if chance.random() < 0.7 else day * DAY_MS + chance.randrange(DAY_MS)
                 acts += HAUNTS[kind][1](chance, max(at, 0), chance.randint(1, made.evses))
-    return _in_order(acts)
+    return _in_order(_of_clocks(seed, acts))
 
 
 def dense(seed: int) -> list[Act]:
@@ -101,7 +102,18 @@ def dense(seed: int) -> list[Act]:
         haunted = HAUNTS[chance.choice(list(HAUNTS))][1](chance, near, chance.randint(1, made.evses))
         acts += [act for act in haunted if act.at_ms <= max(end_ms, near) + SHORT_MS]
         moments.append(near)
-    return _in_order(acts)
+    return _in_order(_of_clocks(seed, acts))
+
+
+def _of_clocks(seed: int, acts: list[Act]) -> list[Act]:
+    """Of some lives: what is dated is left out, so that clocks must change nothing, and they step while people are
+    there (I10).
+    """
+    if seed % CLOCK_LIVES:
+        return acts
+    chance = Random(f"clocks {seed}")
+    steps = [_clocks(chance, chance.choice(acts).at_ms + chance.randint(0, 30_000), 1) for _ in range(3)]
+    return [*(act for act in acts if not is_dated(act)), *(act for step in steps for act in step)]
 
 
 def _in_order(acts: list[Act]) -> list[Act]:

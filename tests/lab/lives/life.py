@@ -15,7 +15,7 @@ from hal.sim.commands import _broken
 from tests.evsed.ocpp.pki import Certificate
 from tests.evsed.pki import Signer
 from tests.hardship.blows import Blow
-from tests.lab.lives.acts import DAY_MS, DEEDS, KEYS, Act
+from tests.lab.lives.acts import CLOCKS, DAY_MS, DEEDS, KEYS, Act, is_dated
 from tests.lab.lives.credentials import OPEN, SECURED
 from tests.lab.lives.draw import Character
 from tests.lab.lives.duties import Duties
@@ -27,7 +27,6 @@ from tests.world.csms import NEW_YEAR_2027
 from tests.world.messages import Message, Payload, Question
 from tests.world.wallbox import TAG, Wallbox
 
-CLOCKS = ("ntp", "central-clock")
 STRANGER = "STRANGER"  # a card that nobody knows
 MOST_TRIES = 3  # a good central system takes it before the station may give it up
 BOOTS_S = 700
@@ -41,9 +40,10 @@ NEED_PEOPLE: dict[str, tuple[str, ...]] = {
     "EMERGENCY_STOP": ("emergency-stop", "input-emergency-stop-gone"),
     "MEMORY_DAMAGED": (),
 }
-DATED = {"ask", "cap", "configure", "strike", "tear", "offers", "surplus"}  # they name a time, or count moments
 
 
+HOLDS_UP = {"slow", "mood", "half-open", "lose", "refuses", "kick", "boots", "drop", "offers", "ask"}
+SLACK_MS = 45_000  # a clock that is set is told, and what a driver waits for may have to wait for that
 HEEDED = ("ChangeConfiguration", "SetChargingProfile", "ClearChargingProfile", "ReserveNow", "CancelReservation")
 
 
@@ -84,6 +84,7 @@ class Life:
         self._tries: dict[str, int] = {}
         self._asked: list[tuple[Question, int]] = []
         self.about_clocks = False
+        self.well_again_ms = 0
         self.duties = Duties(self, self._eyes)
         self._eyes.learn, self._eyes.heeds = self._learn, self.duties.decided
 
@@ -184,6 +185,7 @@ class Life:
     def recover(self) -> None:
         """I15: all is well again, and one more charge begins and ends. A person clears latched faults, no more."""
         world = self.world
+        self.well_again_ms = world.ms
         self._mend()
         world.advance(2)
         self._serve()
@@ -296,7 +298,8 @@ def lived(seed: int, made: Character, acts: Sequence[Act], until_ms: int) -> tup
         found = _whole(life, acts, until_ms)
         if not found and _is_about_clocks(acts):
             twin = Life(state / "twin", seed, made)
-            found = _whole(twin, [act for act in acts if act.name not in CLOCKS], until_ms) or timeless(life, twin)
+            found = _whole(twin, [act for act in acts if act.name not in CLOCKS], until_ms)
+            found = found or timeless(life, twin, SLACK_MS if any(act.name in HOLDS_UP for act in acts) else 0)
         return found, life.world.lines
 
 
@@ -313,8 +316,7 @@ def _whole(life: Life, acts: Sequence[Act], until_ms: int) -> list[Violation]:
 
 def _is_about_clocks(acts: Sequence[Act]) -> bool:
     """Whether wall clocks step, and nothing else depends on them: dates that are asked for, and moments counted."""
-    names = {act.name for act in acts}
-    return bool(names & set(CLOCKS)) and not names & DATED
+    return any(act.name in CLOCKS for act in acts) and not any(is_dated(act) for act in acts)
 
 
 @contextmanager

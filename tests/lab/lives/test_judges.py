@@ -36,10 +36,10 @@ from hal.lease import Permit
 from hal.phase_relay import PhaseRelay
 from hal.phases import PhaseState
 from hal.sim.power import SimGate
-from tests.lab.lives.acts import Act
+from tests.lab.lives.acts import CLOCKS, Act
 from tests.lab.lives.draw import Character
 from tests.lab.lives.invariants import Violation, judged, timeless
-from tests.lab.lives.life import CLOCKS, Life, lived, until_of
+from tests.lab.lives.life import Life, lived, until_of
 from tests.world import clockwork
 from tests.world.csms import NEW_YEAR_2027
 from tests.world.wallbox import TAG
