@@ -10,7 +10,7 @@ the present.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import Enum, auto
 
 from msgspec import Struct
@@ -153,10 +153,11 @@ class Outbox:
         self.open = None
         return lost
 
-    def withdraw(self, kind: type[Report]) -> None:
-        """Forget such reports of this connection, but for the one that is being sent."""
+    def withdraw(self, kind: type[Report], evses: Collection[int] | None = None) -> None:
+        """Forget such reports of this connection, but for the one that is being sent; or only those of these EVSEs."""
         for row in [present.row for present in self._present.values()]:
-            if isinstance(row.report, kind) and row is not self.open:
+            meant = isinstance(row.report, kind) and (evses is None or getattr(row.report, "evse", None) in evses)
+            if meant and row is not self.open:
                 del self._present[row.id]
 
     def discard(self, tx: str, turn: Turn) -> None:

@@ -260,9 +260,10 @@ class Station:
             self.box.profiles.store_broke(event.changes, turn)
             self.box.reservations.store_broke(event.changes, turn)
         kept = [change.record for change in event.changes if isinstance(change, Put)]
-        ends = {record.id for record in kept if isinstance(record, Transaction) and record.ended is not None}
+        ends = {tx.id: tx.evse for tx in kept if isinstance(tx, Transaction) and tx.ended is not None}
+        self.box.outbox.withdraw(StatusChanged, ends.values())  # nobody hears Available before the end is kept
         for outlet in self.outlets.values():
-            never_was = outlet.store_broken(set(_starts(kept)), ends)
+            never_was = outlet.store_broken(set(_starts(kept)), ends.keys())
             if never_was is not None:
                 self.box.outbox.discard(never_was, turn)
                 turn.drop(Transaction, never_was)
