@@ -18,7 +18,7 @@ from evsed.store import journal
 from tests.lab.lives import year
 from tests.world.wallbox import TAG, Wallbox
 
-SHORT = {"days": 3, "sessions": 3, "reconnects": 6, "offline_s": 600}
+SHORT = {"days": 3, "sessions": 7, "reconnects": 6, "offline_s": 600}
 
 
 @pytest.fixture(autouse=True)

