@@ -3,6 +3,7 @@
 Rules this file upholds:
 - Nothing waits for the peer: what it does not take at once lies in the socket's buffer, and when that holds
   MOST_UNREAD bytes the connection ends.
+- Who asks too much is left waiting: what is not read yet fills the socket, and then the peer can't send.
 - It ends when the connection does, and says why. When evsed ends, the peer hears so before it does (RFC 6455 §7.4.1).
 """
 
@@ -25,9 +26,9 @@ MOST_UNREAD = 1_048_576
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def rest(sleep: Sleep, seconds: float, woken: asyncio.Event) -> None:
-    """Wait for `seconds`, or until `woken` is set."""
-    waits = {asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(woken.wait())}
+async def rest(sleep: Sleep, seconds: float, woken: Awaitable[object]) -> None:
+    """Wait for `seconds`, or until `woken` comes."""
+    waits = {asyncio.ensure_future(sleep(seconds)), asyncio.ensure_future(woken)}
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -117,6 +118,8 @@ class Conversation:
                 self.emit(output)
                 if output.events:
                     await asyncio.sleep(0)  # the core has its turn before the next frame of a flood
+                if rest_ms := self._exchange.rest_ms(self._clock_ms()):
+                    await rest(self._sleep, rest_ms / 1_000, self._connection.wait_closed())
         except ConnectionClosed as closed:
             self._why = self._why or why_closed(closed)
 
@@ -126,7 +129,7 @@ class Conversation:
             if self._ping_s <= 0:
                 await self._ping_changed.wait()
                 continue
-            await rest(self._sleep, self._ping_s, self._ping_changed)
+            await rest(self._sleep, self._ping_s, self._ping_changed.wait())
             if self._ping_changed.is_set():
                 continue
             try:

@@ -22,8 +22,9 @@ from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Nameplate, Registration, Stamp
 from evsed.ocpp.dialect import Bindings, Dialect, Inbound, Lookups, Outbound, Refusal, RequestAnswer, VendorHandler
 from evsed.ocpp.frames import Payload
+from evsed.ocpp.pace import Pace
 from evsed.ocpp.schemas import Violation
-from evsed.ocpp.session import Answered, Asked, Failed, Session
+from evsed.ocpp.session import Answered, Asked, Dropped, Failed, Session
 from evsed.ocpp.tape import Recorder, Tape
 from evsed.ocpp.trace import IN, OUT, Trace
 from evsed.ocpp.violations import Flaw, LocalViolation
@@ -72,6 +73,7 @@ class Exchange:
         self._refs = count(1)
         self._muted = False
         self._asking_since_ms: int | None = None
+        self._pace = Pace()
 
     def opened(self, now_ms: int, chain: tuple[str, ...] = ()) -> Output:
         """A connection with our subprotocol is open; TLS relied on these certificates."""
@@ -89,6 +91,10 @@ class Exchange:
     def silent_ms(self, now_ms: int) -> int | None:
         """For how long the peer has said nothing at all since it was asked; None if nothing is asked."""
         return None if self._asking_since_ms is None else now_ms - self._asking_since_ms
+
+    def rest_ms(self, now_ms: int) -> int:
+        """How long the next frame of the peer is to be left unread; 0 = not at all."""
+        return self._pace.rest_ms(now_ms)
 
     def next_deadline(self) -> int | None:
         """When `tick` is due."""
@@ -141,6 +147,8 @@ class Exchange:
             return NOTHING
         self._asking_since_ms = None
         incoming = self._session.receive(frame, now_ms)
+        if isinstance(incoming, Asked | Dropped) and self._pace.heard(len(frame), now_ms):
+            self._trace.note("the central system asks too much at once: it is heard more slowly")
         if isinstance(incoming, Asked):
             return self._take_call(incoming)
         if isinstance(incoming, Answered):

@@ -259,7 +259,7 @@ class Link:
             times = f" ({self._repeats} times)" if self._repeats > 1 else ""
             self._log(f"! no connection to {_shown(self._url)}: {why}{times}; next try in {seconds:.0f} s")
         self._next_try_ms = self._clock_ms() + int(seconds * 1_000)
-        await rest(self._sleep, seconds, self._woken)
+        await rest(self._sleep, seconds, self._woken.wait())
 
 
 class _Dial(connect):

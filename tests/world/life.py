@@ -146,6 +146,7 @@ class Evsed:
         self.exchange = Exchange(DIALECT, plate, self.date, bindings, trace=world.note)
         self.target = self.station.networks.target()
         self.inbox: deque[Event] = deque()
+        self._unread: deque[str] = deque()
         self.view = HalView(self.inbox.append, world.mono_ms)
         self.demands: dict[int, Demand] = {}
         self.shines: dict[int, Shine] = {}
@@ -217,6 +218,7 @@ class Evsed:
             self.exchange.next_deadline() if self.connected else None,
             self.redial_ms if self._may_dial() else None,
             self.clerk.due_ms(),
+            self.world.mono_ms + self.exchange.rest_ms(self.world.mono_ms) if self._unread else None,
         )
         return min((self._performer_due_ms(), *(at for at in times if at is not None)))
 
@@ -312,6 +314,7 @@ class Evsed:
         """The connection is gone."""
         if self.connected:
             self.connected = False
+            self._unread.clear()
             self._rest(self.world.mono_ms - self._dialled_ms)
             self.world.csms.disconnected()
             self.world.calls.ended(self.world.ms)
@@ -319,13 +322,15 @@ class Evsed:
 
     def listen(self) -> None:
         """Frames of the central system, until it has nothing more to say."""
-        while self.connected and (frames := self.world.csms.take()):
-            for frame in frames:
-                if self.connected:
-                    self.world.calls.heard(frame, self.world.ms)
-                    output = self.exchange.receive(frame, self.world.mono_ms)
-                    self.world.moment("received")
-                    self._out(output)
+        while self.connected:
+            self._unread += self.world.csms.take()
+            if not self._unread or self.exchange.rest_ms(self.world.mono_ms):
+                return
+            frame = self._unread.popleft()
+            self.world.calls.heard(frame, self.world.ms)
+            output = self.exchange.receive(frame, self.world.mono_ms)
+            self.world.moment("received")
+            self._out(output)
 
     def _out(self, output: Output) -> None:
         self.inbox.extend(output.events)

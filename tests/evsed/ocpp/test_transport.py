@@ -24,6 +24,7 @@ from evsed.core.security_events import SecurityKind, SecurityNoticed
 from evsed.core.words import Verdict
 from evsed.ocpp.exchange import Exchange
 from evsed.ocpp.frames import LONGEST_FRAME
+from evsed.ocpp.pace import AT_ONCE, LEAST
 from evsed.ocpp.transport import LONGEST_READ, CentralSettings, Link, endpoint
 from evsed.ocpp.v16.dialect import DIALECT
 from tests.evsed.ocpp.world import NAMEPLATE
@@ -389,6 +390,24 @@ def test_a_peer_that_does_not_read_is_hung_up_on() -> None:
         await station.ends()
 
     play(script, deaf)
+
+
+def test_a_flood_is_left_in_the_socket() -> None:
+    sent = AT_ONCE // LEAST + 500
+
+    async def handler(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            for _ in range(sent):
+                await connection.send("[]")
+            await connection.wait_closed()
+
+    async def script(server: Server) -> None:
+        station = Station(url_of(server))
+        await station.gave_up()
+        assert station.exchange.counters["malformed frames"] < sent
+        await station.ends()
+
+    play(script, handler)
 
 
 def test_long_and_binary_messages_are_dropped_and_longer_ones_end_the_connection() -> None:
