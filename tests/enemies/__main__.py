@@ -23,12 +23,12 @@ from tests.enemies.file_doors import FileDoors
 from tests.enemies.hal_door import HAL_DOOR
 from tests.enemies.hunt import hunted
 from tests.enemies.pilot_door import PILOT_DOOR
-from tests.enemies.rogue import walked
+from tests.enemies.rogue import flooded, walked
 from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
 from tests.options import minutes, whole
 
-INPUTS, WALKS, STEPS = 500, 5, 150
+INPUTS, WALKS, STEPS, FLOOD = 500, 5, 150, 3_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for wrong in walked(walk, STEPS):
                     violations += 1
                     print(f"walk {walk}: {wrong}", flush=True)
+            for wrong in flooded(seed, FLOOD) if options.door is None else ():
+                violations += 1
+                print(f"flood {seed}: {wrong}", flush=True)
             if time.monotonic() > until:
                 break
     print(f"{inputs} inputs, {walks} walks, {violations} violations")

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.enemies.rogue import walked
+from evsed.ocpp import pace
+from tests.enemies import harms
+from tests.enemies.rogue import FLOODS, flooded, walked
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-SEEDS = range(1, 400) if LONG else (1, 2, 3, 125)
+SEEDS = range(1, 400) if LONG else (1, 2, 26, 125)
 
 
 @pytest.fixture(autouse=True)
@@ -22,5 +24,12 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_rogue_central_system_makes_the_box_neither_unsafe_nor_deaf(seed: int) -> None:
+def test_a_rogue_central_system_makes_the_box_neither_unsafe_nor_broke_nor_deaf_nor_talkative(seed: int) -> None:
     assert walked(seed, 120) == []
+
+
+@pytest.mark.parametrize("number", range(len(FLOODS)))
+def test_whoever_floods_the_box_wears_out_no_disk(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    for room in () if LONG else (pace, harms):
+        monkeypatch.setattr(room, "AT_ONCE", 30_000)
+    assert flooded(number, 3_000 if LONG else 200) == []
