@@ -17,15 +17,9 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.enemies.control_door import control_doors
-from tests.enemies.controller_door import CONTROLLER_DOOR
-from tests.enemies.file_doors import FileDoors
-from tests.enemies.hal_door import HAL_DOOR
+from tests.enemies.doors import all_doors
 from tests.enemies.hunt import hunted
-from tests.enemies.pilot_door import PILOT_DOOR
 from tests.enemies.rogue import flooded, walked
-from tests.enemies.socket_doors import SOCKET_DOORS
-from tests.enemies.wire_doors import WIRE_DOORS
 from tests.options import minutes, whole
 
 INPUTS, WALKS, STEPS, FLOOD = 500, 5, 150, 3_000
@@ -43,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     until = time.monotonic() + options.minutes * 60
     memory = Path("/dev/shm")
     with TemporaryDirectory(prefix="evsed-", dir=memory if memory.is_dir() else None) as folder:
-        doors = [PILOT_DOOR, HAL_DOOR, CONTROLLER_DOOR, *WIRE_DOORS, *SOCKET_DOORS, *control_doors(Path(folder))]
-        doors += FileDoors(Path(folder)).doors()
+        doors = all_doors(Path(folder))
         chosen = [door for door in doors if options.door in (None, door.name)]
         if not chosen:
             parser.error(f"there is no door {options.door!r}; there are {', '.join(door.name for door in doors)}")

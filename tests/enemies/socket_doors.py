@@ -25,6 +25,7 @@ from tests.enemies.wire_doors import FRAMES, WORDS
 from tests.evsed.ocpp.world import NAMEPLATE
 
 PATIENCE_S = 20
+KEY = b"0123456789abcdef"
 LONGEST_LINE = 700
 MOST_LINES = 40
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
@@ -84,10 +85,13 @@ ANSWERS = (
 
 
 class Peer:
-    """A listener that is no WebSocket server, and a link that dials it; started when the door is first used."""
+    """A listener that is no WebSocket server, and a link that dials it; started when the door is first used. Where it
+    is `secure` (a file of authorities) the link speaks TLS, and hears the bytes as the answer to its first words.
+    """
 
-    def __init__(self, reply: Callable[[bytes], bytes]) -> None:
+    def __init__(self, reply: Callable[[bytes], bytes], secure: str | None = None) -> None:
         self._reply, self._given = reply, b""
+        self._secure, self._plain = secure, False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._url = ""
 
@@ -101,10 +105,13 @@ class Peer:
 
     async def _listen(self) -> None:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self._url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        self._url = f"{'ws' if self._secure is None else 'wss'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
+            if self._secure is not None:
+                await self._answer_hello(reader, writer)
+                return
             asked = await reader.readuntil(b"\r\n\r\n")
             found = re.search(rb"(?i)sec-websocket-key: (\S+)", asked)
             assert found is not None
@@ -117,6 +124,13 @@ class Peer:
         finally:
             writer.close()
 
+    async def _answer_hello(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.read(4_096)
+        writer.write(self._given)
+        writer.write_eof()
+        asked += await reader.read()
+        self._plain |= b"Authorization" in asked
+
     async def _visit(self) -> None:
         events: list[Event] = []
         lines: list[str] = []
@@ -128,7 +142,7 @@ class Peer:
             await asyncio.Event().wait()
 
         link = Link(
-            CentralSettings(self._url, "BOX"),
+            CentralSettings(self._url, "BOX", KEY, self._secure),
             Exchange(DIALECT, NAMEPLATE, lambda stamp: stamp.wall_ms),
             lambda: 1_000,
             events.append,
@@ -146,7 +160,8 @@ class Peer:
         running.result()
         assert came and not ended, "the link neither waits nor ends"
         ends = [type(event) for event in events if isinstance(event, LinkUp | LinkDown)]
-        assert ends in ([], [LinkUp, LinkDown]), ends
+        assert ends in ([], [LinkUp, LinkDown] if self._secure is None else []), ends
+        assert not self._plain, "the key went to a stranger"
         assert len(lines) <= MOST_LINES and max(map(len, lines)) <= LONGEST_LINE, "many words"
 
 

@@ -10,24 +10,19 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.enemies.control_door import control_doors
-from tests.enemies.controller_door import CONTROLLER_DOOR
-from tests.enemies.file_doors import FileDoors
-from tests.enemies.hal_door import HAL_DOOR
+from tests.enemies.doors import CLASSES, SURFACES, all_doors
 from tests.enemies.hunt import Door, bent, hunted, knock
-from tests.enemies.pilot_door import PILOT_DOOR
-from tests.enemies.socket_doors import SOCKET_DOORS
 from tests.enemies.wire_doors import WIRE_DOORS
 
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
-INPUTS, OF_FILES = (5_000, 2_000) if LONG else (60, 30)
+INPUTS, OF_OTHERS = (5_000, 2_000) if LONG else (40, 20)
 
 
 @pytest.fixture(scope="module")
-def files() -> Iterator[dict[str, Door]]:
+def doors() -> Iterator[dict[str, Door]]:
     memory = Path("/dev/shm")
     with TemporaryDirectory(prefix="evsed-", dir=memory if memory.is_dir() else None) as folder:
-        yield {door.name: door for door in FileDoors(Path(folder)).doors()}
+        yield {door.name: door for door in all_doors(Path(folder))}
 
 
 @pytest.mark.parametrize("door", WIRE_DOORS, ids=lambda door: door.name)
@@ -35,26 +30,16 @@ def test_what_comes_over_a_wire_is_taken_or_refused(door: Door) -> None:
     assert list(hunted(door, 1, INPUTS)) == []
 
 
-@pytest.mark.parametrize("door", SOCKET_DOORS, ids=lambda door: door.name)
-def test_what_a_central_system_says_below_its_frames_ends_no_link(door: Door) -> None:
-    assert list(hunted(door, 1, OF_FILES)) == []
+def test_nothing_else_that_comes_in_harms_anybody(doors: dict[str, Door]) -> None:
+    others = [door for door in doors.values() if door not in WIRE_DOORS]
+    assert [finding for door in others for finding in hunted(door, 1, OF_OTHERS)] == []
 
 
-def test_what_lies_in_a_file_is_taken_or_refused(files: dict[str, Door]) -> None:
-    assert [finding for door in files.values() for finding in hunted(door, 1, OF_FILES)] == []
-
-
-@pytest.mark.parametrize("door", (HAL_DOOR, CONTROLLER_DOOR), ids=lambda door: door.name)
-def test_who_speaks_to_hal_neither_closes_a_contactor_nor_keeps_it_closed(door: Door) -> None:
-    assert list(hunted(door, 1, OF_FILES)) == []
-
-
-def test_whoever_talks_at_the_control_socket_is_answered_and_harms_nobody(tmp_path: Path) -> None:
-    assert [finding for door in control_doors(tmp_path) for finding in hunted(door, 1, OF_FILES)] == []
-
-
-def test_any_volts_on_the_pilot_find_a_contactor_that_is_open_in_time() -> None:
-    assert list(hunted(PILOT_DOOR, 1, OF_FILES // 4)) == []
+def test_each_surface_has_its_doors_and_each_class_what_attacks_it(doors: dict[str, Door]) -> None:
+    rooms = Path(__file__).parent, Path(__file__).parents[1]
+    named = [name for table in (SURFACES, CLASSES) for names in table.values() for name in names]
+    assert [name for name in named if name not in doors and not any((room / name).exists() for room in rooms)] == []
+    assert [name for name in doors if name not in named] == []
 
 
 # --- the hunter itself -------------------------------------------------------------------------------------------

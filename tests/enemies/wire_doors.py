@@ -14,15 +14,21 @@ from evsed.ocpp.frames import read
 from evsed.ocpp.times import read_clock, read_date, write_date
 from evsed.ocpp.violations import RemoteViolation
 from hal.contract import ContractViolation, Lease, SimOrder, decode_request, decode_update, encode
+from hal.drivers.hid_reader import _EVENT as EVENT
+from hal.drivers.hid_reader import HidReader, Keys
 from hal.drivers.meter_model import known_models, load_model
+from hal.drivers.mfrc522 import _SET_UP as SET_UP
+from hal.drivers.mfrc522 import TX_CONTROL, Mfrc522
+from hal.drivers.mfrc522 import Keys as ChipKeys
 from hal.drivers.pn532 import _answer_in, _uid_in
-from hal.drivers.protocols import NoReading
+from hal.drivers.protocols import NoReading, PartFailed
 from hal.drivers.register_meter import RegisterMeter
 from hal.drivers.rtu_frames import answer_in, checksum, to_read, to_write, why_none, without_echo
 from hal.drivers.tags import Lines, Presentations, Script
 from hal.drivers.w1 import parse
 from tests.enemies.hunt import Door
 from tests.evsed.ocpp.world import Peers
+from tests.hal.drivers.mfrc522_chip import Chip
 
 FRAMES = (
     '[2,"1","Reset",{"type":"Soft"}]',
@@ -141,6 +147,46 @@ def carded(given: bytes) -> None:
     assert uid is None or len(uid) <= 255
 
 
+def typed(given: bytes) -> None:
+    """Events of a keyboard: whatever keys there are, a card is text of its length or none."""
+    reader, size = HidReader(Keys(device="/dev/input/x", form="hex", size=4)), EVENT.size
+    for at in range(0, min(len(given), 100 * size) - size + 1, 5 * size):
+        whole = given[at : at + 5 * size]
+        for tag in reader._listen(whole[: len(whole) // size * size]):
+            assert 0 < len(tag) <= 20 and tag.isascii() and tag.isalnum(), tag
+
+
+class Spoilt:
+    """The bus to a chip that has a card: bytes that it reads are changed by those that are given."""
+
+    def __init__(self, given: bytes) -> None:
+        chip = Chip()
+        chip.cards = [bytes.fromhex("04a1b2c3d4e5f6")]
+        self._spi, self._given, self._at = chip.spi_dev(), given, 0
+
+    def xfer2(self, data: list[int]) -> list[int]:
+        said = list(self._spi.xfer2(data))
+        if data[0] & 0x80 and self._at < len(self._given):
+            said[1] ^= self._given[self._at]
+            self._at += 1
+        return said
+
+    def close(self) -> None:
+        pass
+
+
+def chosen(given: bytes) -> None:
+    """A card in the field of a chip that is not heard well: its UID, or another one whose checksums are right."""
+    reader = Mfrc522(ChipKeys())
+    for _ in range(3):
+        reader._spi = Spoilt(given[:600])
+        for setting in SET_UP:
+            reader._write(*setting)
+        reader._write(TX_CONTROL, 0x83)
+        tag = reader.poll()
+        assert tag is None or (len(tag) in (8, 14, 20) and tag.isalnum()), tag
+
+
 def located(given: bytes) -> None:
     """An address is refused, or has a plain host; where it leads to too."""
     first, _, second = _text(given).partition(" ")
@@ -159,6 +205,7 @@ def dated(given: bytes) -> None:
 
 
 _CARD = b"04A1B2C3\r\n1234567890\n"
+_KEYS = b"".join(EVENT.pack(0, 0, 1, code, value) for code in (11, 5, 30, 2, 48, 3, 46, 4, 28) for value in (1, 0))
 _CHIP = b"\x00\x00\xff\x0c\xf4\xd5\x4b\x01\x01\x00\x04\x08\x04\x04\xa1\xb2\xc3\xc7\x00"
 _RTU = bytes((1, 4, 40)) + bytes(range(40))
 _FLOATS = pack(">12f", *(230.0,) * 3, *(16.0,) * 3, *(3_680.0,) * 3, 11_040.0, 1_234.5, 50.0)
@@ -190,6 +237,8 @@ WIRE_DOORS = (
     Door(
         "cards", (_CARD, _CHIP, b"\x02" + b"0A1B2C3D4E5F\x03"), carded, (), (b"\0\0\xff", b"\r", b"\n\n", b"\xd5\x4b")
     ),
+    Door("keyboard", (_KEYS, _KEYS * 3), typed, (), (EVENT.pack(0, 0, 0, 3, 0), EVENT.pack(0, 0, 1, 42, 1))),
+    Door("card chip", (b"", b"\0" * 40 + b"\x01", b"\0" * 17 + b"\x20"), chosen, (PartFailed,), (b"\0" * 8, b"\x30")),
     Door(
         "w1",
         (b"4b 01 4b 46 7f ff 05 10 d8 : crc=d8 YES\n4b 01 4b 46 7f ff 05 10 d8 t=20687",),
