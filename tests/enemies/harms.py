@@ -44,7 +44,7 @@ class Harms:
         self._began_ms, self._written = self.world.ms, written()
         self._moments, self._received = len(self.world.moments), len(self.world.csms.received)
         self._closings = self._closed()
-        self._grants, self._hears = self.world.grant, self.world.calls.heard
+        self._carried, self._grants, self._hears = self.world.carries, self.world.grant, self.world.calls.heard
         self.world.carries = self._carries
         self.world.grant = self._grant  # type: ignore[method-assign]
         self.world.calls.heard = self._heard  # type: ignore[method-assign]
@@ -54,7 +54,7 @@ class Harms:
     def _carries(self, frame: str) -> bool:
         self._sent, self._longest = self._sent + 1, max(self._longest, len(frame))
         self._told_key = self._told_key or (frame if FIRST_KEY in frame else "")
-        return True
+        return self._carried(frame)
 
     def _grant(self, demand: Demand) -> None:
         if demand.max_ma > self.world.limits.max_ma:
@@ -74,7 +74,9 @@ class Harms:
     # --- judging ---------------------------------------------------------------------------------------------
 
     def found(self) -> list[str]:
-        """All that was wrong since then."""
+        """All that was wrong since then; nobody looks on any longer."""
+        self.world.carries, self.world.grant = self._carried, self._grants  # type: ignore[method-assign]
+        self.world.calls.heard = self._hears  # type: ignore[method-assign]
         seconds = (self.world.ms - self._began_ms) / 1_000
         return [*self._unsafe(), *self._broke(seconds), *self._talkative(seconds)]
 

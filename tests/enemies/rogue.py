@@ -158,7 +158,7 @@ class Rogue:
         world = self.world
         self.csms.fate = lambda message: False
         self.csms.behaves()
-        self.csms.registered = False
+        self.csms.registered, self.csms.judges_statuses = False, True
         world.drop_line("a good central system takes over")
         self._admit()
         if not any(self._hears_us() for _ in range(BOOTS_S // BETWEEN_S)):
