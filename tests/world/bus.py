@@ -60,6 +60,14 @@ class Bus:
             self.mailbox.put_meter(evse, msgspec.structs.replace(reading, at_ms=self._world.mono_ms))
             self._world.stir()
 
+    def has_news(self) -> bool:
+        """Whether one would say something else now than in the last round. Energy that goes on flowing, and the
+        voltage of each minute, are none.
+        """
+        felt = self.felt_mc != [thermometer.mc for thermometer in self._world.plant.thermometers]
+        bays = self._world.plant.bays
+        return felt or any(flow.current_ma != bays[evse].flow().current_ma for evse, (flow, _) in self._known.items())
+
     def poll(self, up: bool) -> None:
         """Card readers, each time; what is shown to one while hal is not `up` is lost."""
         for evse, reader in self._readers.items():

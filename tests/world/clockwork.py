@@ -40,7 +40,7 @@ from tests.world.watch import Watch
 
 METER_MS = 1_000
 LIVELY_MS = 60  # after a person did something no tick is left out for so long
-LAST_ROUNDS_MS = 2 * METER_MS
+LAST_ROUND_MS = 100  # by then all have heard of it
 
 
 class Clockwork(Machine):
@@ -114,7 +114,7 @@ class Clockwork(Machine):
     def set_clock(self, offset_ms: int | None) -> None:
         """NTP sets the machine's clock to so much beside the truth; None = NTP is gone."""
         self._judge_clock()
-        self.ntp_offset_ms = offset_ms
+        self.ntp_offset_ms, self.clock_set_ms = offset_ms, self.ms
         self._judge_clock()
 
     def _judge_clock(self) -> None:
@@ -250,11 +250,11 @@ class Clockwork(Machine):
 
     def _leap(self, until: int) -> None:
         """Leave out whole rounds of routine; the next one stands where it would have stood."""
-        rounds = (min(until, quiet_until(self)) - LAST_ROUNDS_MS - self._meter_at_ms) // METER_MS
+        rounds = (min(until, quiet_until(self)) - LAST_ROUND_MS - self._meter_at_ms) // METER_MS
         if rounds > 0 and self.evsed is not None:
             self._meter_at_ms += rounds * METER_MS
             self._tick_at_ms = self._on_grid(self._meter_at_ms)
-            self.evsed.renew_ms += rounds * METER_MS
+            self.evsed.leap(rounds * METER_MS, self._meter_at_ms - self._since_ms)
             self._leapt = True
 
     def outside_ms(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from evsed import farewell
-from evsed.clock import SystemClock
+from evsed.clock import ASK_KERNEL_MS, SystemClock
 from evsed.core.box import Access
 from evsed.core.central_systems import ConnectTo, DialFailed
 from evsed.core.effects import AdoptTime, Demand, Effect, LinkSettings, Persist, Reply, Send, Shine
@@ -207,6 +207,11 @@ class Evsed:
             return
         for demand in self.demands.values() if due or again else ():
             self.world.grant(demand)
+
+    def leap(self, left_out_ms: int, until_ms: int) -> None:
+        """Routine was left out, renewals and looks at the machine's clock; it goes on in its rhythm."""
+        self.renew_ms += left_out_ms
+        self.clock._ask_at_ms += max(0, -(-(until_ms - self.clock._ask_at_ms) // ASK_KERNEL_MS)) * ASK_KERNEL_MS
 
     def due_ms(self) -> int:
         """When `turn` must come next though nothing happens."""

@@ -46,6 +46,7 @@ class Machine:
         self.uptime_ms = uptime_ms  # how long the machine runs when the daemons start
         self.ms, self._since_ms, self.boot_nr = 1_000, 1_000 - BOOT_MS - uptime_ms, 1
         self.ntp_offset_ms: int | None = None  # what the machine's clock is beside the truth, once NTP has set it
+        self.clock_set_ms = 0  # when that changed
         self.disk_full = self.disk_broken = False
         self.disk_ms = 0  # how long each commit takes
         self.sync_ms: Callable[[], int] = lambda: self.disk_ms  # how long the next one takes

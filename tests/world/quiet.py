@@ -2,15 +2,17 @@
 
 A world may leave such seconds out. What it leaves out is what nobody could notice: nothing is broken, nobody lays hands
 on anything, no frame is under way, no charge is to end by its energy, and no deadline of plant, hal, core, session or
-disk falls into that time. What
-would have kept the quiet alive, readings and leases, is renewed before anything looks at its age; two rounds of routine
-come before whatever ends the quiet. `test_quiet.py` compares whole lives with and without.
+disk falls into that time. What would have kept the quiet alive, readings and leases, is renewed before anything looks
+at its age: a round of routine comes shortly before whatever ends the quiet. `test_quiet.py` compares whole lives with
+and without.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evsed.clock import ASK_KERNEL_MS
+from evsed.core.smart_charging import SETTLED_MS
 from hal.faults import Name
 from hal.iec61851 import FAR_MS
 from hal.metered import Metered
@@ -19,7 +21,9 @@ from hal.sim.commands import _broken
 from hal.tick import WINDOW_MS
 
 if TYPE_CHECKING:
+    from evsed.core.station import Station
     from tests.world.clockwork import Clockwork
+    from tests.world.life import Evsed
 
 STEADY = {Name.OVER_TEMPERATURE, Name.EMERGENCY_STOP, Name.EARTH_LOST, Name.ENCLOSURE_OPEN}
 """Faults that last as long as the world outside stays as it was felt."""
@@ -38,15 +42,28 @@ def quiet_until(world: Clockwork) -> int:
         return world.ms
     if world.ms < world._lively_ms + CALM_MS or any(any(_broken(bay)) for bay in world.plant.bays.values()):
         return world.ms
-    if any(tx.refused_wh is not None for tx in world.watch.open.values()):  # a reading may end it
-        return world.ms
-    if world.bus.felt_mc != [thermometer.mc for thermometer in world.plant.thermometers]:  # the next round will tell
+    if world.bus.has_news() or _waits_for_a_reading(evsed.station) or _knows_not_the_time(world, evsed):
         return world.ms
     mono_ms = world.mono_ms
     loops = [_due_ms(loop, mono_ms) for loop in tick._all if isinstance(loop, OutletLoop)]
-    due_ms = min(evsed.busy_ms(), *loops) + world.ms - mono_ms
+    settles = [drew.since_ms + SETTLED_MS for drew in evsed.station.smart_charging._drew.values() if not drew.settled]
+    due_ms = min(evsed.busy_ms(), *settles, *loops) + world.ms - mono_ms
     change_ms = world.board.next_change_ms(world.ms)
     return min(due_ms, world.outside_ms(), FAR_MS if change_ms is None else change_ms)
+
+
+def _waits_for_a_reading(station: Station) -> bool:
+    """Whether the next reading may end a charge: it is ending already, or has only a rest of energy."""
+    charges = (outlet.charging.tx for outlet in station.outlets.values())
+    return any(tx is not None and (tx.reason is not None or tx.refused_wh is not None) for tx in charges)
+
+
+def _knows_not_the_time(world: Clockwork, evsed: Evsed) -> bool:
+    """Whether the clock was set and evsed has not asked since, or has not told its core."""
+    if world.clock_set_ms >= evsed.clock._ask_at_ms - ASK_KERNEL_MS + world._since_ms:
+        return True
+    now = evsed.now()
+    return now.wall_ms is not None and now.wall_ms - now.mono_ms != evsed.station.box.security._offset_ms
 
 
 def _due_ms(loop: OutletLoop, now_ms: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.lab.lives.draw import Character, character, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import lived, until_of
 from tests.lab.lives.shrink import shrunk
+from tests.world.clockwork import Clockwork
 from tests.world.csms import Csms
 from tests.world.wallbox import TAG
 
@@ -49,6 +51,13 @@ def test_a_dense_quarter_of_an_hour(seed: int) -> None:
     lived_through = live(seed, days=0)
     assert lived_through.violations == []
     assert lived_through.days < 0.1
+
+
+@pytest.mark.parametrize("seed", range(7_000, 7_040) if os.environ.get("EVSED_LONG_TESTS") else [7_012])
+def test_a_life_is_the_same_with_all_of_its_quiet_seconds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    leapt = live(seed, days=0, shrink=False)
+    monkeypatch.setattr(Clockwork, "_leap", lambda world, until: None)
+    assert live(seed, days=0, shrink=False) == leapt
 
 
 def test_a_life_is_the_same_each_time_and_its_line_says_all() -> None:
