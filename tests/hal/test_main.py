@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import hal.__main__ as hal_main
 from hal.bus import monotonic_ms
 from hal.contract import MAX_DATAGRAM, Ceiling, Lease, Outlet, Owner, SimOrder, Snapshot, Update, decode_update, encode
 from hal.faults import Name
@@ -58,17 +61,16 @@ class Process:
 
 
 def run(*arguments: str, **env: str) -> tuple[int, str, str]:
-    """An evse-hal that ends by itself: (exit code, stdout, stderr)."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("EVSE_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "hal", *arguments],
-        env={**clean, **env, "PYTHONPATH": str(ROOT)},
-        text=True,
-        capture_output=True,
-        timeout=20,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    """An evse-hal that ends by itself, in this process: (exit code, stdout, stderr)."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in [name for name in os.environ if name.startswith("EVSE_")]:
+            patch.delenv(name)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        patch.setattr(hal_main, "start_log", lambda level: SimpleNamespace(stop=lambda: None))
+        code = hal_main.main(arguments)
+    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.hardship.walk import walked
 from tests.world.csms import ERROR_CODES
 
 CROSSINGS = {f"{number} {order}": (QUESTIONS[number], order) for number in range(len(QUESTIONS)) for order in PLACES}
-LIKELY_CALLS = 12
+LIKELY_CALLS = 7
 
 
 def an_answer_is_lost_late_repeated_or_an_error(place: int, name: str) -> Hardship:

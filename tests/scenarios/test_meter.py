@@ -6,6 +6,7 @@ is told to the people at the box: together it is what the meter has counted (I6)
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -260,7 +261,10 @@ STEPS: dict[str, Callable[[Wallbox], None]] = {
 }
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400 if os.environ.get("EVSED_LONG_TESTS") else 15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=st.lists(st.sampled_from(sorted(STEPS)), min_size=3, max_size=14))
 def test_whatever_meter_and_restarts_do_the_books_are_right(disk: Path, steps: list[str]) -> None:
     world = Wallbox(disk / str(len(list(disk.iterdir()))), presets=SAMPLES, leaps=True)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 SETTLED = 8  # rounds until caches, pools and the pages of the journal are full
 JUDGED = 16  # a process that lived for fewer rounds says nothing
-MOST_KIB = 1_024  # of memory from then on
+MOST_KIB = 2_048  # of memory from then on: the heap takes some hundred rounds to find its size
 MOST_OPEN = 2  # descriptors and threads: one may be on its way out as we look
 MOST_DISK = 8_000_000
 
