@@ -142,7 +142,8 @@ class _Hal:
             wear=self._wear,
         )
         lamps = {evse: Lamp(parts, partial(self._tick.seen, evse)) for evse, parts in board.signals().items()}
-        self._bus = Bus(open_meters(chosen, board), board.readers(), mailbox, board.thermometers(), lamps)
+        opened = open_meters(chosen, board)
+        self._bus = Bus(opened, board.readers(), mailbox, board.thermometers(), lamps, ended=self._server.stop)
         self._notifier = Notifier()
         self._thread = TickThread(self._tick, board, self._notifier, self._server.stop)
         self._end_ms: int | None = None
@@ -166,7 +167,7 @@ class _Hal:
             self._wear.flush(wholly=True)
             self._server.close()
             self._bus.stop()
-        return 0 if self._thread.failure is None and self._keeper.failure is None else 1
+        return int(any(part.failure is not None for part in (self._thread, self._keeper, self._bus)))
 
     def _asked_to_end(self, number: int, _frame: object) -> None:
         """SIGTERM: first time let the cars go, second time at once."""

@@ -6,6 +6,7 @@ Rules this file upholds:
 - Only news is put: a failing device puts nothing, and its last reading grows old by itself.
 - A device that fails is asked less and less often, at most every `LONGEST_PAUSE_MS`; a change of its state is logged
   once, not each failure.
+- A thread that ends by itself ends the process: a device that nobody asks any more must not only look silent.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ class Mailbox:
 
 
 class Bus:
-    """Asks `meters` and `readers`, by outlet, and `thermometers`, puts what they say into `mailbox`, turns `lamps`."""
+    """Asks `meters` and `readers`, by outlet, and `thermometers`, puts what they say into `mailbox`, turns `lamps`.
+
+    `ended` is called when a bug ends one of its threads, and `failure` is that bug.
+    """
 
     def __init__(
         self,
@@ -109,9 +113,12 @@ class Bus:
         reader_ms: int = READER_MS,
         thermometer_ms: int = THERMOMETER_MS,
         now_ms: Callable[[], int] = monotonic_ms,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self._mailbox = mailbox
         self._now_ms = now_ms
+        self._ended = ended
+        self.failure: BaseException | None = None
         self._stopping = Event()
         self._devices: list[Meter | Reader | Thermometer | Lamp] = [
             *meters.values(),
@@ -184,7 +191,15 @@ class Bus:
         return ask
 
     def _thread(self, name: str, ask: Callable[[], None], pace_ms: int) -> Thread:
-        return Thread(target=self._serve, args=(name, ask, pace_ms), name=name, daemon=True)
+        return Thread(target=self._live, args=(name, ask, pace_ms), name=name, daemon=True)
+
+    def _live(self, name: str, ask: Callable[[], None], pace_ms: int) -> None:
+        try:
+            self._serve(name, ask, pace_ms)
+        except BaseException as bug:
+            self.failure = bug
+            self._ended()  # first: who has no memory to tell of a failure may have none for this line either
+            _log.critical("! %s: nobody asks it any more", name, exc_info=bug)
 
     def _serve(self, name: str, ask: Callable[[], None], pace_ms: int) -> None:
         """Ask until the bus is stopped."""

@@ -51,8 +51,8 @@ class Keeper:
             self._keep()
         except BaseException as bug:
             self.failure = bug
+            self._ended()  # first: who has no memory may have none for a line
             log.critical("! the keeper of faults and wear has ended", exc_info=bug)
-            self._ended()
 
     def _keep(self) -> None:
         while not self._stopping:

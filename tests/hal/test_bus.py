@@ -274,3 +274,22 @@ def test_a_silent_meter_on_a_real_line_delays_no_other_line_and_not_for_ever_its
 def test_the_clock_of_the_bus_is_that_of_the_machine() -> None:
     before = monotonic_ms()
     assert before <= monotonic_ms()
+
+
+class Unspeakable(Exception):
+    """A failure that cannot be told, as where there is no memory for a line."""
+
+    def __repr__(self) -> str:
+        raise MemoryError
+
+
+def test_a_thread_that_ends_by_itself_is_said() -> None:
+    def fails() -> MeterReading:
+        raise Unspeakable
+
+    ended = Event()
+    bus = Bus({1: Scripted(fails)}, {}, Mailbox(), meter_ms=1, ended=ended.set)
+    bus.start()
+    assert ended.wait(SOON)
+    bus.stop()
+    assert isinstance(bus.failure, MemoryError)
