@@ -34,23 +34,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from evsed.ctl_link import Control, Trouble
-from evsed.hal_link import HalClient, HalSilent
-from hal.contract import Outlet, SimAnswer
+from tests.hands import PATIENCE_S, Hands, StandFailed
 from tests.undertaker import Undertaker
 
-PATIENCE_S = 20.0
 RESTART_S = 0.5  # RestartSec of the units
 WATCHDOG_S = {"evse-hal": 2.0, "evsed": 10.0}  # WatchdogSec of the units
 UNUSABLE, HARD_RESET = 2, 11
-
-Status = dict[str, Any]
-
-
-class StandFailed(AssertionError):
-    """The wallbox did not do what it had to; the text has the last lines of both logs."""
 
 
 @dataclass(slots=True)
@@ -232,7 +223,7 @@ def _ended(daemon: Daemon) -> bool:
     return daemon.process is None
 
 
-class Wallbox:
+class Wallbox(Hands):
     """Both daemons, running, from `with` to its end. Raises StandFailed where they do not start.
 
     `central` is the address without the identity; None = a box on its own. `more` is TOML to be put behind the
@@ -291,66 +282,7 @@ class Wallbox:
         """The last lines of both logs, for the report of a failure."""
         return self._manager.tails()
 
-    # --- people's tools ------------------------------------------------------------------------------------
-
-    def sim(self, *words: str, evse: int = 1) -> str:
-        """An order to the simulated plant, as `evsectl sim`; what it says. Raises StandFailed if it refuses."""
-        answer = self._order(evse, words)
-        if not answer.ok:
-            raise StandFailed(f"sim {' '.join(words)}: {answer.text}")
-        return answer.text
-
-    def unplug(self, evse: int = 1) -> None:
-        """Pull at the plug until the bolt lets it go. Raises StandFailed."""
-        self.wait_outlet("the free plug", lambda _: self._order(evse, ("unplug",)).ok, evse)
-
-    def status(self) -> Status:
-        """As `evsectl status --json`. Raises Trouble while evsed is down."""
-        return self.ask("status")["status"]  # type: ignore[no-any-return]
-
-    def ask(self, do: str, **details: object) -> dict[str, Any]:
-        """A question at the control socket; evsed/control.py lists them. Raises Trouble."""
-        with Control(self.env["EVSED_CONTROL"]) as evsed:
-            return evsed.ask(do, **details)
-
-    def evsectl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run the real tool, as a person does."""
-        return subprocess.run(
-            [sys.executable, "-m", "evsed.ctl", *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=os.environ | self.env,
-        )
-
-    def wait(self, what: str, holds: Callable[[Status], bool], timeout_s: float = PATIENCE_S) -> Status:
-        """The first status for which it holds; outlives restarts of evsed. Raises StandFailed."""
-        until_s = time.monotonic() + timeout_s
-        seen: Status = {}
-        while (left_s := until_s - time.monotonic()) > 0:
-            self.wait_ready(self.evsed, timeout_s=left_s)
-            with suppress(Trouble), Control(self.env["EVSED_CONTROL"], patience_s=left_s) as evsed:
-                for seen in evsed.watch():
-                    if holds(seen):
-                        return seen
-                    if time.monotonic() > until_s:
-                        break
-        raise StandFailed(f"{what} did not come within {timeout_s:g} s; last: {seen}{self._manager.tails()}")
-
-    def wait_outlet(
-        self, what: str, holds: Callable[[Outlet], bool], evse: int = 1, timeout_s: float = PATIENCE_S
-    ) -> Outlet:
-        """The first state of the outlet, as evse-hal tells it, for which it holds. Raises StandFailed."""
-        until_s = time.monotonic() + timeout_s
-        try:
-            with HalClient(self.env["EVSE_HAL_SOCKET"]) as hal:
-                while time.monotonic() < until_s:
-                    outlet = hal.snapshot().outlets[evse - 1]
-                    if holds(outlet):
-                        return outlet
-        except HalSilent as silent:
-            raise StandFailed(f"{what}: {silent}{self._manager.tails()}") from None
-        raise StandFailed(f"{what} did not come within {timeout_s:g} s; last: {outlet}{self._manager.tails()}")
+    # --- what its people's tools need -------------------------------------------------------------------------
 
     def wait_ready(self, daemon: Daemon, restarts: int = 0, timeout_s: float = PATIENCE_S) -> None:
         """Until it is ready and has been started again so many times. Raises StandFailed."""
@@ -360,12 +292,9 @@ class Wallbox:
             timeout_s,
         )
 
-    def _order(self, evse: int, words: tuple[str, ...]) -> SimAnswer:
-        try:
-            with HalClient(self.env["EVSE_HAL_SOCKET"]) as hal:
-                return hal.sim(evse, words)
-        except HalSilent as silent:
-            raise StandFailed(f"sim {' '.join(words)}: {silent}{self._manager.tails()}") from None
+    def wait_evsed(self, timeout_s: float) -> None:
+        """Until evsed is ready. Raises StandFailed."""
+        self.wait_ready(self.evsed, timeout_s=timeout_s)
 
     # --- its parts -----------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests import stand
-from tests.stand import Daemon, Manager, StandFailed
+from tests.hands import StandFailed
+from tests.stand import Daemon, Manager
 
 PREAMBLE = """
 import os, signal, socket, sys

@@ -28,8 +28,9 @@ from tests.demo.scene import Document, Stage, Stopwatch, Watchers
 from tests.demo.story import CHAPTERS, LIMITS, Cast, complaints
 from tests.demo.view import Live, Plain, View
 from tests.demo.words import frame_text, summary_text
+from tests.hands import StandFailed
 from tests.peers.central import ROOT, CentralSystem, Missing, Refused
-from tests.stand import StandFailed, Wallbox, site_toml
+from tests.stand import Wallbox, site_toml
 
 IDENTITY = "EVSE1"
 TRACE_TITLE = "OCPP as the central system sees it (→ to it, ← to the wallbox)"

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from tests.demo.network import Network
 from tests.demo.scene import Stage
 from tests.demo.words import energy_wh
+from tests.hands import StandFailed, Status
 from tests.peers.central import CentralSystem
-from tests.stand import StandFailed, Status, Wallbox
+from tests.stand import Wallbox
 
 TAG = "04A1B2C3"
 CABLE_A = 20

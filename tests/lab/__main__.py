@@ -16,9 +16,9 @@ def main(words: list[str]) -> int:
         if not words:
             print(kernel.build())
             return 0
-        if not kernel.LINUX.exists():
+        if not kernel.LINUX.exists() or kernel.lacking():
             sys.stderr.write(
-                "lab-kernel: there is no kernel yet, nothing was tested; build it with: ./evse lab-kernel\n"
+                "lab-kernel: nothing was tested: there is no kernel of this checkout; build it: ./evse lab-kernel\n"
             )
             return 2
         return guest.tell(kernel.LINUX)

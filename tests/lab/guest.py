@@ -16,7 +16,6 @@ INIT = Path(__file__).with_name("init")
 LONGEST_S = 300
 # The stories write to tty0, which is our pipe; systemd's and the kernel's own console is nowhere.
 OPTIONS = [
-    "mem=512M",
     "root=/dev/root",
     "rootfstype=hostfs",
     "rootflags=/",
@@ -30,12 +29,18 @@ OPTIONS = [
 END = "lab: the stories ended with "
 
 
+def command_line(linux: Path, folder: str, stage: str, *more: str) -> list[str]:
+    """Boots it. `folder` is for its own files and emptied by it; `stage` is the script that goes on after `init`."""
+    lab = [f"uml_dir={folder}/", "umid=evse", f"init={INIT}", f"evse_root={ROOT}", f"evse_stage={stage}"]
+    return [str(linux), *OPTIONS, *lab, *more]
+
+
 def tell(linux: Path) -> int:
     """Boot it and let it tell all stories; returns their exit code, 1 if it did not come so far."""
     ended = None
     # It empties its folder when it ends, so the folder holds nothing else.
     with tempfile.TemporaryDirectory(prefix="evse-lab-") as folder:
-        command = [str(linux), *OPTIONS, "umid=evse", f"uml_dir={folder}/", f"init={INIT}", f"evse_root={ROOT}"]
+        command = command_line(linux, folder, "tests/lab/tell", "mem=512M")
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         with subprocess.Popen(["timeout", str(LONGEST_S), *command], text=True, **options) as machine:  # type: ignore[call-overload]
             for line in machine.stdout:

@@ -1,4 +1,4 @@
-"""A Linux kernel that runs as an ordinary process (User-Mode Linux), with simulated GPIO chips.
+"""A Linux kernel that runs as an ordinary process (User-Mode Linux), with simulated GPIO chips and disks.
 
 Debian's own kernels have no gpio-sim, and older User-Mode Linux fails on processors with large registers. So it is
 built from the kernel source of `SUITE`, fetched by apt from the mirror that this machine uses, into folders of ours:
@@ -27,7 +27,7 @@ TMPFS_POSIX_ACL DEVTMPFS DEVTMPFS_MOUNT HOSTFS OVERLAY_FS MULTIUSER SYSVIPC FUTE
 AIO ADVISE_SYSCALLS MEMBARRIER FHANDLE INOTIFY_USER FILE_LOCKING POSIX_TIMERS HIGH_RES_TIMERS KALLSYMS CGROUPS MEMCG
 CGROUP_PIDS CGROUP_SCHED FAIR_GROUP_SCHED CFS_BANDWIDTH CGROUP_DEVICE CGROUP_BPF BPF_SYSCALL NAMESPACES UTS_NS IPC_NS
 PID_NS NET_NS USER_NS SECCOMP SECCOMP_FILTER NET INET UNIX NETDEVICES CONFIGFS_FS EXPERT GPIOLIB GPIO_CDEV GPIO_SIM
-UNIX98_PTYS AUTOFS_FS MAGIC_SYSRQ RANDOM_TRUST_CPU RTC_CLASS BLOCK
+UNIX98_PTYS AUTOFS_FS MAGIC_SYSRQ RTC_CLASS BLOCK BLK_DEV BLK_DEV_UBD EXT4_FS EXT4_FS_POSIX_ACL
 """
 
 
@@ -35,9 +35,14 @@ class LabError(Exception):
     """Why there is no kernel; one sentence."""
 
 
+def lacking() -> list[str]:
+    """What the one that is there was built without, of OPTIONS; it may be of an older checkout. Raises LabError."""
+    return _not_chosen(_run(str(LINUX), "--showconfig"))
+
+
 def build() -> str:
-    """Build it where it is missing; says where it lies. Raises LabError."""
-    if LINUX.exists():
+    """Build it where it is missing, or lacks something; says where it lies. Raises LabError."""
+    if LINUX.exists() and not lacking():
         return f"{LINUX} is there already; remove it to have it built anew"
     if platform.machine() != "x86_64":
         raise LabError(f"User-Mode Linux needs an x86-64 machine, this one is {platform.machine()}")
@@ -71,16 +76,16 @@ def _fetched(work: Path) -> Path:
         f'Dir::State "{apt}/state";\nDir::State::status "/var/lib/dpkg/status";\nDir::Cache "{apt}/cache";\n'
         f'Dir::Etc::SourceList "{apt}/sources.list";\nDir::Etc::SourceParts "/dev/null";\nAPT::Sandbox::User "root";\n'
     )
-    own = {"APT_CONFIG": str(apt / "apt.conf")}
+    own = str(apt / "apt.conf")
     print(f"fetching the kernel source of {SUITE}, about 170 MB …", flush=True)
-    _run("apt-get", "-qq", "update", **own)
-    names = _run("apt-cache", "pkgnames", "linux-source-", **own).split()
+    _run("apt-get", "-qq", "update", APT_CONFIG=own)
+    names = _run("apt-cache", "pkgnames", "linux-source-", APT_CONFIG=own).split()
     versions = sorted(
         tuple(map(int, v.groups())) for n in names if (v := re.fullmatch(r"linux-source-(\d+)\.(\d+)", n))
     )
     if not versions:
         raise LabError(f"{SUITE} has no linux-source package on this mirror")
-    _run("apt-get", "-qq", "download", "linux-source-{}.{}".format(*versions[0]), cwd=work, **own)
+    _run("apt-get", "-qq", "download", "linux-source-{}.{}".format(*versions[0]), cwd=work, APT_CONFIG=own)
     return next(work.glob("linux-source-*.deb"))
 
 
@@ -100,8 +105,13 @@ def _configure(source: Path, out: Path) -> None:
     chosen = [word for option in OPTIONS.split() for word in ("-e", option)]
     _run("scripts/config", "--file", str(out / ".config"), *chosen, cwd=source)
     _run("make", "-s", "ARCH=um", f"O={out}", "olddefconfig", cwd=source)
-    if "CONFIG_GPIO_SIM=y" not in (out / ".config").read_text():
-        raise LabError(f"the source of {SUITE} cannot be configured with gpio-sim any more")
+    if refused := _not_chosen((out / ".config").read_text()):
+        raise LabError(f"the source of {SUITE} cannot be configured with {', '.join(refused)} any more")
+
+
+def _not_chosen(config: str) -> list[str]:
+    chosen = set(config.splitlines())
+    return [option for option in OPTIONS.split() if f"CONFIG_{option}=y" not in chosen]
 
 
 def _run(*command: str, cwd: Path | None = None, **environment: str) -> str:

@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from tests.hands import StandFailed
 from tests.peers.central import HERE, CentralSystem, Missing, Refused
 from tests.peers.habits import HABITS
 from tests.peers.session import STEPS, Unexpected, gaps
-from tests.stand import StandFailed, Wallbox
+from tests.stand import Wallbox
 
 Start = Callable[[], CentralSystem]
 Outcome = tuple[CentralSystem, list[str]]

@@ -2,8 +2,8 @@
 
 Rules this file upholds:
 - Who strikes next and when is drawn from a seed; how long the daemons take is theirs.
-- Judged from outside: the contacts by evse-hal's own count and the plant, energy by the plant's register, messages by
-  the central system's books. Nobody lends a hand but the driver, with card and plug.
+- Judged from outside: the contacts by evse-hal's own count and by the watch at the gate, what was sold by the books.
+  Nobody lends a hand but the driver, with card and plug.
 """
 
 from __future__ import annotations
@@ -15,33 +15,23 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from evsed.ctl_link import Trouble
 from hal.contract import Outlet
 from tests.evsed.pki import Pki
 from tests.gate import Watch
+from tests.hands import StandFailed
 from tests.peers.central import CentralSystem
-from tests.stand import Daemon, StandFailed, Wallbox
+from tests.stand import Daemon, Wallbox
 from tests.torture.blows import BLOWS, CLOCK_STEPS, SLOW_DISK, Blow
+from tests.torture.charges import SOON_S, Charges, Round, spread
 from tests.torture.growth import Growth
 from tests.torture.surroundings import MODEL, Clock, MeterAdapter, TlsLine
 
-TAG = "04A1B2C3"
-SOON_S = 40.0
 PARTED_MS = 550
 """What gate and contactor take together, and 35 ms more for the blow to be felt."""
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Round(NamedTuple):
-    """What was done, and what was wrong afterwards."""
-
-    number: int
-    blow: Blow
-    took_s: float
-    violations: list[str]
 
 
 class Torture:
@@ -75,15 +65,14 @@ class Torture:
         self.blows = tuple(blow for blow in blows if blow.spares) if soak else blows
         self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
         self.growth = Growth(state)
-        self.begun = 0
-        self.opened_s: list[float] = []  # from the card to the open contactor, as seen from outside
+        self.charges = Charges(self.box, self.central, self.register)
         self.parted_ms: dict[str, list[float]] = {}  # by blow: from it to the open contacts, where evse-hal ended
         self._struck_ns = 0
 
     def __enter__(self) -> Torture:
         self.box.__enter__()
         self.central.wait_for("BootNotification", timeout_s=SOON_S)
-        self.first_wh = self.register()
+        self.charges.count_from_here()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,6 +82,25 @@ class Torture:
         self.meter.unplug()
         self.gate.close()
         self._folder.cleanup()
+
+    @property
+    def gaps(self) -> Iterator[str]:
+        """What is not done for want of a tool."""
+        if not self.clock.env:
+            yield "no clock steps: they need libfaketime (apt install libfaketime)"
+        if shutil.which("strace") is None:
+            yield "no slow disk: that needs strace (apt install strace)"
+
+    def figures(self) -> Iterator[str]:
+        """What was measured, a line each."""
+        for name, ms in self.parted_ms.items():
+            yield f"{name}: to the open contacts: {spread(ms)}"
+        yield f"from the card to the open contactor: {spread([s * 1_000 for s in self.charges.opened_s])}"
+        yield from self.growth.lines()
+
+    def late(self) -> list[str]:
+        """What only shows in the end."""
+        return self.growth.wrong()
 
     # --- what blows need -------------------------------------------------------------------------------------
 
@@ -129,12 +137,12 @@ class Torture:
                 violations = list(self._round(blow))
             except (StandFailed, Trouble, AssertionError) as wrong:
                 violations = [f"no recovery without a human: {str(wrong)[:300]}"]
-            yield Round(number, blow, time.monotonic() - began, violations)
+            yield Round(number, blow.name, time.monotonic() - began, violations)
             if violations:
                 return  # what comes after a violation proves nothing
 
     def _round(self, blow: Blow) -> Iterator[str]:
-        self._begin()
+        self.charges.begin()
         before = self.box.wait_outlet("a charge", lambda outlet: outlet.closed, timeout_s=SOON_S)
         restarts = self.box.hal.restarts
         blow.strike(self, self._dice)
@@ -149,8 +157,11 @@ class Torture:
             yield "the contactor closed though the car was gone"
         if not ends and (not after.closed or after.closings != before.closings):
             yield f"the contactor moved: {before.closings} closings before, {after.closings} after, {_told(after)}"
-        self._end(ends)
-        yield from self._books()
+        if not ends:
+            self.passes(0.5)
+            self.charges.finish()
+        self.charges.wait_for_the_end()
+        yield from self.charges.wrong()
         self.growth.look({daemon.name: daemon.pid for daemon in (self.box.hal, self.box.evsed)})
 
     def _part(self, blow: Blow) -> Iterator[str]:
@@ -159,59 +170,6 @@ class Torture:
         self.parted_ms.setdefault(blow.name, []).append(took_ms)
         if blow.ends and took_ms > PARTED_MS:  # one that has no memory may go on for a while
             yield f"the contacts parted {took_ms:.0f} ms after it"
-
-    def _begin(self) -> None:
-        self.box.sim("plug-in", "--cable", "32")
-        self._wait_status("Preparing")
-        self.box.sim("swipe", TAG)
-        self.begun += 1
-        self.central.wait_for("StartTransaction", more_than=self.begun - 1, timeout_s=SOON_S)
-        self.box.wait_outlet("power", lambda o: o.meter is not None and o.meter.power_w > 1_000, timeout_s=SOON_S)
-
-    def _end(self, ends: bool) -> None:
-        if not ends:
-            self.passes(0.5)
-            shown_s = time.monotonic()
-            self.box.sim("swipe", TAG)
-            self.box.wait_outlet("an open contactor", lambda outlet: not outlet.closed, timeout_s=SOON_S)
-            self.opened_s.append(time.monotonic() - shown_s)
-            self.box.unplug()
-        self._wait_for_stops()
-        self._wait_status("Available")
-
-    def _wait_status(self, name: str) -> None:
-        """Until the box shows it."""
-        self.box.wait(name, lambda status: [o["status"] for o in status["outlets"]] == [name], timeout_s=SOON_S)
-
-    def _wait_for_stops(self) -> None:
-        charges = self.central.ledger.charges
-        self.central.wait(
-            f"stop {self.begun}",
-            lambda: len(charges) == self.begun and all(charge.stopped for charge in charges),
-            timeout_s=SOON_S,
-        )
-
-    def _books(self) -> Iterator[str]:
-        """I6, I7: each start and stop once and in order, and each Wh with them."""
-        charges = self.central.ledger.charges
-        yield from self.central.ledger.breaches
-        sold_wh = sum((charge.stop_wh or 0) - charge.start_wh for charge in charges)
-        counted_wh = self.register() - self.first_wh
-        if sold_wh != counted_wh:
-            yield f"{sold_wh} Wh were sold, {counted_wh} Wh flowed"
-        order = [(frame["action"], frame["dir"]) for frame in self._frames()]
-        if order != [("StartTransaction", "in"), ("StopTransaction", "in")] * self.begun:
-            yield f"starts and stops came in this order: {[action for action, _ in order]}"
-
-    def _frames(self) -> Iterator[dict[str, str]]:
-        """Starts and stops as they came, a repeated one once."""
-        ids = set()
-        for line in list(self.central.lines):
-            frame = line.get("frame", {})
-            if frame.get("kind") == "CALL" and frame.get("action") in ("StartTransaction", "StopTransaction"):
-                if frame["id"] not in ids:
-                    yield frame
-                ids.add(frame["id"])
 
 
 def _told(outlet: Outlet) -> str:

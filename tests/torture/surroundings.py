@@ -141,6 +141,6 @@ class MeterAdapter:
         with suppress(HalSilent), HalClient(self.hal_socket) as hal:
             found = _STATE.search(hal.sim(1, ("state",)).text)
             if found is not None:
-                amps = tuple(round(float(found[n]) * 1_000) for n in (1, 2, 3))
-                self._flow = Flow(int(found[4]) * PJ_PER_WH, (NOMINAL_MV,) * 3, amps)
+                l1, l2, l3 = (round(float(found[n]) * 1_000) for n in (1, 2, 3))
+                self._flow = Flow(int(found[4]) * PJ_PER_WH, (NOMINAL_MV,) * 3, (l1, l2, l3))
         return self._flow

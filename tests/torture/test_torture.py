@@ -12,5 +12,5 @@ ROUNDS = 1_000 if os.environ.get("EVSED_LONG_TESTS") else 1
 def test_real_processes_that_are_really_killed_lose_nothing() -> None:
     with Torture(1) as torture:
         done = list(torture.rounds(float("inf"), min(ROUNDS, len(torture.blows))))
-        told = [f"{round.blow.name}: {wrong}" for round in done for wrong in round.violations]
+        told = [f"{round.name}: {wrong}" for round in done for wrong in round.violations]
         assert told == [], torture.box.tails()

@@ -43,7 +43,7 @@ def _watched(*arguments: Any) -> SimGate:
 
 
 if __name__ == "__main__":
-    bay.SimGate = _watched  # type: ignore[assignment,misc]
+    bay.SimGate = _watched  # type: ignore[assignment, attr-defined]
     signal.signal(signal.SIGUSR1, _give_back)
     signal.signal(signal.SIGUSR2, _use_up_memory)
     sys.exit(main())
