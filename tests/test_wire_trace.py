@@ -7,22 +7,15 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import pytest
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.server import ServerConnection, serve
-from websockets.typing import Subprotocol
 
 from tests.evsed.servers import WebFiles, serving
+from tests.evsed.threaded_central import Payload, ThreadedCentral
 from tests.stand import Wallbox
 
-PATIENCE_S = 20.0
 PASSWORD = "canary-password1"
 KEY, WIFI = "canary-key-rejected", "canary-wifi"
 CARD, GROUP = "CANARYCARD0001", "CANARYGROUP01"
@@ -32,76 +25,32 @@ NOW = "2027-01-01T00:00:00Z"
 LATER = "2037-01-01T00:00:00Z"
 LINE = re.compile(r"20\d\d-\d\d-\d\dT[\d:.]+\+00:00 ([<>]) (CALL|RESULT|ERROR) (\S+) (\w+) (.*)")
 
-Payload = dict[str, Any]
 
-
-class Central:
+class Central(ThreadedCentral):
     """Accepts everything; `answers` has what the next message of an action gets instead, with ID for its id."""
 
     def __init__(self) -> None:
-        self._server = serve(self._meet, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")], compression=None)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._news = threading.Condition()
-        self._line: ServerConnection | None = None
-        self.heard: list[str] = []
-        self.replies: dict[str, Any] = {}
+        super().__init__()
         self.answers: dict[str, str] = {}
 
     @property
     def url(self) -> str:
-        return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        if self._line is not None:
-            self._line.close()
-        self._thread.join()
-
-    def wait(self, what: str, holds: Callable[[], bool]) -> None:
-        with self._news:
-            assert self._news.wait_for(holds, PATIENCE_S), f"{what} did not come; heard: {self.heard[-5:]}"
-
-    def say(self, frame: str | bytes) -> None:
-        self.wait("a station", lambda: self._line is not None)
-        assert self._line is not None
-        self._line.send(frame)
-
-    def ask(self, action: str, **payload: object) -> Any:
-        """What comes back: a payload, or the code of an error."""
-        ref = f"ask-{len(self.replies)}"
-        self.say(json.dumps([2, ref, action, payload]))
-        self.wait(f"the answer to {action}", lambda: ref in self.replies)
-        return self.replies[ref]
+        return f"ws://127.0.0.1:{self.port}"
 
     def answers_next(self, action: str, frame: str) -> None:
         """Have that said to the next message of this action, and have it asked for."""
-        before = self.heard.count(action)
+        before = len(self.all(action))
         self.answers[action] = frame
         assert self.ask("TriggerMessage", requestedMessage=action) == {"status": "Accepted"}
-        self.wait(action, lambda: self.heard.count(action) > before)
+        self.comes(action, before)
 
-    def _meet(self, line: ServerConnection) -> None:
-        with self._news:
-            self._line = line
-        with suppress(ConnectionClosed, OSError):
-            for frame in line:
-                self._hear(line, json.loads(frame))
+    def comes(self, action: str, more_than: int = 0) -> None:
+        """Wait for a message of the station."""
+        self.wait(action, lambda: len(self.all(action)) > more_than)
 
-    def _hear(self, line: ServerConnection, frame: list[Any]) -> None:
-        with self._news:
-            if frame[0] != 2:
-                self.replies[frame[1]] = frame[2]
-            else:
-                self.heard.append(frame[2])
-                plain = json.dumps([3, "ID", PLAIN.get(frame[2], {})])
-                line.send(self.answers.pop(frame[2], plain).replace("ID", frame[1]))
-            self._news.notify_all()
+    def answer(self, id: str, action: str) -> str:
+        plain = json.dumps([3, "ID", PLAIN.get(action, {})])
+        return self.answers.pop(action, plain).replace("ID", id)
 
 
 INFO = {"status": "Accepted", "parentIdTag": GROUP}
@@ -130,16 +79,16 @@ def box(central: Central, tmp_path: Path) -> Iterator[Wallbox]:
     )
     site.chmod(0o600)
     with Wallbox(state=tmp_path, restart_s=0.1) as running:
-        central.wait("the boot", lambda: "BootNotification" in central.heard)
+        central.comes("BootNotification")
         yield running
 
 
 def charges(box: Wallbox, central: Central) -> None:
     box.sim("plug-in", "--cable", "32")
     box.sim("swipe", CARD)
-    central.wait("the start", lambda: "StartTransaction" in central.heard)
+    central.comes("StartTransaction")
     box.sim("swipe", CARD)
-    central.wait("the end", lambda: "StopTransaction" in central.heard)
+    central.comes("StopTransaction")
 
 
 def asks_with_secrets(central: Central) -> None:
@@ -199,12 +148,12 @@ def uploaded(box: Wallbox, central: Central) -> Iterator[str]:
     with serving(WebFiles()) as web:
         there = web.url.replace("//", f"//{USER}:canary-pass@") + "/in"
         name = central.ask("GetDiagnostics", location=there)["fileName"]
-        central.wait("the upload", lambda: central.heard.count("DiagnosticsStatusNotification") > 1)
+        central.comes("DiagnosticsStatusNotification", 1)
         yield gzip.decompress(web.files[f"/in/{name}"]).decode()
         for number, kind in enumerate(("DiagnosticsLog", "SecurityLog"), 1):
             log = {"remoteLocation": f"{web.url}/{kind}?{SIGNATURE}={number}"}
             assert central.ask("GetLog", logType=kind, requestId=number, log=log)["status"] == "Accepted"
-            central.wait("the upload", lambda: central.heard.count("LogStatusNotification") >= 2 * number)  # noqa: B023
+            central.comes("LogStatusNotification", 2 * number - 1)
             yield gzip.decompress(web.files[f"/{kind}?{SIGNATURE}={number}"]).decode()
 
 
