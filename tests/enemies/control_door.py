@@ -104,7 +104,12 @@ def asked(given: bytes) -> None:
 
 async def _storm(desk: WorldDesk, path: Path, clients: list[bytes]) -> None:
     server = asyncio.ensure_future(control.serve(desk, control.listen(str(path))))
-    await asyncio.gather(*(_client(path, words) for words in clients))
+    talks = asyncio.gather(*(_client(path, words, alone=len(clients) == 1) for words in clients))
+    while not talks.done():
+        await asyncio.wait({talks}, timeout=1)
+        served = [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", "") == "_talk"]
+        assert len(served) <= control.MAX_CLIENTS, f"{len(served)} are served at the same time"
+    talks.result()
     if server.done():
         server.result()  # says why it ended
     heard = await _say(path, b'{"do":"status"}\n')
@@ -114,10 +119,14 @@ async def _storm(desk: WorldDesk, path: Path, clients: list[bytes]) -> None:
         await server
 
 
-async def _client(path: Path, words: bytes) -> None:
+async def _client(path: Path, words: bytes, *, alone: bool) -> None:
     deaf, gone = words.endswith(DEAF), words.endswith(GONE)
     heard = await _say(path, words, reads=not deaf and not gone, stays=deaf)
-    _judge(heard, words.count(b"\n") + 1 if b'"watch"' not in words else MOST_LINES)
+    watches = b'"watch"' in words
+    _judge(heard, words.count(b"\n") + 1 if not watches else MOST_LINES)
+    longest = max(map(len, words.replace(PAUSE, b"").split(b"\n")))
+    if alone and heard and not watches and longest > control.MAX_LINE:
+        assert b"at most" in heard.splitlines()[-1], f"a request of {longest} bytes is read"
 
 
 async def _say(path: Path, words: bytes, *, reads: bool = True, stays: bool = False) -> bytes:
