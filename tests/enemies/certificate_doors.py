@@ -50,6 +50,11 @@ class Handed:
         by = ("-CA", self._pki.root.certificate, "-CAkey", self._pki.root.key)
         openssl("x509", "-req", "-in", asked, *by, "-days", "30", "-set_serial", "7", "-out", signed)
         self._leaf = first(signed.read_text()).id[:16]
+        others = Pki(folder / "others", OPERATOR)
+        forged = folder / "forged"
+        by = ("-CA", others.root.certificate, "-CAkey", others.root.key)
+        openssl("x509", "-req", "-in", asked, *by, "-days", "30", "-set_serial", "7", "-out", forged)
+        self.forged = forged.read_bytes() + others.root.pem.encode()
         self.chain = signed.read_bytes() + self._pki.root.pem.encode()
         self.strangers = self._pki.signer("stranger").pem.encode()
 
@@ -95,7 +100,7 @@ def flight(version: ssl.TLSVersion) -> bytes:
 def certificate_doors(folder: Path) -> tuple[Door, ...]:
     """All of them."""
     handed = Handed(folder)
-    seeds = (handed.chain, handed.chain * 3, handed.strangers + handed.chain, handed.strangers)
+    seeds = (handed.chain, handed.chain * 3, handed.forged, handed.strangers + handed.chain, handed.strangers)
     flights = tuple(flight(version) for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3))
     peer = Peer(lambda given: given, secure=str(CERTS / "ca.pem"))
     return (
