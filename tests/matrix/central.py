@@ -10,6 +10,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
+from evsed.core.central_systems import Target
 from evsed.ocpp.causes import NoSubprotocol
 from tests.hardship.blows import ONCE, QUESTIONS
 from tests.lab.lives import acts
@@ -18,6 +19,8 @@ from tests.matrix.cell import Cell, Fault
 from tests.matrix.machine import Rows, again, each
 
 MTU_BYTES = 300
+FIGHT_S = 60
+LEAST_WAIT_MS, STUBBORN = 1_000, 3
 
 # --- 8: the network ----------------------------------------------------------------------------------------------
 
@@ -215,9 +218,47 @@ def _at_once(cell: Cell, order: tuple[int, ...]) -> None:
 
 
 def rivals() -> Rows:
-    """Ours is ended whenever the other one connects."""
-    return {
+    """Ours is ended whenever the other one connects; ours comes back ever later, and not at an even pace."""
+    rows = {
         "once": Fault(partial(acts.kick, times=1), keeps=True),
         "every 5 s, ten times": Fault(partial(acts.kick, times=10), keeps=True, after_s=50),
-        "at once, whenever we are there": Fault(again(lambda cell: cell.world.drop_line("another"), 0.7, 40)),
+        "at once, whenever we are there": Fault(_fight, after_s=FIGHT_S),
     }
+    return {name: fault._replace(do=each(_waits, fault.do)) for name, fault in rows.items()}
+
+
+def _fight(cell: Cell) -> None:
+    """The other one's program is as stubborn: for so long each of our connections lasts no second."""
+    ends_ms = cell.world.ms + FIGHT_S * 1_000
+
+    def kicks() -> None:
+        if cell.world.ms < ends_ms:
+            cell.world.drop_line("another")
+            cell.world.later(0.7, kicks)
+
+    kicks()
+
+
+def _waits(cell: Cell) -> None:
+    """How long ours waits before it dials again."""
+    csms, admits, ended, waits = cell.world.csms, cell.world.admits, cell.world.csms.disconnected, list[int]()
+    left_ms: list[int] = []
+
+    def ends() -> None:
+        left_ms.append(cell.world.ms)
+        ended()
+
+    def dialled(target: Target) -> str | Exception:
+        waits.extend(cell.world.ms - at_ms for at_ms in left_ms)
+        left_ms.clear()
+        return admits(target)
+
+    csms.disconnected, cell.world.admits = ends, dialled  # type: ignore[method-assign]
+    cell.undos.append(lambda: _ever_later(cell, waits))
+
+
+def _ever_later(cell: Cell, waits: list[int]) -> None:
+    cell.must("I15", all(ms >= LEAST_WAIT_MS for ms in waits), f"it dials again after {waits} ms")
+    if len(waits) > STUBBORN:
+        cell.must("I15", max(waits) >= 4 * LEAST_WAIT_MS, f"it does not wait longer: {waits} ms")
+        cell.must("I15", len(set(waits)) > 1, f"it always waits {waits[0]} ms")

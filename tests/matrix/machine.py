@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
+from typing import NoReturn
 
 from hal.sim.power import GATE_MS
 from tests.lab.lives import acts
@@ -131,9 +132,13 @@ def _stall_evsed(cell: Cell, seconds: float) -> None:
 
 
 def shortages() -> Rows:
-    """No memory at the nth moment ends evsed by an exception in mid-work; without a descriptor nothing is dialled."""
+    """No memory at the nth moment ends either process by an exception in mid-work; no thread, no commit; without a
+    descriptor nothing is dialled.
+    """
     rows = {f"no memory, {n} moments later": Fault(partial(_starve, moments=n)) for n in STRIKES[:6]}
-    rows["no memory for evse-hal"] = Fault(each(lambda cell: acts.kill_hal(cell, RESTART_S), gate_drops))
+    for part, call in (("pilot", "volts"), ("contactor", "order"), ("gate", "beat"), ("contactor", "closed")):
+        rows[f"no memory for evse-hal at its {part}'s {call}"] = Fault(partial(_starve_hal, part=part, call=call))
+    rows["no thread for 9 s"] = Fault(_no_thread, keeps=True, after_s=40)
     rows["no memory for the journal"] = Fault(partial(acts.disk, how="broken"), keeps=True)
     rows["no descriptor"] = Fault(_no_descriptor, keeps=True)
     return rows
@@ -151,6 +156,35 @@ def _starve(cell: Cell, moments: int) -> None:
 
     world.strikes = strikes
     world.struck = lambda: acts.kill_evsed(cell, RESTART_S)
+
+
+def _starve_hal(cell: Cell, part: str, call: str) -> None:
+    """The tick ends in the middle of its work, and evse-hal with it: what it drove stays until the gate drops."""
+    world, thing = cell.world, getattr(cell.world.bay(), part)
+
+    def starves(*_: object) -> NoReturn:
+        vars(thing).pop(call)
+        raise MemoryError
+
+    def dies() -> None:
+        acts.kill_hal(cell, RESTART_S)
+        gate_drops(cell)
+
+    setattr(thing, call, starves)
+    world.struck = dies
+    world.touched()
+    cell.undos.append(lambda: vars(thing).pop(call, None))
+
+
+def _no_thread(cell: Cell) -> None:
+    """The one that writes the journal cannot be made: evsed ends before each commit, and is started again."""
+
+    def none_left() -> NoReturn:
+        raise MemoryError
+
+    world, takes_ms = cell.world, cell.world.sync_ms
+    world.sync_ms, world.struck = none_left, lambda: acts.kill_evsed(cell, RESTART_S)
+    world.later(9, lambda: setattr(world, "sync_ms", takes_ms))
 
 
 def _no_descriptor(cell: Cell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from functools import partial
 from itertools import permutations
@@ -15,8 +16,10 @@ from tests.lab.lives import acts
 from tests.matrix.cell import TAG, Cell, Fault
 from tests.matrix.machine import HOUR_S, Rows, each
 from tests.matrix.moments import NEWER, THERE, give_key, maker, offer, stock
-from tests.world.messages import Payload
+from tests.world.messages import Payload, iso
 from tests.world.wallbox import RESTART_S
+
+ORDER = 77  # the number of a firmware order
 
 # --- 21: resets --------------------------------------------------------------------------------------------------
 
@@ -43,7 +46,7 @@ def _why(cell: Cell, kinds: tuple[str, ...]) -> None:
     """The reason that OCPP 1.6 §7.36 has for it, or the person's who came first."""
     asked = cell.asked.get("charged")
     if asked is not None and asked.answer == {"status": "Accepted"}:
-        right = {"SoftReset", "HardReset", "PowerLoss", "Reboot"}
+        right = {f"{kind}Reset" for kind in kinds}
         cell.must("I7", bool(cell.reasons() & right), f"charges ended by {cell.reasons()}, told to reset {kinds}")
 
 
@@ -64,7 +67,12 @@ def images() -> Rows:
         "and the download fails": lambda: maker().good,
         "and the power goes": lambda: maker().good,
     }
-    return {name: Fault(partial(_bad_image, name=name, make=make), after_s=60) for name, make in rows.items()}
+    return {
+        name: Fault(partial(_bad_image, name=name, make=make), before_s=25, after_s=60, keeps="power" not in name)
+        for name, make in rows.items()
+    } | {
+        "its signature is a stranger's": Fault(_bad_signature, before_s=25, after_s=60, keeps=True, judge=_same_number)
+    }
 
 
 def _bad_image(cell: Cell, name: str, make: Callable[[], bytes]) -> None:
@@ -82,6 +90,24 @@ def _bad_image(cell: Cell, name: str, make: Callable[[], bytes]) -> None:
     held = tuple(cell.world.folder.glob("image"))
     for path in held if name in ("cut in the middle", "damaged") else ():
         path.write_bytes(make())  # what lies on the disk half-way is no better
+
+
+def _bad_signature(cell: Cell) -> None:
+    """Signed beside: the order has a number, and each word about it bears that."""
+    stock(cell)
+    good = maker()
+    sealed = base64.b64encode(good.signer.sign(b"something else")).decode()
+    firmware = {"location": THERE, "retrieveDateTime": iso(cell.world.csms._now_ms() - 1_000), "signature": sealed}
+    order = {"requestId": ORDER, "firmware": firmware | {"signingCertificate": good.signer.pem}}
+    cell.asked["signed"] = cell.world.csms.call("SignedUpdateFirmware", order)
+
+
+def _same_number(cell: Cell) -> None:
+    told = [(m.payload.get("requestId"), m.status) for m in cell.world.csms.all("SignedFirmwareStatusNotification")]
+    taken = (cell.asked["signed"].answer or {}).get("status") == "Accepted"
+    cell.must("I11", {number for number, _ in told} <= {ORDER}, f"told under another number: {told}")
+    cell.must("I11", "Installed" not in {status for _, status in told}, f"it was installed: {told}")
+    cell.must("I11", not taken or bool(told), "nobody was told what became of the order")
 
 
 # --- 23: keys and profiles ---------------------------------------------------------------------------------------
@@ -236,8 +262,17 @@ def long_times() -> Rows:
     """Without a network for a third of a day, and for three days with some ten thousand samples."""
     return {
         "6 h offline": Fault(_offline, before_s=HOUR_S / 2, after_s=5.5 * HOUR_S),
-        THREE_DAYS: Fault(_offline, before_s=24 * HOUR_S, after_s=48 * HOUR_S),
+        THREE_DAYS: Fault(_full, before_s=36 * HOUR_S, after_s=36 * HOUR_S),
     }
+
+
+def _full(cell: Cell) -> None:
+    """A charge ends and another begins, which goes on until the queue is full and long after: ends and starts stay."""
+    _offline(cell)
+    deeds = (("swipe", TAG), ("unplug", "--force"), ("plug-in", "--cable", "20"), ("swipe", TAG))
+    for number, words in enumerate(deeds):
+        cell.world.later(HOUR_S + 60 * number, partial(cell.person, *words))
+    cell.undos.append(lambda: cell.must("I14", cell.duties.was_full, "the queue was never full, nothing was tried"))
 
 
 def _offline(cell: Cell) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evsed.core import catalogue, outbox
-from evsed.core.effects import Effect, Persist, Put
+from evsed.core.effects import Demand, Effect, Persist, Put
 from evsed.core.records import QueuedReport, Transaction
 from evsed.core.reports import TransactionUpdated
 from evsed.core.words import Context, Status
@@ -43,7 +43,8 @@ class Duties:
         self._evsed: object = None
         self._sampled_ms: dict[tuple[int, Context], int] = {}
         self._owed: dict[str, str] = {}  # samples by their message, of which transaction
-        self._was_full = False
+        self.was_full = False
+        self._demands: dict[int, Demand] = {}
         self._ran: dict[int, bool] = {}  # whether a charge ran when evsed was last seen
         self._reserved: dict[int, tuple[str, int]] = {}
         self._known: set[str] = set()
@@ -146,10 +147,12 @@ class Duties:
         runs = sound and bay.contactor.main and allowed_ma(bay.pilot._offered) >= MIN_MA
         steady = self._eyes.lasts(f"runs {evse}", runs) > SETTLED_MS
         if world.evsed is not None:
-            demand = world.evsed.demands.get(evse)
-            self._ran[evse] = steady and demand is not None and demand.closes and demand.max_ma >= MIN_MA
+            self._demands = world.evsed.demands
+            self._ran[evse] = steady
             return
-        self._ran[evse] = self._ran.get(evse, False) and sound
+        demand = self._demands.get(evse)  # the last one, of the turn in which evsed died too
+        wanted = demand is not None and demand.closes and demand.max_ma >= MIN_MA
+        self._ran[evse] = self._ran.get(evse, False) and sound and wanted
         gone_ms = self._eyes.lasts("without evsed", True)
         if self._ran[evse] and not runs and gone_ms < LEASE_MS + world.limits.grace_s * 1_000 - 2_000:
             self._ran[evse] = False
@@ -163,7 +166,7 @@ class Duties:
     def _queue(self) -> None:
         evsed = self._life.world.evsed
         queued = 0 if evsed is None else len(evsed.station.box.outbox)
-        self._was_full |= queued >= outbox.MOST_QUEUED
+        self.was_full |= queued >= outbox.MOST_QUEUED
         if queued > outbox.MOST_QUEUED:
             self._eyes.see("I14", f"{queued} messages are queued")
 
@@ -200,7 +203,7 @@ class Duties:
 
     def unpaid(self) -> list[str]:
         """Samples that never arrived, once all is told."""
-        if self._was_full or day.owes(self._life.world) != 0:
+        if self.was_full or day.owes(self._life.world) != 0:
             return []
         lost = [id for id, tx in self._owed.items() if tx in self._eyes.begun and id not in self._told()]
         return [f"of the samples that were kept {len(lost)} never arrived, {lost[0]} first"] if lost else []
