@@ -58,6 +58,7 @@ class Cell(Life):
         self.lists: list[Question] = []
         self._published, self.world.watch.published = self.world.watch.published, self._hal_says  # type: ignore[method-assign]
         self.heard = True  # the central system listened when it broke
+        self.charged = False  # a charge was there when it broke, which people end by a card
         self.configured["MeterValueSampleInterval"] = {"10"}
 
     # --- what a moment may need before anything has happened ------------------------------------------------------
@@ -166,6 +167,7 @@ class Cell(Life):
         moment.reach(self)
         self.broken, self.lossy = set(fault.broken), fault.lossy
         charged, edges = moment.charges and self.closed(), len(self.edges)
+        self.charged = charged
         self.heard = world.csms.registered
         fault.do(self)
         world.advance(fault.before_s)

@@ -91,11 +91,15 @@ def crash_loops() -> Rows:
     hal = again(lambda cell: acts.kill_hal(cell, RESTART_S), 2, 8)
     slow = again(lambda cell: acts.stall_hal(cell, 0.3), 1, 15)
     return {
-        "evsed ten times": Fault(evsed, before_s=22, keeps=True),
+        "evsed ten times": Fault(evsed, before_s=22, keeps=True, judge=_told_of_crashes),
         "hal eight times": Fault(each(hal, gate_drops), before_s=20, after_s=40),
         "ticks 0.3 s late": Fault(slow, before_s=18),
         "watchdog ends a hanging evsed, three times": Fault(again(_hangs_10_s, 13, 3), before_s=45),
     }
+
+
+def _told_of_crashes(cell: Cell) -> None:
+    cell.must("I15", "ResetOrReboot" in cell.events(), "evsed broke off and nobody was told")
 
 
 def _hangs_10_s(cell: Cell) -> None:
@@ -199,14 +203,20 @@ def disks() -> Rows:
     """Full or broken, for a moment or for long, from the nth write on; and one that takes seconds for a commit."""
     rows = {}
     for how in ("full", "broken"):
-        rows[how] = Fault(partial(acts.disk, how=how), keeps=True)
-        rows[f"{how} for 3 minutes"] = Fault(partial(acts.disk, how=how), keeps=True, before_s=90, after_s=90)
+        breaks = each(partial(acts.disk, how=how), _ends_all_the_same)
+        rows[how] = Fault(breaks, keeps=True)
+        rows[f"{how} for 3 minutes"] = Fault(breaks, keeps=True, before_s=90, after_s=90)
         rows[f"{how} for 1 s"] = Fault(partial(_disk_for, how=how, seconds=1), keeps=True)
         for nth in (1, 2, 3):
             rows[f"{how} from write {nth + 1} on"] = Fault(partial(_disk_from, how=how, nth=nth), after_s=40)
     for seconds in (1, 5):
         rows[f"{seconds} s for each commit"] = Fault(partial(_slow, seconds=seconds), keeps=True, after_s=60)
     return rows
+
+
+def _ends_all_the_same(cell: Cell) -> None:
+    """I5: nothing begins, but who wants a charge to end need not wait for the disk."""
+    cell.undos.append(lambda: cell.must("I5", not (cell.charged and cell.closed()), "a card does not end the charge"))
 
 
 def _disk_for(cell: Cell, how: str, seconds: float) -> None:

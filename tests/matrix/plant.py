@@ -22,11 +22,14 @@ DIM_MA = 6_090  # 4.2 kW over three phases
 FOLLOWS_S = 12
 SAYS_NOTHING = WIRE_FAULTS | {MeterFault.NAN}
 POLL_S = 0.2  # of a reader
+MOST_MOVES = 12  # of a contactor, whatever trips for a minute
 
 
-def broken(*names: str, told: str = "", lossy: bool = False, **more: Any) -> Fault:
+def broken(
+    *names: str, told: str = "", lossy: bool = False, also: Callable[[Cell], object] = lambda cell: None, **more: Any
+) -> Fault:
     """Parts of the plant that break, and the code that the central system must hear, where a car charges with them."""
-    judge = partial(_told, code=told)
+    judge = each(partial(_told, code=told), also)
     return Fault(lambda cell: _break(cell, names), broken=names, lossy=lossy, judge=judge, **more)
 
 
@@ -119,7 +122,15 @@ def protections() -> Rows:
     rows["a car draws 110 %"] = manner("greedy", keeps=True)
     rows["a car draws 130 %"] = manner("overdraws")
     rows["mains come and go"] = Fault(_come_and_go, broken=("grid-lost",), after_s=40)
-    return rows
+    return {name: fault._replace(do=each(_tries_seldom, fault.do)) for name, fault in rows.items()}
+
+
+def _tries_seldom(cell: Cell) -> None:
+    """Retries are bounded: what tripped is not closed again and again."""
+    edges = len(cell.edges)
+    cell.undos.append(
+        lambda: cell.must("I1", len(cell.edges) - edges <= MOST_MOVES, f"{len(cell.edges) - edges} moves of contacts")
+    )
 
 
 def _input(cell: Cell, name: str) -> None:
@@ -160,10 +171,17 @@ def meters() -> Rows:
             keeps=True,
             lossy=True,
             after_s=40,
+            also=_never_falls,
             excuses=("OVER_CURRENT",) if fault is MeterFault.STUCK else (),  # it says what flowed before a limit fell
         )
         for fault in MeterFault
     }
+
+
+def _never_falls(cell: Cell) -> None:
+    """I6: whatever the meter says, what is told of its register is told in rising order."""
+    told = [wh for _, wh in cell.world.csms.registers()]
+    cell.must("I6", told == sorted(told), f"the register is told as {told}")
 
 
 def lines() -> Rows:
