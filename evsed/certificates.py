@@ -94,7 +94,8 @@ class CertificateStore:
         self._state, self._own = state, state / OWN
         self._common_name, self._now_ms = common_name, now_ms
         for half in state.glob("*/*.new"):
-            half.unlink()
+            with suppress(OSError):  # nobody reads it, and it is written anew
+                half.unlink()
         # Each takes exactly the errand that it is entered under.
         self._doers: dict[type, Callable[[Any], None]] = {
             InstallRoot: self._install,
@@ -196,16 +197,14 @@ class CertificateStore:
         self._drop(set(errand.ids), tuple(RootUse))
 
     def _drop(self, ids: set[str], uses: Iterable[RootUse]) -> None:
-        """Of a file with several, the others stay."""
+        """Of a file with several, the others stay. Raises OSError, also where they may be in what can't be read."""
         for use in uses:
-            inside: dict[Path, list[Certificate]] = {}
-            for path, read, _ in self._roots(use):
-                inside.setdefault(path, []).append(read)
+            inside = {path: _inside(path) for path in self._files(FOLDERS[use])}
             for path, roots in inside.items():
                 left = [read for read in roots if read.id not in ids]
                 if left and len(left) < len(roots):
                     _keep(path, "".join(read.pem for read in left))
-                elif not left:
+                elif roots and not left:
                     path.unlink()
                     _sync(path.parent)
 
@@ -235,8 +234,11 @@ class CertificateStore:
         _keep(self._made(OWN) / REQUEST, request + key)
 
     def _request(self) -> str | None:
-        path = self._own / REQUEST
-        text = path.read_text("ascii", errors="replace") if path.exists() else ""
+        path, text = self._own / REQUEST, ""
+        try:
+            text = path.read_text("ascii", errors="replace") if path.exists() else ""
+        except OSError as why:
+            log.warning("! %s can't be used: %s", path, why)
         request, end, _ = text.partition("-----END CERTIFICATE REQUEST-----\n")
         if not end or not request.isascii():
             if text:
@@ -315,8 +317,17 @@ class CertificateStore:
 
 def _readable(path: Path) -> tuple[Certificate, ...]:
     try:
+        return _inside(path)
+    except OSError as why:
+        log.warning("! %s can't be used: %s", path, why)
+        return ()
+
+
+def _inside(path: Path) -> tuple[Certificate, ...]:
+    """All in the file, none if it is damaged. Raises OSError."""
+    try:
         return certificates(path.read_text("ascii", errors="replace")) if path.stat().st_size <= LARGEST else ()
-    except (NoCertificate, OSError) as why:
+    except NoCertificate as why:
         log.warning("! %s can't be used: %s", path, why)
         return ()
 
@@ -333,8 +344,8 @@ def _own(path: Path) -> Certificate | None:
 
 def _noted(path: Path) -> bytes | None:
     """The key in the line before a certificate; None where there is none that can be read."""
-    head, _, _ = path.read_text("ascii", errors="replace").partition("-----BEGIN")
-    with suppress(NoCertificate):
+    with suppress(NoCertificate, OSError):
+        head, _, _ = path.read_text("ascii", errors="replace").partition("-----BEGIN")
         return unbase64(head.removeprefix(ISSUER_KEY)) if head.startswith(ISSUER_KEY) else None
     return None
 

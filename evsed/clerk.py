@@ -100,7 +100,11 @@ class Clerk:
             return await self._upload(errand)
         image = self._folder / FILES[Purpose.FIRMWARE]
         if isinstance(errand, Fetch):
-            return await fetch(errand.location, image, IMAGE_CAPS, self._trust())
+            try:
+                trust = self._trust()
+            except OSError as full:
+                return Result(Outcome.FAILED, f"the roots can't be laid down for it: {full.strerror}")
+            return await fetch(errand.location, image, IMAGE_CAPS, trust)
         try:
             await _wholly(lambda: perform(errand, self._installer, image))
         except InstallRefused as refused:
@@ -118,10 +122,11 @@ class Clerk:
                     return Result(Outcome.FAILED, f"the log can't be made: {FULL}")
                 facts, secrets = await self._facts(), [*self._secrets(), *secrets_of(order.location)]
                 await _wholly(lambda: diagnostics.write(path, order, facts, secrets))
+            trust = self._trust()
         except OSError as full:
             path.with_suffix(".new").unlink(missing_ok=True)
             return Result(Outcome.FAILED, f"the log can't be made: {full.strerror}")
-        return await send(path, order.location, errand.name, LOG_CAPS, self._trust())
+        return await send(path, order.location, errand.name, LOG_CAPS, trust)
 
 
 async def _wholly(work: Callable[[], T]) -> T:

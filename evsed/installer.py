@@ -110,6 +110,8 @@ class FileSlots:
             raise InstallFailed(f"evsed is not started with {self._slots.link} in PYTHONPATH")
         if now_ms is None:
             raise InstallFailed("no time is known to judge the certificate by")
+        if self._slots.on_trial():  # chosen by a switch that the disk let be neither done nor undone
+            self._slots.roll_back()
         slot = self._slots.spare()
         shutil.rmtree(slot, ignore_errors=True)
         slot.mkdir(mode=0o700, parents=True)

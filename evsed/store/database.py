@@ -100,7 +100,11 @@ def open_database(folder: Path) -> Database:
                 reason = " ".join(str(damage).split())[:200]
                 log.error("%s was damaged (%s): it is kept as %s, a fresh one is begun", path, reason, aside.name)
                 connection = _open_sound(path)
-            _sync_folder(folder)
+            try:
+                _sync_folder(folder)
+            except OSError:
+                connection.close()  # else nobody can try again
+                raise
     except BaseException:
         os.close(lock)
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -293,3 +294,16 @@ def test_a_bug_of_the_installer_ends_evsed(tmp_path: Path) -> None:
 
     with pytest.raises(ExceptionGroup):
         asyncio.run(broken())
+
+
+def test_a_full_disk_that_takes_no_roots_ends_the_errand_and_nothing_else(tmp_path: Path) -> None:
+    def full() -> Trust:
+        raise OSError(ENOSPC, "No space left on device")
+
+    async def story(office: Office) -> None:
+        setattr(office.clerk, "_trust", full)  # noqa: B010
+        for errand in (Fetch("f", "https://files.test/fw"), log_for("https://files.test/in")):
+            done = await office.ends(errand)
+            assert done.outcome is Outcome.FAILED and "No space left" in done.text
+
+    work(tmp_path, story)

@@ -6,6 +6,7 @@ was synced, and with `--dice` draws of what the disk may have made of the rest, 
 differs is opened, booted and judged by what was known outside (`replay.py`, `ledger.py`); from each of another
 meaning a whole wallbox goes on (`reborn.py`). Then there are worlds with operations of the disk that fail and commits
 that take seconds, once or for a while, and with journals that are damaged (`broken.py`); `--worlds 2000` fails each.
+At last each operation on all other files is refused, once and for ever (`files.py`, `chapters.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.evsed.store.disk import library
-from tests.lab.cuts import broken
+from tests.lab.cuts import broken, chapters
 from tests.lab.cuts.cutting import MEMORY, Cuts, Day, recorded, replayed
 from tests.lab.cuts.witness import MARKS
 from tests.options import whole
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--worlds", type=whole(0), default=120, help="whole worlds with failing disks or damaged files (120)"
     )
+    parser.add_argument("--files", type=whole(1), default=1, help="fail each so many-th operation on other files (1)")
     parser.add_argument("--jobs", type=whole(1), default=os.cpu_count(), help="processes (one a core)")
     options = parser.parse_args(arguments)
     if shutil.which("strace") is None:
@@ -65,13 +67,19 @@ def concluded(day: Day, options: argparse.Namespace) -> int:
         worlds = broken.worlds(options.worlds)
         for breach in pool.map(broken.lived, worlds):
             wrong += breach
+        with TemporaryDirectory(prefix="evsed-cuts-", dir=MEMORY) as folder:
+            papers = chapters.Papers(Path(folder))
+            lives = chapters.refused(papers)[:: options.files]
+            for breach in pool.map(partial(chapters.lived, papers), lives, chunksize=4):
+                wrong += breach
     for text in wrong[:MOST_TOLD]:
         print(text)
     if library() is None:
         print("no operation of the journal failed: SQLite is built into this Python, and nothing can stand before it")
     print(f"{reborn} whole worlds went on from what a cut left")
     print(f"{len(worlds)} worlds with failing or slow disks and damaged journals")
-    print(f"{states + len(worlds)} states, {len(wrong)} violations")
+    print(f"{len(lives)} lives in which an operation on a file failed")
+    print(f"{states + len(worlds) + len(lives)} states, {len(wrong)} violations")
     return 1 if wrong else 0
 
 
