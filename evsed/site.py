@@ -298,7 +298,7 @@ def _presets(table: dict[str, Any]) -> dict[str, str]:
         variable = catalogue.by_key16(key) or catalogue.by_path(key)
         if variable is None:
             names = [name for known in catalogue.ALL for name in (known.key16, known.path) if name]
-            raise Wrong(f": variables.{key} is not known{near(key, names, LISTER)}")
+            raise Wrong(f": variables.{key:.60} is not known{near(key, names, LISTER)}")
         if not (variable.writable or variable.installers):
             raise Wrong(f": variables.{key} can't be preset: it says what this box is.")
         if variable.where:

@@ -267,6 +267,10 @@ KEY = CENTRAL + "password = "
             ": central.ca_file means nothing without TLS; take it out, or use wss:// in central.url.",
         ),
         (
+            FREE + f"[variables]\n{'x' * 2_000} = 1",
+            f": variables.{'x' * 60} is not known; 'evsectl get' lists them.",
+        ),
+        (
             FREE + "[variables]\nHeartbeatIntervall = 1",
             ": variables.HeartbeatIntervall is not known; did you mean HeartbeatInterval?",
         ),
