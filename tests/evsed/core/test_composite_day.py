@@ -22,7 +22,7 @@ from tests.evsed.core.profile_kit import DAY_S, edges, profiles, station_maximum
 from tests.evsed.core.smart_charging_kit import composite, demanded
 
 SOME = settings(
-    max_examples=400 if os.environ.get("EVSED_LONG_TESTS") else 2,
+    max_examples=400 if os.environ.get("EVSED_LONG_TESTS") else 4,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink days takes longer than to read them
 )
