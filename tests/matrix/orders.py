@@ -35,7 +35,9 @@ def resets() -> Rows:
 
 def _reset(cell: Cell, kinds: tuple[str, ...]) -> None:
     cell.asked.pop("charged", None)
-    charging = cell.charging() and cell.closed() and cell.world.evsed is not None and cell.world.evsed.connected
+    evsed = cell.world.evsed
+    heard = evsed is not None and evsed.connected and evsed.station.resetting.kind is None  # the first one counts
+    charging = heard and cell.charging() and cell.closed()
     for kind in kinds:
         asked = cell.world.csms.call("Reset", {"type": kind})
         if charging:
