@@ -12,6 +12,7 @@ At last each operation on all other files is refused, once and for ever (`files.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shutil
 import sys
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if shutil.which("strace") is None:
         sys.stderr.write("cuts: strace is missing, nothing was recorded; install it: apt install strace\n")
         return 2
+    logging.disable(logging.CRITICAL)
     with TemporaryDirectory(prefix="evsed-cuts-", dir=MEMORY) as folder:
         day = recorded(Path(folder))
     kinds = Counter(operation.kind for operation in day.operations if operation.path != MARKS)
