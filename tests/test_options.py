@@ -14,6 +14,8 @@ WRONG = (
     ("lab.lives", "--story /nowhere", "/nowhere: No such file or directory"),
     ("lab.lives", "--year --seed 3", "not allowed with argument"),
     ("lab.lives", "--year --dense", "--dense is for lives that are drawn"),
+    ("lab.lives", "--dense --days 3", "--days is for lives that are drawn and not dense"),
+    ("lab.lives", "--seed 3 --first 2", "--first is the first of --seeds"),
     ("matrix", "--jobs 0", "'0' is no whole number of at least 1"),
     ("matrix", "--fault 12 --moment 1 --variant nope", "no variant is named 'nope'; there are 'once', "),
     ("lab.cuts", "--every 0", "'0' is no whole number of at least 1"),

@@ -1,7 +1,8 @@
 """./evse cases VERSION: walk through the certification cases of a station and print the table.
 
 Each case is one or more scenarios with the real core, dialect, session and journal on the virtual clock. A case passes
-when all that bear its number pass. The last line is `passed N of M`; the exit code is 1 if a case failed.
+when all that bear its number pass. The last line is `passed N of M`; the exit code is 1 if a case failed or is
+missing.
 """
 
 from __future__ import annotations
@@ -25,10 +26,14 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.of: dict[str, dict[str, str]] = defaultdict(dict)
+        self.interrupted = False
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Only what bears a case is walked through."""
         items[:] = [item for item in items if case_of(item.nodeid)]
+
+    def pytest_keyboard_interrupt(self) -> None:
+        self.interrupted = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A failure of set-up or tear-down counts as well."""
@@ -47,11 +52,13 @@ def main() -> int:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         pytest.main([str(SCENARIOS), "-q", "-p", "no:cacheprovider"], plugins=[outcomes])
+    if outcomes.interrupted:
+        raise KeyboardInterrupt  # which pytest had caught
     verdicts = {number: verdict(outcomes.of.get(number, {}), number) for _, number in cases(suite)}
     for module, number in cases(suite):
         tests = ", ".join(sorted({test.split("[")[0] for test in outcomes.of.get(number, {})}))
         print(f"TC_{number + '_CS':9} {module:30} {verdicts[number]:8} {NOT_HERE.get(number, tests)}")
-    failed = "failed" in verdicts.values()
+    failed = not {"failed", "missing"}.isdisjoint(verdicts.values())
     if failed:
         print(said.getvalue(), file=sys.stderr)
     print(f"passed {list(verdicts.values()).count('passed')} of {len(verdicts)}")

@@ -14,7 +14,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +23,7 @@ from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
 from tests.options import whole
+from tests.suite import Crew
 
 LAST_LINES = 40
 WIDTH = 48
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = dict.fromkeys(name for place in wanted for name, _ in variants(place))
     if options.variant and options.variant not in names:
         parser.error(f"no variant is named {options.variant!r}; there are {', '.join(map(repr, names))}")
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with Crew(options.jobs) as pool:
         for outcome in pool.map(partial(walk, only=options.variant), wanted):
             outcomes.append(outcome)
             if sys.stderr.isatty():

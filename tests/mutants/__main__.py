@@ -15,6 +15,7 @@ from tests.mutants.equivalents import equivalents
 from tests.mutants.hunt import survivors
 from tests.mutants.mutate import Mutant, mutants
 from tests.mutants.targets import TARGETS, Target
+from tests.options import whole
 
 
 def diff(target: Target, mutant: Mutant) -> str:
@@ -27,11 +28,16 @@ def diff(target: Target, mutant: Mutant) -> str:
 def main() -> int:
     """Hunt; returns the exit code."""
     parser = argparse.ArgumentParser(prog="./evse mutants", description=__doc__)
-    parser.add_argument("target", nargs="*", choices=[*TARGETS, []], help=f"{', '.join(TARGETS)}; all if left out")
+    parser.add_argument("target", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; all if left out")
     parser.add_argument("--only", metavar="WORD", default="", help="only mutants with this in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at once")
+    parser.add_argument("--jobs", type=whole(1), default=os.cpu_count() or 1, help="how many at once")
     parser.add_argument("--list", action="store_true", help="name the mutants and run nothing")
     options = parser.parse_args()
+    unknown = [name for name in options.target if name not in TARGETS]
+    if unknown:
+        parser.error(f"there is no target {unknown[0]!r}; there are {', '.join(TARGETS)}")
+    if not any(options.only in mutant.name for name in options.target or TARGETS for mutant in noticeable(name)):
+        parser.error(f"no mutant has {options.only!r} in its name; --list names them")
     hunted = killed = 0
     for name in options.target or TARGETS:
         wanted = [mutant for mutant in noticeable(name) if options.only in mutant.name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -44,7 +45,13 @@ def fork(job: Callable[[], int]) -> int:
 
 def exit_code_of(job: Callable[[], int]) -> int:
     """Do it in a child, and wait; below 0 = ended by that signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(fork(job), 0)[1])
+    child = fork(job)
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except KeyboardInterrupt:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+        raise
 
 
 def limit() -> None:

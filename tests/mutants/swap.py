@@ -8,6 +8,7 @@ tests, since code that ran at import was not swapped.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -60,6 +61,16 @@ class _Swapper:
         self._watch(session.items)
         if self._failed:
             raise session.Failed("a test fails without any mutant")
+        try:
+            self._hunt()
+        except KeyboardInterrupt:
+            for child in self._running:
+                os.kill(child, signal.SIGKILL)
+            raise
+        self._dead.write_text("\n".join(self._killed))
+        return True
+
+    def _hunt(self) -> None:
         for mutant in self._wanted:
             if self._walks[mutant.place]:
                 while len(self._running) >= self._jobs:
@@ -67,8 +78,6 @@ class _Swapper:
                 self._running[fork(partial(self._try, mutant))] = mutant
         while self._running:
             self._reap()
-        self._dead.write_text("\n".join(self._killed))
-        return True
 
     def _watch(self, items: Sequence[pytest.Item]) -> None:
         """Run all; learn how long each takes, and which functions of the module it walks through."""

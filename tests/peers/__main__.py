@@ -6,6 +6,7 @@ ask every request it answers; the habits of evcc and Home Assistant are walked t
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import signal
 import subprocess
@@ -122,6 +123,7 @@ def table(servers: list[CentralSystem]) -> list[str]:
 
 
 def main() -> int:
+    argparse.ArgumentParser(prog="./evse peers", description=__doc__).parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the daemons are ended
     starts: list[Start] = [CentralSystem.of_package]
     servers, wrong = [], []

@@ -30,7 +30,7 @@ class Round(NamedTuple):
 def spread(ms: list[float]) -> str:
     """Times in words."""
     if not ms:
-        return "never"
+        return "not once in these rounds"
     return f"{median(ms):.0f} ms in the middle, {max(ms):.0f} ms at most, {len(ms)} times"
 
 

@@ -18,7 +18,6 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +27,7 @@ from tests.lab.cuts import broken, chapters
 from tests.lab.cuts.cutting import MEMORY, Cuts, Day, recorded, replayed
 from tests.lab.cuts.witness import MARKS
 from tests.options import whole
+from tests.suite import Crew
 
 MOST_TOLD = 10
 
@@ -63,7 +63,7 @@ def concluded(day: Day, options: argparse.Namespace) -> int:
     parts = [range(at, min(at + size, len(day.operations))) for at in range(0, len(day.operations), size)]
     cuts = Cuts(options.dice, options.every, options.reborn)
     states, reborn, wrong = 0, 0, list[str]()
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with Crew(options.jobs) as pool:
         for found in pool.map(partial(replayed, day, broken.nothing_kept(), cuts), parts):
             states, reborn, wrong = states + found.states, reborn + found.reborn, wrong + found.wrong
         worlds = broken.worlds(options.worlds)

@@ -17,7 +17,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +29,7 @@ from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
 from tests.lab.lives.window import window
 from tests.options import whole
+from tests.suite import Crew
 
 STORIES = Path(__file__).parent / "stories.jsonl"
 LAST_LINES = 25
@@ -114,9 +114,12 @@ def lives(options: argparse.Namespace) -> Iterator[tuple[Told, Character]]:
         for seed, made, acts in options.story:
             yield judge(seed, made, acts, 0, options.shrink), made
         return
-    seeds = [options.seed] if options.seed is not None else range(options.first, options.first + options.seeds)
-    with ProcessPoolExecutor(options.jobs) as pool:
-        for life in pool.map(partial(live, days=0 if options.dense else options.days, shrink=options.shrink), seeds):
+    first = 1 if options.first is None else options.first
+    seeds = [options.seed] if options.seed is not None else range(first, first + options.seeds)
+    with Crew(options.jobs) as pool:
+        for life in pool.map(
+            partial(live, days=0 if options.dense else options.days or 1, shrink=options.shrink), seeds
+        ):
             yield life, character(life.seed)
 
 
@@ -135,8 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="./evse lab", description="Random lives of the virtual wallbox, judged.")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--seeds", type=whole(1), default=20, help="how many lives (20)")
-    parser.add_argument("--first", type=whole(0), default=1, help="the first of them (1)")
-    parser.add_argument("--days", type=whole(1), default=1, help="how many days each lasts (1)")
+    parser.add_argument("--first", type=whole(0), help="the first of them (1)")
+    parser.add_argument("--days", type=whole(1), help="how many days each lasts (1)")
     parser.add_argument("--dense", action="store_true", help="a quarter of an hour each, in which much happens at once")
     which.add_argument("--seed", type=whole(0), help="only the life of this seed")
     which.add_argument(
@@ -148,6 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.dense and (options.year or options.story):
         parser.error("--dense is for lives that are drawn")
+    if options.days and (options.dense or options.year or options.story):
+        parser.error("--days is for lives that are drawn and not dense; leave it out")
+    if options.first is not None and (options.seed is not None or options.year or options.story):
+        parser.error("--first is the first of --seeds; leave it out")
     try:
         options.story = stories(Path(options.story)) if options.story else ()
     except (OSError, ValueError) as wrong:
@@ -160,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         done, days, violations = done + 1, days + life.days, violations + len(life.violations)
         if life.violations:
             report(life, made)
-    print(f"{done} lives, {round(days, 1):g} days, {violations} violations")
+    print(f"{done} lives, {round(days, 2):g} days, {violations} violations")
     return 1 if violations else 0
 
 
