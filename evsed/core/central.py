@@ -50,6 +50,7 @@ def link_up(station: Station, event: LinkUp, turn: Turn) -> None:
     if station.networks.linked(turn):
         station.registration.forget()
     station.registration.connected()
+    station.rivals.linked(turn.now.mono_ms)
     station.box.security.linked()
     station.certificates.linked(event.chain, turn)
     station.upkeep.connected()
@@ -60,6 +61,7 @@ def link_down(station: Station, event: LinkDown, turn: Turn) -> None:
     """Questions to the central system are decided here now; statuses on their way may be lost."""
     station.registration.disconnected()
     station.certificates.unlinked()
+    station.rivals.lost(turn)
     networks.note_given_up(station, station.networks.lost(turn), turn)
     lost = station.box.outbox.disconnected()
     for report in lost:

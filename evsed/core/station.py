@@ -45,6 +45,7 @@ from evsed.core.registration import Registration
 from evsed.core.reports import Booted, HeartbeatDue, StatusChanged, TransactionStarted, VendorMessage
 from evsed.core.reservations import Reservations
 from evsed.core.resetting import Resetting
+from evsed.core.rivals import Rivals
 from evsed.core.rules import Rules
 from evsed.core.security import Security
 from evsed.core.security_events import SecurityKind
@@ -86,6 +87,7 @@ class Station:
         self.outlets: dict[int, Outlet] = {}
         self.registration, self.resetting = Registration(), Resetting()
         self.smart_charging, self.lights = smart_charging.SmartCharging(), Lights()
+        self.rivals = Rivals()
         self.upkeep = Upkeep(recovered)
         self.operative = "0" not in {record.key for record in recovered.inoperative}
         self.hal_up, self.status_unsure = False, False

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from evsed.core.central_systems import CentralSystem, Secret, Target
+from evsed.core.central_systems import CentralSystem, Secret
 from evsed.core.words import Status
 from hal.contract import MIN_MA, Snapshot
 from hal.sim.car import allowed_ma
@@ -43,7 +43,6 @@ class Cell(Life):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, 1, PLAIN)
-        self.admits: Callable[[Target], str | Exception] = lambda target: ""
         self.asked: dict[str, Question] = {}
         self.keys: list[Question] = []
         self.found: list[Violation] = []
@@ -104,7 +103,6 @@ class Cell(Life):
         while self.undos:
             self.undos.pop()()
         super()._mend()
-        self.world.admits = self.admits
 
     def _hal_says(self, snapshot: Snapshot) -> None:
         """Each snapshot: which faults last while the central system could hear of them."""

@@ -20,15 +20,21 @@ from tests.matrix.machine import Rows, again, each
 
 MTU_BYTES = 300
 FIGHT_S = 60
-LEAST_WAIT_MS, STUBBORN = 1_000, 3
+LEAST_WAIT_MS, MOST_WAIT_MS, STUBBORN = 1_000, 60_000, 3
+LONG_S = 600
+BRIEF_MS = 30_000
+RIVAL = "another box may use the identity of this one"
 
 # --- 8: the network ----------------------------------------------------------------------------------------------
 
 
 def networks() -> Rows:
     """Gone, half open, slow, lossy, or not what it seems."""
-    return {
+    rows = {
         "gone": Fault(lambda cell: cell.world.lose_line(), keeps=True, after_s=60),
+        "gone for long": Fault(
+            lambda cell: cell.world.lose_line(), keeps=True, before_s=LONG_S / 2, after_s=LONG_S / 2
+        ),
         "reset": Fault(lambda cell: cell.world.drop_line("reset"), keeps=True),
         "half open": Fault(lambda cell: cell.wire.half_open(), keeps=True, after_s=80),
         "30 s there and back": Fault(partial(acts.slow, delay_ms=15_000), keeps=True, after_s=90, stamps=False),
@@ -40,6 +46,52 @@ def networks() -> Rows:
         "another address every 7 s": Fault(again(lambda cell: cell.world.drop_line("address"), 7, 4), keeps=True),
         "each answer twice": Fault(partial(acts.doubles, on=True), keeps=True),
     }
+    return {name: fault._replace(do=each(_never_late, fault.do)) for name, fault in rows.items()}
+
+
+class Tries(list[Target]):
+    """All that is dialled. `waits`: how long the same evsed waited after a try that failed or a connection that ended;
+    `brief`: how many connections in a row it lost soon after they were opened, at most.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__(cell.world.dialled)
+        self.waits, self.brief = list[int](), 0
+        self._world, self._whose, self._last_ms, self._row = cell.world, cell.world.evsed, 0, 0
+        self._ended, cell.world.csms.disconnected = cell.world.csms.disconnected, self._ends  # type: ignore[method-assign]
+        cell.world.dialled = self
+
+    def waited_ms(self) -> int:
+        """How long it has waited for the next one, which is not there yet."""
+        evsed = self._world.evsed
+        waits = evsed is not None and evsed is self._whose and not evsed.connected and self._last_ms > 0
+        return self._world.ms - self._last_ms if waits else 0
+
+    def append(self, target: Target) -> None:
+        """It dials."""
+        super().append(target)
+        if self._world.evsed is not self._whose:
+            self._row = 0
+        elif self._last_ms:
+            self.waits.append(self._world.ms - self._last_ms)
+        self._last_ms, self._whose = self._world.ms, self._world.evsed
+
+    def _ends(self) -> None:
+        lasted_ms = self._world.ms - self._last_ms
+        self._row = self._row + 1 if self._last_ms and lasted_ms < BRIEF_MS else 0
+        self.brief, self._last_ms = max(self.brief, self._row), self._world.ms
+        self._ended()
+
+
+def _never_late(cell: Cell) -> None:
+    """The back-off is bounded: whoever waits for the box finds it a minute after the network is back."""
+    tries = Tries(cell)
+
+    def judge() -> None:
+        waits = [*tries.waits, tries.waited_ms()]
+        cell.must("I15", max(waits) <= MOST_WAIT_MS, f"it dials again after {waits} ms")
+
+    cell.undos.append(judge)
 
 
 def _refuses(cell: Cell, why: str | Exception) -> None:
@@ -110,9 +162,11 @@ REFUSALS: dict[str, tuple[Exception, str]] = {
 
 
 def refusals() -> Rows:
-    """Each is told by its event, when somebody listens again; nothing is lowered meanwhile."""
+    """Each is told by its event, when somebody listens again; nothing is lowered meanwhile, which lasts longer than the
+    longest wait between two tries.
+    """
     return {
-        name: Fault(partial(_refused, error=error), keeps=True, judge=partial(_reported, event=event))
+        name: Fault(partial(_refused, error=error), keeps=True, after_s=60, judge=partial(_reported, event=event))
         for name, (error, event) in REFUSALS.items()
     }
 
@@ -224,7 +278,7 @@ def rivals() -> Rows:
         "every 5 s, ten times": Fault(partial(acts.kick, times=10), keeps=True, after_s=50),
         "at once, whenever we are there": Fault(_fight, after_s=FIGHT_S),
     }
-    return {name: fault._replace(do=each(_waits, fault.do)) for name, fault in rows.items()}
+    return {name: fault._replace(do=each(_ever_later, fault.do)) for name, fault in rows.items()}
 
 
 def _fight(cell: Cell) -> None:
@@ -239,26 +293,17 @@ def _fight(cell: Cell) -> None:
     kicks()
 
 
-def _waits(cell: Cell) -> None:
-    """How long ours waits before it dials again."""
-    csms, admits, ended, waits = cell.world.csms, cell.world.admits, cell.world.csms.disconnected, list[int]()
-    left_ms: list[int] = []
+def _ever_later(cell: Cell) -> None:
+    """How long ours waits before it dials again, and what it says of it."""
+    tries = Tries(cell)
 
-    def ends() -> None:
-        left_ms.append(cell.world.ms)
-        ended()
+    def judge() -> None:
+        waits = tries.waits
+        cell.must("I15", all(ms >= LEAST_WAIT_MS for ms in waits), f"it dials again after {waits} ms")
+        if len(waits) > STUBBORN:
+            cell.must("I15", max(waits[1:]) >= 4 * LEAST_WAIT_MS, f"it does not wait longer: {waits} ms")
+            cell.must("I15", len(set(waits)) > 1, f"it always waits {waits[0]} ms")
+        said = any(RIVAL in line for line in cell.world.lines)
+        cell.must("I15", said or tries.brief <= STUBBORN, f"{tries.brief} connections were lost, and nothing is said")
 
-    def dialled(target: Target) -> str | Exception:
-        waits.extend(cell.world.ms - at_ms for at_ms in left_ms)
-        left_ms.clear()
-        return admits(target)
-
-    csms.disconnected, cell.world.admits = ends, dialled  # type: ignore[method-assign]
-    cell.undos.append(lambda: _ever_later(cell, waits))
-
-
-def _ever_later(cell: Cell, waits: list[int]) -> None:
-    cell.must("I15", all(ms >= LEAST_WAIT_MS for ms in waits), f"it dials again after {waits} ms")
-    if len(waits) > STUBBORN:
-        cell.must("I15", max(waits) >= 4 * LEAST_WAIT_MS, f"it does not wait longer: {waits} ms")
-        cell.must("I15", len(set(waits)) > 1, f"it always waits {waits[0]} ms")
+    cell.undos.append(judge)

@@ -11,12 +11,17 @@ from typing import NoReturn
 from hal.sim.power import GATE_MS
 from tests.lab.lives import acts
 from tests.matrix.cell import Cell, Fault
+from tests.world.csms import NEW_YEAR_2027
+from tests.world.messages import iso
 from tests.world.wallbox import RESTART_S
 
 Rows = dict[str, Fault]
 HOUR_S, YEAR_S = 3_600, 365 * 86_400
 STRIKES = (1, 2, 3, 4, 5, 6, 8, 11)
 TORN = (0, 30, 70, 100)
+BY_HOUR = (11, 9, 7)  # amperes; the box is in the middle of the second hour
+FOLLOWS_S = 13  # evsed asks for the time each 5 s, and hal changes an offer each 5 s
+LEARNS_S = 3 * FOLLOWS_S
 
 
 def each(*deeds: Callable[[Cell], object]) -> Callable[[Cell], object]:
@@ -316,8 +321,11 @@ def clocks() -> Rows:
         rows[f"central system 1 h {word}"] = Fault(partial(acts.central_clock, offset_s=sign * HOUR_S))
     rows["at odds"] = Fault(each(partial(acts.ntp, offset_s=HOUR_S), partial(acts.central_clock, offset_s=-HOUR_S)))
     rows["back and forth"] = Fault(_to_and_fro)
-    rows["1970, after a power cut without a network"] = Fault(_long_ago, clocks=False)
-    return {name: fault._replace(stamps=False, clocks="1970" not in name) for name, fault in rows.items()}
+    twins = {name: fault._replace(clocks=True) for name, fault in rows.items()}
+    rows = {"1970, after a power cut without a network": Fault(_long_ago)}
+    for sign, word in ((1, "ahead"), (-1, "behind")):
+        rows[f"NTP 1 h {word}, under a schedule"] = Fault(partial(_planned, offset_s=sign * HOUR_S), before_s=LEARNS_S)
+    return {name: fault._replace(stamps=False) for name, fault in (twins | rows).items()}
 
 
 def _to_and_fro(cell: Cell) -> None:
@@ -332,3 +340,30 @@ def _steps() -> Iterator[int]:
 def _long_ago(cell: Cell) -> None:
     cell.world.lose_line()
     acts.power_off(cell, 5)
+
+
+def _planned(cell: Cell, offset_s: int) -> None:
+    """What the central system allows by the hour follows the clock that is right now, forth and back."""
+    world, began_ms = cell.world, NEW_YEAR_2027 + cell.world.ms
+    hours = [{"startPeriod": hour * HOUR_S, "limit": amps} for hour, amps in enumerate(BY_HOUR)]
+    schedule = {"chargingRateUnit": "A", "startSchedule": iso(began_ms - 90 * 60_000), "chargingSchedulePeriod": hours}
+    profile = {
+        "chargingProfileId": 7,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "ChargePointMaxProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": schedule,
+    }
+    acts.ntp(cell, 0)
+    asked = world.csms.call("SetChargingProfile", {"connectorId": 0, "csChargingProfiles": profile})
+
+    def look(hour: int) -> None:
+        taken = asked.status == "Accepted" if asked.answer is not None else False
+        if taken and cell.closed() and world.evsed is not None and world.tick is not None:
+            offered_ma, right_ma = cell.offered_ma(), BY_HOUR[hour] * 1_000
+            cell.must("I4", offered_ma == right_ma, f"{offered_ma} mA offered, the schedule says {right_ma}")
+
+    for number, (hour, beside_s) in enumerate(((1, 0), (1 + offset_s // HOUR_S, offset_s), (1, 0))):
+        world.later(number * FOLLOWS_S, partial(acts.ntp, cell, beside_s))
+        world.later((number + 1) * FOLLOWS_S - 1, partial(look, hour))
+    cell.undos.append(lambda: look(1))

@@ -261,7 +261,9 @@ THREE_DAYS = "72 h offline"
 
 
 def long_times() -> Rows:
-    """Without a network for a third of a day, and for three days with some ten thousand samples."""
+    """Without a network for a quarter of a day, and for three days with 8,640 samples, which the queue of 10,000 holds:
+    a full one is lived in tests/lab/lives/year.py, where no cell has to wait for it.
+    """
     return {
         "6 h offline": Fault(_offline, before_s=HOUR_S / 2, after_s=5.5 * HOUR_S),
         THREE_DAYS: Fault(_offline, before_s=24 * HOUR_S, after_s=48 * HOUR_S),

@@ -20,6 +20,12 @@ from tests.matrix.machine import Rows, again, each
 GATE_OPENS_S = (GATE_MS + 15) / 1_000
 DIM_MA = 6_090  # 4.2 kW over three phases
 FOLLOWS_S = 12
+LEFT_MA = {
+    66: 8_000,
+    69: MIN_MA,
+    72: 0,
+}  # at so many °C, of the installer's 16 A: a half, a quarter as far as a pilot can
+WARMER_S = 9  # hal asks once a second, and changes an offer each 5 s
 SAYS_NOTHING = WIRE_FAULTS | {MeterFault.NAN}
 POLL_S = 0.2  # of a reader
 MOST_MOVES = 12  # of a contactor, whatever trips for a minute
@@ -118,6 +124,7 @@ def protections() -> Rows:
     rows["earth lost"] = Fault(partial(_input, name="earth-lost"), after_s=40, judge=_told_of_earth)
     rows["66 °C"] = Fault(partial(_warm, celsius=66), keeps=True)
     rows["72 °C"] = Fault(partial(_warm, celsius=72), after_s=40)
+    rows["ever warmer"] = Fault(_ever_warmer, before_s=len(LEFT_MA) * WARMER_S, after_s=40)
     rows["a thermometer is gone"] = broken("enclosure-thermometer-gone", keeps=True, after_s=70)
     rows["a car draws 110 %"] = manner("greedy", keeps=True)
     rows["a car draws 130 %"] = manner("overdraws")
@@ -150,7 +157,25 @@ def _told_of_earth(cell: Cell) -> None:
 def _warm(cell: Cell, celsius: int) -> None:
     cell.person("warm", str(celsius))
     cell.undos.append(lambda: cell.person("warm", "25"))
-    cell.undos.append(lambda: cell.must("I1", celsius < 71 or not cell.closed(), f"closed at {celsius} °C"))
+    cell.undos.append(partial(_dims, cell, celsius))
+    cell.world.later(WARMER_S - 0.5, partial(_dims, cell, celsius, dims_only=cell.charged))
+
+
+def _dims(cell: Cell, celsius: int, dims_only: bool = False) -> None:
+    """I4: less is offered when it is hot, and nothing when it is too hot; a charge that may go on with less does."""
+    most_ma, offered_ma = LEFT_MA[celsius], cell.offered_ma()
+    if cell.world.tick is None:
+        return
+    cell.must("I4", offered_ma <= most_ma, f"{offered_ma} mA offered at {celsius} °C")
+    cell.must("I1", most_ma > 0 or not cell.closed(), f"closed at {celsius} °C")
+    cell.must("I13", not dims_only or not most_ma or cell.closed(), f"open at {celsius} °C, where less is enough")
+
+
+def _ever_warmer(cell: Cell) -> None:
+    for number, celsius in enumerate(LEFT_MA):
+        cell.world.later(number * WARMER_S, partial(cell.person, "warm", str(celsius)))
+        cell.world.later((number + 1) * WARMER_S - 0.5, partial(_dims, cell, celsius, dims_only=cell.charged))
+    cell.undos.append(lambda: cell.person("warm", "25"))
 
 
 def _come_and_go(cell: Cell) -> None:

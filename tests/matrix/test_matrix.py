@@ -6,14 +6,19 @@ import os
 
 import pytest
 
+from evsed import clock
+from evsed.core import rivals
 from evsed.core.outbox import Outbox
-from hal import outlet
+from evsed.ocpp import backoff
+from hal import heat, outlet
 from hal.guard import Reason, View, reason_to_open
+from hal.heat import Heat
 from tests.matrix.__main__ import Outcome, Red, main, table, told, walk
 from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
 
+HOUR_AHEAD = "NTP 1 h ahead, under a schedule"
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
 SAMPLE = [Place(fault, (fault * 2 + shift) % len(MOMENTS)) for fault in range(1, len(FAULTS) + 1) for shift in (0, 7)]
 
@@ -56,6 +61,24 @@ def test_a_queue_that_forgets_is_found_out(monkeypatch: pytest.MonkeyPatch) -> N
         Outbox, "put", lambda self, report, *a, **k: "Ended" in type(report).__name__ or put(self, report, *a, **k)
     )
     assert {v.invariant for v in lived(MOMENTS[5][1], FAULTS[1][1]["evsed"])[0]} & {"I6", "I7", "I15"}
+
+
+MUTANTS: dict[str, tuple[object, str, object, int, int, str, str]] = {
+    "a wait without a bound": (backoff, "LONGEST_S", 600.0, 8, 5, "gone for long", "it dials again after"),
+    "an even pace": (backoff, "LONGEST_S", 2.0, 12, 5, "at once, whenever we are there", "it does not wait longer"),
+    "a rival of whom nothing is said": (rivals, "MANY", 99, 12, 5, "at once, whenever we are there", "nothing is said"),
+    "heat that dims nothing": (Heat, "limit_ma", lambda *_: None, 15, 5, "ever warmer", "16000 mA offered at 66 °C"),
+    "heat that opens at once": (heat, "_left", lambda steps, mc, _: 4 * (mc < 65_000), 15, 5, "66 °C", "open at 66 °C"),
+    "a clock that is never asked again": (clock, "ASK_KERNEL_MS", 10**9, 7, 5, HOUR_AHEAD, "the schedule says 7000"),
+}
+
+
+@pytest.mark.parametrize("words", MUTANTS)
+def test_each_judge_of_a_row_finds_what_it_is_there_for(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, other, row, moment, variant, told = MUTANTS[words]
+    monkeypatch.setattr(owner, name, other)
+    found = lived(MOMENTS[moment][1], FAULTS[row - 1][1][variant])[0]
+    assert any(told in violation.text for violation in found), found
 
 
 def test_the_last_line_counts_cells_that_pass(capsys: pytest.CaptureFixture[str]) -> None:

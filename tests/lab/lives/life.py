@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from evsed.core.central_systems import Target
 from hal.contract import Limits
 from hal.latches import forget_all
 from hal.sim.car import Manner
@@ -72,6 +73,7 @@ class Life:
         self.first_version, self.offered, self.updates = self.world.version(), set[str](), 0
         self.csms_offset_ms = 0
         self.powered, self.lossy = True, False
+        self.admits: Callable[[Target], str | Exception] = lambda target: ""  # when all is well
         self.broken: set[str] = set()
         self.moods: dict[str, list[Blow]] = {}
         self.configured: dict[str, set[str]] = {}
@@ -264,7 +266,7 @@ class Life:
         world.csms.fate, world.csms.post = self._fate, self.wire._post
         world.drop_line("mended")
         world.find_line()
-        world.admits = lambda target: ""
+        world.admits = self.admits
         world.disk_full = world.disk_broken = False
         world.depot.files.clear()
         world.advance(1)
