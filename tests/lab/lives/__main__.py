@@ -99,11 +99,12 @@ def report(life: Told, made: Character) -> None:
     print(f"\nseed {life.seed}: {len(life.violations)} violations, a story of {len(life.acts)} acts")
     for violation in life.violations[:5]:
         print(f"  {violation.invariant}: {violation.text}")
+    print("  (docs/contributor.md says what each I asks, tests/lab/lives/invariants.py who judges it)")
     print(f"  a box with {made}:")
     for act in life.acts:
-        print(f"    {told(act)}")
-    print("  the lines of its log before it went wrong:")
-    for line in window(life.lines, life.violations, LAST_LINES):
+        print(f"    {told(act)} ({act.at_ms / 1_000:.0f} s)")
+    print("  lines of its log, in seconds, > from the box and < from the central system:")
+    for line in window(life.lines, life.violations, LAST_LINES, life.acts[-1].at_ms / 1_000 if life.acts else None):
         print(f"    {line[:200]}")
     print(f"  again: ./evse lab --story FILE with this line in it:\n{written(life.seed, made, life.acts)}", flush=True)
 

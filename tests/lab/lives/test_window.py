@@ -16,3 +16,10 @@ def test_the_lines_before_the_first_violation_are_told() -> None:
 def test_without_a_time_the_last_lines_are_told() -> None:
     assert window(LINES, [Violation("I6", "in the end")], 2) == LINES[-2:]
     assert window([], [Violation("I6", "at 1.000 s: x")], 2) == []
+
+
+def test_without_a_time_the_lines_about_the_last_act_are_told_before_the_last_ones() -> None:
+    found = [Violation("I6", "in the end")]
+    assert window(LINES, found, 2, 40.0) == [*LINES[49:51], "…", *LINES[-2:]]
+    assert window(LINES, found, 2, 95.0) == LINES[-4:]
+    assert window(LINES[:1], found, 2, 0.0) == LINES[:1]
