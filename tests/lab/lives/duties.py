@@ -131,7 +131,8 @@ class Duties:
             return
         variables, dated = evsed.station.box.variables, evsed.now().wall_ms is not None
         parts = world.tick is not None and not bay.meter.faults and not self._life.lossy
-        sound = parts and evsed.station.box.durable and not evsed.waits
+        runs = evse in evsed.station.outlets and evsed.station.outlets[evse].charging.running  # its end has its own set
+        sound = parts and runs and evsed.station.box.durable and not evsed.waits
         for context, name in zip(CLOCKED, (catalogue.SAMPLED_INTERVAL, catalogue.ALIGNED_INTERVAL), strict=True):
             interval_s = variables[name]
             dates = context is Context.SAMPLE_PERIODIC or dated
