@@ -4,6 +4,7 @@ where there is nothing to do, it does nothing.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,7 +73,16 @@ def told(act: Act) -> str:
     hours, rest = divmod(rest, HOUR_MS)
     minutes, rest = divmod(rest, MINUTE_MS)
     clock = f"day {days + 1} {hours:02}:{minutes:02}:{rest / 1_000:06.3f}"
-    return f"{clock}  {DEEDS[act.name].words.format(*act.args)}"
+    args = [SAID[act.name](act.args[0])] if act.name in SAID else act.args
+    return f"{clock}  {DEEDS[act.name].words.format(*args)}"
+
+
+def _question(number: int) -> str:
+    action, payload = QUESTIONS[number]
+    return f"{action}, question number {number}" if callable(payload) else f"{action} {json.dumps(payload)}"
+
+
+SAID: dict[str, Callable[[int], str]] = {"ask": _question, "say": lambda number: repr(NOISE[number][:60])}
 
 
 def is_dated(act: Act) -> bool:
@@ -292,8 +302,8 @@ DEEDS: dict[str, Deed] = {
     "kick": Deed("another one connects under our name, {} times", kick),
     "mood": Deed("of the central system to {}: {}, {} times", mood),
     "boots": Deed("the central system answers boots with {}", boots),
-    "say": Deed("the central system says noise number {}", say),
-    "ask": Deed("the central system asks question number {}", ask),
+    "say": Deed("the central system says {}", say),
+    "ask": Deed("the central system asks {}", ask),
     "configure": Deed("the central system sets {} to {}", configure),
     "cap": Deed("the central system allows the station {} A", cap),
     "cards": Deed("the central system sends list {} of {} cards", cards),

@@ -14,6 +14,7 @@ from evsed.core import schedules, smart_charging
 from hal import faults, outlet
 from hal.guard import Reason, View, reason_to_open
 from hal.heat import Heat
+from tests.hardship.blows import QUESTIONS
 from tests.lab.lives.__main__ import STORIES, Told, live, main, read, report, written
 from tests.lab.lives.acts import DEEDS, Act, told
 from tests.lab.lives.draw import Character, character, story
@@ -141,6 +142,11 @@ def test_a_story_of_a_file_is_told_and_the_last_line_counts(tmp_path: Path, caps
     (tmp_path / "stories").write_text(written(1, PLAIN, VISIT) + "\n")
     assert main(["--story", str(tmp_path / "stories")]) == 0
     assert capsys.readouterr().out == "1 lives, 0 days, 0 violations\n"
+
+
+def test_what_is_asked_and_said_is_told_by_its_words() -> None:
+    assert told(Act(0, "say", (2,))) == "day 1 00:00:00.000  the central system says '[]'"
+    assert all(QUESTIONS[n][0] in told(Act(0, "ask", (n,))) for n in range(len(QUESTIONS)))
 
 
 def test_what_went_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
