@@ -45,6 +45,12 @@ class Crew:
         return self._pool.map(partial(_done, do), given, chunksize=chunksize)
 
 
+def progress(text: str) -> None:
+    """How far it is, for a person who waits at a terminal; an empty text takes that away."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def _enlist() -> None:
     """A worker leaves Ctrl-C to its parent, which ends it by SIGTERM."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,6 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         code: int = importlib.import_module(f"{name}.__main__").main()
     except KeyboardInterrupt:
+        progress("")
         sys.stderr.write("\ninterrupted: what is told above is all that was found until then\n")
         return INTERRUPTED
     return code

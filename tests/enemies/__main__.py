@@ -21,6 +21,7 @@ from tests.enemies.doors import all_doors
 from tests.enemies.hunt import hunted
 from tests.enemies.rogue import flooded, walked
 from tests.options import minutes, whole
+from tests.suite import progress
 
 INPUTS, WALKS, STEPS, FLOOD = 500, 5, 150, 3_000
 
@@ -43,20 +44,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"there is no door {options.door!r}; there are {', '.join(door.name for door in doors)}")
         for seed in count(options.seed):
             for door in chosen:
+                progress(f"seed {seed}: {door.name}")
                 inputs += door.knocks(INPUTS)
                 for finding in hunted(door, seed, INPUTS):
                     violations += 1
+                    progress("")
                     print(f"{door.name}, seed {seed}: {finding.wrong}, by {finding.input[:400]!r}", flush=True)
             for walk in range(seed * WALKS, (seed + 1) * WALKS) if options.door is None else ():
                 walks += 1
+                progress(f"seed {seed}: walk {walk}")
                 for wrong in walked(walk, STEPS):
                     violations += 1
+                    progress("")
                     print(f"walk {walk}: {wrong}", flush=True)
             for wrong in flooded(seed, FLOOD) if options.door is None else ():
                 violations += 1
+                progress("")
                 print(f"flood {seed}: {wrong}", flush=True)
             if time.monotonic() > until:
                 break
+    progress("")
     print(f"{inputs} inputs, {walks} walks, {violations} violations")
     return 1 if violations else 0
 

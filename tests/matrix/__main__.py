@@ -23,7 +23,7 @@ from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
 from tests.options import whole
-from tests.suite import Crew
+from tests.suite import Crew, progress
 
 LAST_LINES = 40
 WIDTH = 48
@@ -120,12 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Crew(options.jobs) as pool:
         for outcome in pool.map(partial(walk, only=options.variant), wanted):
             outcomes.append(outcome)
-            if sys.stderr.isatty():
-                print(f"\r{len(outcomes)} of {len(wanted)} cells", end="", file=sys.stderr, flush=True)
+            progress("")
             for line in told(outcome):
                 print(line, flush=True)
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+            progress(f"{len(outcomes)} of {len(wanted)} cells")
+    progress("")
     print("\n".join(table(outcomes)))
     return int(any(outcome.red for outcome in outcomes))
 

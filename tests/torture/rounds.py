@@ -77,6 +77,7 @@ class Torture:
 
     def __exit__(self, *_: object) -> None:
         self.box.close()
+        self.clock.tidy()
         self.line.close()
         self.central.close()
         self.meter.unplug()

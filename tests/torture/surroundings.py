@@ -53,6 +53,14 @@ class Clock:
         beside.write_text(f"{seconds:+d}\n")
         beside.replace(self._file)
 
+    @staticmethod
+    def tidy() -> None:
+        """Take away what the library leaves in memory of each process that is killed."""
+        for left in Path("/dev/shm").glob("*faketime_s?m_*"):
+            if not Path("/proc", left.name.rpartition("_")[2]).exists():
+                with suppress(OSError):
+                    left.unlink()
+
 
 class TlsLine:
     """Ends TLS and hands on to a plain server of this machine. While it hangs, nothing comes through."""

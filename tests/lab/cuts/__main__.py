@@ -27,7 +27,7 @@ from tests.lab.cuts import broken, chapters
 from tests.lab.cuts.cutting import MEMORY, Cuts, Day, recorded, replayed
 from tests.lab.cuts.witness import MARKS
 from tests.options import whole
-from tests.suite import Crew
+from tests.suite import Crew, progress
 
 MOST_TOLD = 10
 
@@ -66,14 +66,17 @@ def concluded(day: Day, options: argparse.Namespace) -> int:
     with Crew(options.jobs) as pool:
         for found in pool.map(partial(replayed, day, broken.nothing_kept(), cuts), parts):
             states, reborn, wrong = states + found.states, reborn + found.reborn, wrong + found.wrong
+            progress(f"{states} states")
         worlds = broken.worlds(options.worlds)
-        for breach in pool.map(broken.lived, worlds):
+        for number, breach in enumerate(pool.map(broken.lived, worlds), start=1):
             wrong += breach
+            progress(f"{number} of {len(worlds)} worlds")
         with TemporaryDirectory(prefix="evsed-cuts-", dir=MEMORY) as folder:
             papers = chapters.Papers(Path(folder))
             lives = chapters.refused(papers)[:: options.files]
             for breach in pool.map(partial(chapters.lived, papers), lives, chunksize=4):
                 wrong += breach
+    progress("")
     for text in wrong[:MOST_TOLD]:
         print(text)
     if library() is None:

@@ -29,7 +29,7 @@ from tests.lab.lives.life import folder, lived, until_of
 from tests.lab.lives.shrink import shrunk
 from tests.lab.lives.window import window
 from tests.options import whole
-from tests.suite import Crew
+from tests.suite import Crew, progress
 
 STORIES = Path(__file__).parent / "stories.jsonl"
 LAST_LINES = 25
@@ -166,8 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     done, days, violations = 0, 0.0, 0
     for life, made in lives(options):
         done, days, violations = done + 1, days + life.days, violations + len(life.violations)
+        progress("")
         if life.violations:
             report(life, made)
+        progress(f"{done} lives, {violations} violations so far")
+    progress("")
     print(f"{done} lives, {round(days, 2):g} days, {violations} violations")
     return 1 if violations else 0
 
