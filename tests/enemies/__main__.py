@@ -29,7 +29,9 @@ INPUTS, WALKS, STEPS, FLOOD = 500, 5, 150, 3_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Let them loose; 1 when anything went wrong."""
     parser = argparse.ArgumentParser(prog="./evse enemies", description="Whatever comes from outside, bent.")
-    parser.add_argument("--minutes", type=minutes, default=2, help="begin no turn after that (2)")
+    parser.add_argument(
+        "--minutes", type=minutes, default=2, help="begin no turn after that (2); one of all doors takes some"
+    )
     parser.add_argument("--seed", type=whole(0), default=1, help="of the first turn (1)")
     parser.add_argument("--door", help="only the door of this name")
     options = parser.parse_args(arguments)

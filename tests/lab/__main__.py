@@ -9,6 +9,9 @@ from tests.lab import guest, kernel
 
 def main(words: list[str]) -> int:
     """0 = done, 1 = a story failed or the kernel could not be built, 2 = misused or not prepared."""
+    if words in (["-h"], ["--help"]):
+        print(f"usage: ./evse lab-kernel [test]\n\n{__doc__}")
+        return 0
     if words not in ([], ["test"]):
         sys.stderr.write("lab-kernel: usage: ./evse lab-kernel [test]\n")
         return 2

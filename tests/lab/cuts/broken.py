@@ -52,6 +52,8 @@ class World(NamedTuple):
 
 def worlds(many: int) -> list[World]:
     """About so many, spread over the day, and over all kinds; at most each operation and each commit in each way."""
+    if many == 0:
+        return []
     operations, commits = _counted()
     refused = [World(at, forever, code) for at in range(operations) for forever in (False, True) for code in CODES]
     slow = [World(at, forever, SLOW) for at in range(commits) for forever in (False, True)]

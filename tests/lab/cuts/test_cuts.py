@@ -111,6 +111,7 @@ def test_a_world_goes_on(world: World) -> None:
 
 
 def test_each_operation_and_each_commit_has_its_worlds() -> None:
+    assert worlds(0) == []
     each = worlds(1 << 20)[: -(1 << 18)]
     assert len(each) == len(set(each)) > 4 * 150 + 2 * 15
     assert {(world.code, world.forever) for world in each} == {
