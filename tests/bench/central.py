@@ -78,7 +78,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--messages", type=int, default=0)
     options = parser.parse_args()
-    asyncio.run(run(options.flood, options.port, options.messages))
+    with suppress(KeyboardInterrupt):  # a Ctrl-C is for all; the bench says it
+        asyncio.run(run(options.flood, options.port, options.messages))
 
 
 if __name__ == "__main__":

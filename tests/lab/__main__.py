@@ -7,8 +7,9 @@ import sys
 from tests.lab import guest, kernel
 
 
-def main(words: list[str]) -> int:
+def main() -> int:
     """0 = done, 1 = a story failed or the kernel could not be built, 2 = misused or not prepared."""
+    words = sys.argv[1:]
     if words in (["-h"], ["--help"]):
         print(f"usage: ./evse lab-kernel [test]\n\n{__doc__}")
         return 0
@@ -31,4 +32,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

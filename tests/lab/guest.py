@@ -42,12 +42,17 @@ def tell(linux: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="evse-lab-") as folder:
         command = command_line(linux, folder, "tests/lab/tell", "mem=512M")
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        with subprocess.Popen(["timeout", str(LONGEST_S), *command], text=True, **options) as machine:  # type: ignore[call-overload]
-            for line in machine.stdout:
-                if line.startswith(END):
-                    ended = int(line.removeprefix(END))
-                elif ended is None:
-                    sys.stdout.write(line)
-                    sys.stdout.flush()
+        with subprocess.Popen(["timeout", "--kill-after=2", str(LONGEST_S), *command], text=True, **options) as machine:  # type: ignore[call-overload]
+            try:
+                for line in machine.stdout:
+                    if line.startswith(END):
+                        ended = int(line.removeprefix(END))
+                    elif ended is None:
+                        sys.stdout.write(line)
+                        sys.stdout.flush()
+            except KeyboardInterrupt:
+                machine.terminate()
+                machine.wait()
+                raise
     print(f"lab-kernel {'passed' if ended == 0 else 'FAILED'}")
     return 0 if ended == 0 else 1
