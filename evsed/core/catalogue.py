@@ -131,6 +131,18 @@ RESUME_AFTER_POWER_LOSS = Variable(
     default=True,
     help="A transaction goes on after a power cut if its car is still plugged in; false ends it.",
 )
+MOST_UNMETERED = Variable(
+    component="TxCtrlr",
+    name="MaxTimeWithoutMeter",
+    key16="MaxTimeWithoutMeter",
+    kind=INT,
+    unit="s",
+    default=0,
+    low=0,
+    high=DAY_S,
+    help="How long a transaction goes on while its meter is silent or not believed, before it ends with the register "
+    "that was known last; 0 = for ever.",
+)
 UNLOCK_ON_EV_DISCONNECT = Variable(
     component="OCPPCommCtrlr",
     name="UnlockOnEVSideDisconnect",

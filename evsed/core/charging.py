@@ -43,6 +43,7 @@ class Charging:
         self._ending_ms: int | None = None
         self._sample_at_ms: int | None = None
         self._note_at_ms = 0
+        self._metered_ms = 0  # when the register was last known; in a life of evsed, from when it took the transaction
         self._patient = True
 
     @property
@@ -145,6 +146,7 @@ class Charging:
         if self.tx is None:
             return None
         self._end_refused(turn)
+        self._end_unmetered(turn)
         if self.running:
             self._sample_due(turn)
             return None
@@ -164,13 +166,27 @@ class Charging:
             return None
         if not self.running:
             return soonest((self._rest_by_ms(),), now_ms)
-        return soonest((self._sample_at_ms, self._note_at_ms), now_ms)
+        return soonest((self._sample_at_ms, self._note_at_ms, self._unmetered_by_ms()), now_ms)
 
     def _end_refused(self, turn: Turn) -> None:
         """OCPP 1.6 §3.5.4: with StopTransactionOnInvalidId the transaction ends once its rest of energy is used."""
         stop = self._box.variables[catalogue.STOP_ON_INVALID]
         if self.tx is not None and self.running and self.tx.refused_wh is not None and stop and not self.energy_allowed:
             self.end(StopReason.DEAUTHORIZED, None, turn)
+
+    def _end_unmetered(self, turn: Turn) -> None:
+        """Who sells energy may want none to flow that nobody counts (MaxTimeWithoutMeter)."""
+        reading = self._seen.meter
+        if reading is not None and reading.energy_wh is not None:
+            self._metered_ms = max(self._metered_ms, reading.at_ms)
+        by_ms = self._unmetered_by_ms()
+        if by_ms is not None and turn.now.mono_ms >= by_ms and self.running:
+            turn.log(f"! outlet {self._evse} its meter has been silent or not believed for too long")
+            self.end(StopReason.OTHER, None, turn)
+
+    def _unmetered_by_ms(self) -> int | None:
+        most_s = self._box.variables[catalogue.MOST_UNMETERED]
+        return self._metered_ms + most_s * 1_000 if most_s else None
 
     def _at_rest(self, now_ms: int) -> bool:
         seen, since_ms = self._seen, self._ending_ms
@@ -211,6 +227,7 @@ class Charging:
         return tx.last_wh if self._register.wh is None else self._register.wh
 
     def _schedule(self, turn: Turn) -> None:
+        self._metered_ms = turn.now.mono_ms
         self._note_at_ms = turn.now.mono_ms + NOTE_MS
         self._schedule_sample(turn)
 

@@ -67,6 +67,7 @@ class StopReason(StrEnum):
     SOFT_RESET = "SoftReset"
     POWER_LOSS = "PowerLoss"
     UNLOCK_COMMAND = "UnlockCommand"
+    OTHER = "Other"
 
 
 class TokenStatus(StrEnum):

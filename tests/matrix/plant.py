@@ -27,6 +27,8 @@ LEFT_MA = {
 }  # at so many °C, of the installer's 16 A: a half, a quarter as far as a pilot can
 WARMER_S = 9  # hal asks once a second, and changes an offer each 5 s
 SAYS_NOTHING = WIRE_FAULTS | {MeterFault.NAN}
+UNMETERED_S, ENDS_S = 20, 34  # the end waits half a minute for a reading, in vain
+SECOND_WH = 4  # 11 kW since the last reading
 POLL_S = 0.2  # of a reader
 MOST_MOVES = 12  # of a contactor, whatever trips for a minute
 
@@ -36,12 +38,7 @@ def broken(
 ) -> Fault:
     """Parts of the plant that break, and the code that the central system must hear, where a car charges with them."""
     judge = each(partial(_told, code=told), also)
-    return Fault(lambda cell: _break(cell, names), broken=names, lossy=lossy, judge=judge, **more)
-
-
-def _break(cell: Cell, names: tuple[str, ...]) -> None:
-    """A weld takes hold only where the contacts are closed; a charge, or one that comes, shows what is broken."""
-    cell.breaks(*names)
+    return Fault(lambda cell: cell.breaks(*names), broken=names, lossy=lossy, judge=judge, **more)
 
 
 def _told(cell: Cell, code: str) -> None:
@@ -200,7 +197,23 @@ def meters() -> Rows:
             excuses=("OVER_CURRENT",) if fault is MeterFault.STUCK else (),  # it says what flowed before a limit fell
         )
         for fault in MeterFault
-    }
+    } | {"silent for longer than allowed": Fault(_unmetered, broken=("meter-silent",), lossy=True, before_s=60)}
+
+
+def _unmetered(cell: Cell) -> None:
+    """A charge ends soon after T, with the register that was known last."""
+    asked = cell.world.csms.call("ChangeConfiguration", {"key": "MaxTimeWithoutMeter", "value": str(UNMETERED_S)})
+    charged, known_wh = cell.charged, cell.world.register()
+    cell.breaks("meter-silent")
+
+    def look() -> None:
+        if charged and asked.answer == {"status": "Accepted"}:
+            ends = [charge.stop.meterStop for charge in cell.world.csms.charges.values() if charge.stop is not None]
+            cell.must("I6", not cell.closed(), f"closed {UNMETERED_S + ENDS_S} s after its meter fell silent")
+            sure = len(ends) == 1 and 0 <= known_wh - ends[0] <= SECOND_WH
+            cell.must("I6", sure, f"ended at {ends} Wh, known were {known_wh}")
+
+    cell.world.later(UNMETERED_S + ENDS_S, look)
 
 
 def _never_falls(cell: Cell) -> None:

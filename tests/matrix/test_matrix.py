@@ -8,6 +8,7 @@ import pytest
 
 from evsed import clock
 from evsed.core import rivals
+from evsed.core.charging import Charging
 from evsed.core.outbox import Outbox
 from evsed.ocpp import backoff
 from hal import heat, outlet
@@ -18,6 +19,7 @@ from tests.matrix.cell import lived
 from tests.matrix.moments import MOMENTS
 from tests.matrix.table import FAULTS, NOT_HERE, Place, places, variants
 
+SILENT = "silent for longer than allowed"
 HOUR_AHEAD = "NTP 1 h ahead, under a schedule"
 LONG = bool(os.environ.get("EVSED_LONG_TESTS"))
 SAMPLE = [Place(fault, (fault * 2 + shift) % len(MOMENTS)) for fault in range(1, len(FAULTS) + 1) for shift in (0, 7)]
@@ -69,6 +71,7 @@ MUTANTS: dict[str, tuple[object, str, object, int, int, str, str]] = {
     "a rival of whom nothing is said": (rivals, "MANY", 99, 12, 5, "at once, whenever we are there", "nothing is said"),
     "heat that dims nothing": (Heat, "limit_ma", lambda *_: None, 15, 5, "ever warmer", "16000 mA offered at 66 °C"),
     "heat that opens at once": (heat, "_left", lambda steps, mc, _: 4 * (mc < 65_000), 15, 5, "66 °C", "open at 66 °C"),
+    "a silence without an end": (Charging, "_end_unmetered", lambda *_: None, 16, 5, SILENT, "its meter fell silent"),
     "a clock that is never asked again": (clock, "ASK_KERNEL_MS", 10**9, 7, 5, HOUR_AHEAD, "the schedule says 7000"),
 }
 

@@ -105,6 +105,30 @@ def test_a_meter_that_lies_for_a_while_is_not_believed(make: Make, lie: str, sec
     day.rest(world)
 
 
+@pytest.mark.parametrize("lie", ["silent", "backwards"])
+def test_a_charge_ends_when_its_meter_is_silent_for_longer_than_allowed(make: Make, lie: str) -> None:
+    world = make(presets=SAMPLES | {"TxCtrlr.MaxTimeWithoutMeter": "60"})
+    world.advance(5)
+    world.charge(25)
+    world.fault(f"meter-{lie}")
+    world.advance(50)
+    world.clear(f"meter-{lie}")
+    world.advance(50)
+    assert world.bay().contactor.main  # it was heard in between
+    known_wh = world.register()
+    world.fault(f"meter-{lie}")
+    world.advance(57)
+    assert world.bay().contactor.main
+    world.advance(45)
+    stop = world.csms.charges[1].stop
+    assert stop is not None and stop.reason == "Other" and known_wh - 4 <= stop.meterStop <= known_wh
+    assert not world.bay().contactor.main
+    world.clear(f"meter-{lie}")
+    world.advance(30)
+    world.unplug()
+    day.rest(world)
+
+
 @pytest.mark.parametrize("lie", ["silent", "backwards", "zero"])
 def test_a_charge_that_ends_while_the_meter_lies(make: Make, lie: str) -> None:
     """The last believed value ends it; what was counted in the dark belongs to nobody, and is told as that."""
