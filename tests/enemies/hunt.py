@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 LINES = 500_000
-"""So many lines of our own code nobody needs for one input."""
+"""So many lines of our own code nobody needs for one input, unless the door says more."""
 LARGEST = 40_000
 KEPT = 400
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ class Endless(BaseException):
 
 class Door(NamedTuple):
     """Where something comes in: what is known to come, what takes it, and how it may be refused. One that is `dear`
-    is knocked at so many times less often.
+    is knocked at so many times less often; one input may be worth so many `lines` of our own code.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Door(NamedTuple):
     words: tuple[bytes, ...] = ()
     rooms: tuple[str, ...] = OURS
     dear: int = 1
+    lines: int = LINES
 
     def knocks(self, inputs: int) -> int:
         """How often it is knocked at where others are so often; with all that is known to come at least."""
@@ -73,7 +74,7 @@ def hunted(door: Door, seed: int, inputs: int) -> Iterator[Finding]:
 def knock(door: Door, given: bytes) -> tuple[set[int], str]:
     """The ways that the code went, and what was wrong, if anything."""
     ways, wrong = set[int](), ""
-    steps = _Steps(door.rooms, ways)
+    steps = _Steps(door.rooms, ways, door.lines)
     before = sys.gettrace()
     sys.settrace(steps.call)
     try:
@@ -87,6 +88,10 @@ def knock(door: Door, given: bytes) -> tuple[set[int], str]:
         wrong = f"{_where(crash)}: {str(crash)[:LONGEST_TOLD]}"
     except Exception as crash:
         wrong = f"{_where(crash)}: {type(crash).__name__}"
+    except BaseExceptionGroup as several:  # how tasks tell of it
+        if several.subgroup(Endless) is None:
+            raise
+        wrong = "it does not end"
     finally:
         sys.settrace(before)
     return ways, wrong
@@ -105,8 +110,8 @@ def _where(crash: Exception) -> str:
 class _Steps:
     """Counts the lines of our rooms, and notes from where to where they led."""
 
-    def __init__(self, rooms: tuple[str, ...], ways: set[int]) -> None:
-        self._rooms, self._ways, self._left = rooms, ways, LINES
+    def __init__(self, rooms: tuple[str, ...], ways: set[int], lines: int) -> None:
+        self._rooms, self._ways, self._left = rooms, ways, lines
 
     def call(self, frame: FrameType, event: str, arg: Any) -> Callable[..., Any] | None:
         return self._inside(frame) if frame.f_code.co_filename.startswith(self._rooms) else None
