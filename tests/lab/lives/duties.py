@@ -1,5 +1,6 @@
 """What the station owes others while nothing keeps it from it: judged at each step of a life, and at its end.
 
+- I1 a weld that an honest feedback shows is told, and latched.
 - OCPP: whoever listens knows each status, hears something in each heartbeat interval, and gets the samples of a charge
   at their distances; what was sampled arrives, but for what was not yet on the disk when evsed died.
 - I12 a reservation that was accepted keeps all others away until its time is over.
@@ -20,6 +21,7 @@ from hal.contract import LEASE_MS, MIN_MA
 from hal.sim.bay import Bay
 from hal.sim.car import allowed_ma
 from hal.sim.commands import _broken
+from hal.sim.power import ContactorFault
 from tests.scenarios import day
 from tests.world.messages import Payload, wall_ms
 
@@ -31,6 +33,7 @@ TOLD_MS = 30_000  # a status waits for MinimumStatusDuration, and for what is as
 SAMPLED_MS = 8_000  # a reading may be late, and the round after it
 SETTLED_MS = 12_000  # so long a charge has run before it is missed
 CLOCKED = (Context.SAMPLE_PERIODIC, Context.SAMPLE_CLOCK)
+WELDED_MS = 2_000
 COOL_MC = 50_000
 OUT_OF_USE = (Status.FAULTED, Status.UNAVAILABLE)
 
@@ -64,8 +67,17 @@ class Duties:
             self._status(evse, calm)
             self._samples(evse, bay)
             self._orphan(evse, bay)
+            self._weld(evse, bay)
         self._queue()
         self._holds()
+
+    def _weld(self, evse: int, bay: Bay) -> None:
+        """Contacts that stay closed without a coil."""
+        world, contactor = self._life.world, bay.contactor
+        held = world.tick is not None and contactor.faults == {ContactorFault.WELDED} and contactor.main
+        lasted_ms = self._eyes.lasts(f"weld {evse}", held and not contactor._fed)
+        if lasted_ms > WELDED_MS and all(fault.name != "WELDED" for fault in world.outlet(evse).faults):
+            self._eyes.see("I1", f"outlet {evse}: welded for {lasted_ms} ms, and hal says nothing")
 
     def decided(self, effects: list[Effect]) -> None:
         """What is to be kept: samples among it."""

@@ -326,6 +326,17 @@ def test_a_weld_that_is_forgotten_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     assert "I1" in {violation.invariant for violation in lived(1, PLAIN, welded, 40_000)[0]}
 
 
+def test_a_weld_that_is_not_seen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I1."""
+    welded = [*COMES, Act(9_000, "breaks", (1, "contactor-welded")), *GOES]
+    assert lived(1, PLAIN, welded, 40_000)[0] == []
+    real = faults.FaultBook.set
+    monkeypatch.setattr(
+        faults.FaultBook, "set", lambda book, name, *rest: name is faults.Name.WELDED or real(book, name, *rest)
+    )
+    assert "I1" in {violation.invariant for violation in lived(1, PLAIN, welded, 40_000)[0]}
+
+
 GRID_LOW = [Act(2_000, "breaks", (1, "grid-low")), Act(20_000, "mends", (1, "grid-low"))]
 
 
