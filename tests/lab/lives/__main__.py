@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.lab.lives import year
-from tests.lab.lives.acts import DAY_MS, DEEDS, Act, told
+from tests.lab.lives.acts import DAY_MS, DEEDS, REST, Act, told
 from tests.lab.lives.draw import Character, character, dense, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import folder, lived, until_of
@@ -62,6 +62,8 @@ def judge(seed: int, made: Character, acts: Sequence[Act], days: int, shrink: bo
         def fails(fewer: Sequence[Act]) -> bool:
             return any(found.invariant == wrong for found in lived(seed, made, fewer, until_of(fewer, 0))[0])
 
+        if not fails(acts):  # it took the quiet after them, too
+            acts = [*acts, Act(until_ms, REST)]
         if fails(acts):
             acts = shrunk(acts, fails)
             violations, lines = lived(seed, made, acts, until_of(acts, 0))

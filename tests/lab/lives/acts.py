@@ -269,7 +269,9 @@ def blocks(life: Life, tag: str) -> None:
     life.world.csms.invalid_tags.add(tag)
 
 
+REST = "rest"
 DEEDS: dict[str, Deed] = {
+    REST: Deed("so long nothing happens any more", lambda life: None),
     "plug-in": Deed("at outlet {} a car is plugged in with a {} A cable", plug_in),
     "swipe": Deed("at outlet {} the card {} is shown", lambda life, evse, tag: order(life, evse, "swipe", tag)),
     "unplug": Deed("at outlet {} the plug is pulled", lambda life, evse: order(life, evse, "unplug")),

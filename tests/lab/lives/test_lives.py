@@ -15,8 +15,8 @@ from hal import faults, outlet
 from hal.guard import Reason, View, reason_to_open
 from hal.heat import Heat
 from tests.hardship.blows import QUESTIONS
-from tests.lab.lives.__main__ import STORIES, Told, live, main, read, report, written
-from tests.lab.lives.acts import DEEDS, Act, told
+from tests.lab.lives.__main__ import STORIES, Told, judge, live, main, read, report, written
+from tests.lab.lives.acts import DAY_MS, DEEDS, REST, Act, told
 from tests.lab.lives.draw import Character, character, story
 from tests.lab.lives.invariants import Violation
 from tests.lab.lives.life import lived, until_of
@@ -71,7 +71,7 @@ def test_a_life_is_the_same_each_time_and_its_line_says_all() -> None:
 
 def test_every_deed_is_drawn_by_some_seed() -> None:
     drawn = {act.name for seed in range(100) for act in story(seed, 1)}
-    assert drawn == set(DEEDS)
+    assert drawn == set(DEEDS) - {REST}
 
 
 def test_a_guard_that_looks_away_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +136,17 @@ def test_a_story_shrinks_to_what_matters() -> None:
         return {3, 17} <= set(acts)
 
     assert shrunk(range(30), fails) == [3, 17]
+
+
+def test_a_story_that_goes_wrong_in_the_quiet_after_it_ends_with_that_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(seed: int, made: Character, acts: Sequence[Act], until_ms: int) -> tuple[list[Violation], list[str]]:
+        wrong = until_ms >= DAY_MS and any(act.name == "swipe" for act in acts)
+        return [Violation("I14", "it grew for a day")] * wrong, []
+
+    monkeypatch.setattr("tests.lab.lives.__main__.lived", late)
+    found = judge(1, PLAIN, VISIT, 1, shrink=True)
+    assert [act.name for act in found.acts] == ["swipe", REST]
+    assert judge(1, PLAIN, found.acts, 0, shrink=False).violations
 
 
 def test_a_story_of_a_file_is_told_and_the_last_line_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
