@@ -20,13 +20,11 @@ from evsed.ctl_link import Trouble
 from hal.sim.battery import PJ_PER_WH
 from hal.sim.meter import Flow, power_uw
 from hal.sim.power import GATE_MS, OPEN_MS
-from tests.evsed.pki import Pki
 from tests.hands import StandFailed
 from tests.lab.kernel import LINUX
-from tests.peers.central import CentralSystem
 from tests.torture.charges import SOON_S, Charges, Round, spread
 from tests.torture.machine import Machine
-from tests.torture.surroundings import MODEL, MeterAdapter, TlsLine
+from tests.torture.surroundings import Beyond, MeterAdapter
 
 ASIDE = ("is kept as", "was damaged", "moved aside")  # what evsed's log says of a journal that it could not read
 
@@ -79,18 +77,11 @@ class PowerCuts:
         self._dice = Random(seed)
         self._folder = TemporaryDirectory(prefix="evse-power-")
         folder = Path(self._folder.name)
-        pki = Pki(folder / "pki")
-        server = pki.server()
-        self.central = CentralSystem.of_package()
-        port = urlsplit(self.central.url).port or 0
-        self.line = TlsLine(port, server.certificate, server.key)
+        self._beyond = Beyond(folder)
+        self.central, self.line = self._beyond.central, self._beyond.line
         self.meter = LastingMeter(folder)
-        site = (
-            f'[station]\nidentity = "POWERCUT"\n[central]\nurl = "{self.line.url}"\nca_file = "/etc/evse/ca.pem"\n'
-            f'[board]\nname = "sim"\n[[meter]]\nmodel = "{MODEL}"\nport = "/dev/ttyS1"\n'
-            "[variables]\nWebSocketPingInterval = 2\nTransactionMessageRetryInterval = 2\n"
-        )
-        files = {"site.toml": site, "ca.pem": Path(pki.root.certificate).read_text()}
+        site = self._beyond.site("POWERCUT", "/etc/evse/ca.pem", "/dev/ttyS1")
+        files = {"site.toml": site, "ca.pem": self._beyond.root.read_text()}
         self.box = Machine(LINUX, files, self.meter.port, urlsplit(self.line.url).port or 0)
         self.meter.hal_socket = self.box.env["EVSE_HAL_SOCKET"]
         self.charges = Charges(self.box, self.central, lambda: self.meter.wh)
@@ -107,8 +98,7 @@ class PowerCuts:
 
     def __exit__(self, *_: object) -> None:
         self.box.close()
-        self.line.close()
-        self.central.close()
+        self._beyond.close()
         self.meter.unplug()
         self._folder.cleanup()
 

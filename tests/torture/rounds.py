@@ -15,19 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
 from evsed.ctl_link import Trouble
 from hal.contract import Outlet
-from tests.evsed.pki import Pki
 from tests.gate import Watch
 from tests.hands import StandFailed
-from tests.peers.central import CentralSystem
 from tests.stand import Daemon, Wallbox
 from tests.torture.blows import BLOWS, CLOCK_STEPS, SLOW_DISK, Blow
 from tests.torture.charges import SOON_S, Charges, Round, spread
 from tests.torture.growth import Growth
-from tests.torture.surroundings import MODEL, Clock, MeterAdapter, TlsLine
+from tests.torture.surroundings import Beyond, Clock, MeterAdapter
 
 PARTED_MS = 550
 """What gate and contactor take together, and 35 ms more for the blow to be felt."""
@@ -41,18 +38,12 @@ class Torture:
         self._dice = Random(seed)
         self._folder = TemporaryDirectory(prefix="evse-torture-")
         folder = Path(self._folder.name)
-        pki = Pki(folder / "pki")
-        server = pki.server()
-        self.central = CentralSystem.of_package()
-        self.line = TlsLine(urlsplit(self.central.url).port or 0, server.certificate, server.key)
+        self._beyond = Beyond(folder)
+        self.central, self.line = self._beyond.central, self._beyond.line
         self.meter = MeterAdapter(folder)
         state = folder / "state"
         state.mkdir()
-        (state / "site.toml").write_text(
-            f'[station]\nidentity = "TORTURE"\n[central]\nurl = "{self.line.url}"\nca_file = "{pki.root.certificate}"\n'
-            f'[board]\nname = "sim"\n[[meter]]\nmodel = "{MODEL}"\nport = "{self.meter.port}"\n'
-            "[variables]\nWebSocketPingInterval = 2\nTransactionMessageRetryInterval = 2\n"
-        )
+        (state / "site.toml").write_text(self._beyond.site("TORTURE", self._beyond.root, self.meter.port))
         (state / "site.toml").chmod(0o600)
         self.box = Wallbox(state=state, restart_s=0.2)
         self.clock = Clock(folder)
@@ -78,8 +69,7 @@ class Torture:
     def __exit__(self, *_: object) -> None:
         self.box.close()
         self.clock.tidy()
-        self.line.close()
-        self.central.close()
+        self._beyond.close()
         self.meter.unplug()
         self.gate.close()
         self._folder.cleanup()

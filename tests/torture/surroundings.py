@@ -11,6 +11,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 from evsed.hal_link import HalClient, HalSilent
 from hal.drivers.meter_model import load_model
@@ -19,6 +20,8 @@ from hal.sim.grid import NOMINAL_MV
 from hal.sim.meter import START_WH, Flow, SimMeter
 from hal.sim.pty_line import PtyLine
 from hal.sim.rtu_slave import RtuSlave
+from tests.evsed.pki import Pki
+from tests.peers.central import CentralSystem
 
 CHUNK = 65_536
 MODEL = "sdm630"
@@ -116,6 +119,30 @@ class TlsLine:
         for end in (sink, source):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+class Beyond:
+    """The central system of one rig, behind a TLS line, and what a station must be told to find it."""
+
+    def __init__(self, folder: Path) -> None:
+        pki = Pki(folder / "pki")
+        server = pki.server()
+        self.root = Path(pki.root.certificate)
+        self.central = CentralSystem.of_package()
+        self.line = TlsLine(urlsplit(self.central.url).port or 0, server.certificate, server.key)
+
+    def site(self, identity: str, ca_file: Path | str, meter_port: Path | str) -> str:
+        """site.toml of a simulated board with a meter of its own, for links and messages that come back soon."""
+        return (
+            f'[station]\nidentity = "{identity}"\n[central]\nurl = "{self.line.url}"\nca_file = "{ca_file}"\n'
+            f'[board]\nname = "sim"\n[[meter]]\nmodel = "{MODEL}"\nport = "{meter_port}"\n'
+            "[variables]\nWebSocketPingInterval = 2\nTransactionMessageRetryInterval = 2\n"
+        )
+
+    def close(self) -> None:
+        """The end of both."""
+        self.line.close()
+        self.central.close()
 
 
 class MeterAdapter:
